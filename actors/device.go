@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// Device is a registered device: a published, immutable view.
+type Device struct {
+	ID              int // small, in order of registration, never reused
+	UUID            uuid.UUID
+	Generation      uint64
+	Hostname        string
+	Type            string
+	Vendor          string
+	Model           string
+	StdBoardInfo    string
+	VendorBoardInfo string
+	ControlPath     devices.ControlPathID
+	Disabled        bool // status maintaining
+	Deployables     []*Deployable
+	CreatedAt       int64 // Unix seconds
+	UpdatedAt       int64
+}
+
+// Deployable is a part of a device with its own resource provider.
+type Deployable struct {
+	ID              int
+	UUID            uuid.UUID
+	DeviceID        int
+	Name            string
+	DriverName      string
+	NumAccelerators int
+	ProviderUUID    uuid.UUID
+	BitstreamID     uuid.UUID // zero: none known
+	Attributes      []*Attribute
+	CreatedAt       int64
+	UpdatedAt       int64
+}
+
+// Attribute is a key and value of a deployable.
+type Attribute struct {
+	ID           int
+	UUID         uuid.UUID
+	DeployableID int
+	Key          string
+	Value        string
+	CreatedAt    int64
+}
+
+// NewAttribute asks for an attribute; the zero UUID leaves the choice to us.
+type NewAttribute struct {
+	UUID         uuid.UUID
+	DeployableID int
+	Key          string
+	Value        string
+}

@@ -1,0 +1,16 @@
+package actors
+
+import "time"
+
+// Stats are counts of the moment, for metrics.
+type Stats struct {
+	ARQs             [7]int // by State
+	Devices          int
+	Profiles         int
+	HandlesFree      int
+	HandlesTaken     int
+	HandlesReleasing int
+	ActiveActors     map[string]int // by kind: arq, device, operation, profile
+	OutboxDepth      int
+	OutboxOldest     time.Duration // age of the oldest undelivered event; 0: none
+}
