@@ -1,0 +1,98 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+)
+
+// offerPatience is how long an undecided proposal keeps the next one waiting.
+// It is a courtesy that saves retries; safety rests on generations.
+const offerPatience = 250 * time.Millisecond
+
+// arqActor serializes the transitions of one ARQ. It is woken from the
+// published view by the first message that may change the ARQ, and leaves
+// when idle or deleted.
+type arqActor struct {
+	sys     *System
+	id      uuid.UUID
+	slot    *pidSlot
+	arq     *ARQ // committed state; nil once deleted
+	offered *actor.PID
+	waiting []*proposeARQ
+}
+
+func (s *System) activateARQ(id uuid.UUID, slot *pidSlot) receiver {
+	a, ok := s.dir.arq(id)
+	if !ok {
+		return nil
+	}
+	return &arqActor{sys: s, id: id, slot: slot, arq: a}
+}
+
+func (a *arqActor) receive(ctx actor.Context, msg any) {
+	defer a.sys.arqs.handled(a.id, a.slot)
+	switch m := msg.(type) {
+	case *proposeARQ:
+		a.propose(m)
+	case *decided:
+		a.decided(ctx, m)
+	case offerExpired:
+		a.offered = nil
+		a.serveWaiting()
+	case passivate:
+		a.passivate(ctx)
+	}
+}
+
+func (a *arqActor) propose(m *proposeARQ) {
+	if a.offered != nil {
+		a.waiting = append(a.waiting, m)
+		if len(a.waiting) == 1 {
+			a.sys.after(offerPatience, func() { a.sys.arqs.tell(a.id, offerExpired{}) })
+		}
+		return
+	}
+	if a.arq == nil {
+		m.fail(arqNotFound(a.id))
+		return
+	}
+	if err := m.ask.check(a.arq); err != nil {
+		m.fail(err)
+		return
+	}
+	a.offered = m.op
+	m.answer(a.arq, nil)
+}
+
+func (a *arqActor) decided(ctx actor.Context, m *decided) {
+	if m.won && m.written {
+		a.arq = m.arq
+	} else if !m.won {
+		// Somebody else may have written: what is published is committed.
+		a.arq, _ = a.sys.dir.arq(a.id)
+	}
+	if a.offered != nil && a.offered.Equal(m.op) {
+		a.offered = nil
+	}
+	a.serveWaiting()
+	if a.arq == nil {
+		a.passivate(ctx)
+	}
+}
+
+// serveWaiting asks on behalf of those that were kept waiting, in order.
+func (a *arqActor) serveWaiting() {
+	waiting := a.waiting
+	a.waiting = nil
+	for _, m := range waiting {
+		a.propose(m)
+	}
+}
+
+func (a *arqActor) passivate(ctx actor.Context) {
+	if a.offered == nil && len(a.waiting) == 0 && a.sys.arqs.leave(a.id, a.slot) {
+		ctx.Stop(ctx.Self())
+	}
+}

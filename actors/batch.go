@@ -1,0 +1,122 @@
+package actors
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// batch is one atomic change: what the store is asked to write, under which
+// conditions, and what readers see once it is durable.
+type batch struct {
+	t         persistence.Transition
+	arqs      []change[ARQ]
+	profiles  []change[Profile]
+	devices   []change[Device]
+	handles   []change[heldHandle]
+	instances []instanceChange
+	events    []*Event
+}
+
+// change is a record before (nil: new) and after (nil: deleted).
+type change[T any] struct {
+	before, after *T
+}
+
+type instanceChange struct {
+	id         uuid.UUID
+	generation uint64 // after
+	members    []uuid.UUID
+}
+
+// check makes the batch depend on a record it does not write.
+func (b *batch) check(key persistence.Key, generation uint64) {
+	for _, c := range b.t.Checks {
+		if c.Key == key {
+			return
+		}
+	}
+	b.t.Checks = append(b.t.Checks, persistence.Check{Key: key, Generation: generation})
+}
+
+func (b *batch) put(key persistence.Key, expected uint64, body []byte, claims []persistence.Claim) {
+	b.t.Puts = append(b.t.Puts, persistence.Put{Key: key, Expected: expected, Body: body, Claims: claims})
+}
+
+func (b *batch) remove(key persistence.Key, expected uint64) {
+	b.t.Deletes = append(b.t.Deletes, persistence.Delete{Key: key, Expected: expected})
+}
+
+// putARQ writes an ARQ; before is nil for a new one.
+func (b *batch) putARQ(before, after *ARQ) {
+	var expected uint64
+	if before != nil {
+		expected = before.Generation
+	}
+	after.Generation = expected + 1
+	b.put(arqKey(after.UUID), expected, encodeARQ(after), nil)
+	b.arqs = append(b.arqs, change[ARQ]{before, after})
+}
+
+func (b *batch) deleteARQ(before *ARQ) {
+	b.remove(arqKey(before.UUID), before.Generation)
+	b.arqs = append(b.arqs, change[ARQ]{before, nil})
+}
+
+func (b *batch) putHandle(before, after *heldHandle) {
+	var expected uint64
+	if before != nil {
+		expected = before.Generation
+	}
+	after.Generation = expected + 1
+	b.put(handleKey(after.UUID), expected, encodeHandle(after), after.claims())
+	b.handles = append(b.handles, change[heldHandle]{before, after})
+}
+
+func (b *batch) deleteHandle(before *heldHandle) {
+	b.remove(handleKey(before.UUID), before.Generation)
+	b.handles = append(b.handles, change[heldHandle]{before, nil})
+}
+
+func (b *batch) putDevice(before, after *Device) {
+	var expected uint64
+	if before != nil {
+		expected = before.Generation
+	}
+	after.Generation = expected + 1
+	b.put(deviceKey(after.UUID), expected, encodeJSON(after), deviceClaims(after))
+	b.devices = append(b.devices, change[Device]{before, after})
+}
+
+func (b *batch) putProfile(p *Profile) {
+	p.Generation = 1
+	b.put(profileKey(p.UUID), 0, encodeJSON(p), []persistence.Claim{{Space: claimProfileName, Value: p.Name}})
+	b.profiles = append(b.profiles, change[Profile]{nil, p})
+}
+
+func (b *batch) deleteProfile(p *Profile) {
+	b.remove(profileKey(p.UUID), p.Generation)
+	b.profiles = append(b.profiles, change[Profile]{p, nil})
+}
+
+// setInstance writes who is bound to an instance; nobody: the record goes.
+func (b *batch) setInstance(id uuid.UUID, before instanceView, members []uuid.UUID) {
+	switch {
+	case len(members) > 0:
+		b.put(instanceKey(id), before.generation, encodeInstance(members), nil)
+	case before.generation > 0:
+		b.remove(instanceKey(id), before.generation)
+	default:
+		return
+	}
+	b.instances = append(b.instances, instanceChange{id, before.generation + 1, members})
+}
+
+// tell queues an event for the compute service.
+func (b *batch) tell(e *Event) {
+	b.put(eventKey(e.ID), 0, encodeEvent(e), nil)
+	b.events = append(b.events, e)
+}
+
+// empty says that there is nothing to write.
+func (b *batch) empty() bool { return len(b.t.Puts) == 0 && len(b.t.Deletes) == 0 }

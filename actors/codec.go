@@ -1,0 +1,132 @@
+package actors
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// errBody is wrapped by every decoding error.
+var errBody = errors.New("unreadable record body")
+
+// encoder appends the fields of a record body. A body begins with the version
+// of its layout; strings carry their length.
+type encoder struct{ buf []byte }
+
+func newEncoder(version byte, size int) encoder {
+	b := make([]byte, 1, size)
+	b[0] = version
+	return encoder{b}
+}
+
+func (e *encoder) uint(v uint64)  { e.buf = binary.AppendUvarint(e.buf, v) }
+func (e *encoder) int(v int64)    { e.buf = binary.AppendVarint(e.buf, v) }
+func (e *encoder) id(v uuid.UUID) { e.buf = append(e.buf, v[:]...) }
+func (e *encoder) text(s string) {
+	e.uint(uint64(len(s)))
+	e.buf = append(e.buf, s...)
+}
+
+func (e *encoder) flag(b bool) {
+	if b {
+		e.buf = append(e.buf, 1)
+	} else {
+		e.buf = append(e.buf, 0)
+	}
+}
+
+// decoder reads what encoder wrote. The first error sticks; every read after
+// it gives a zero value, so that callers check once, at the end.
+type decoder struct {
+	buf []byte
+	err error
+}
+
+// newDecoder checks the version of the layout.
+func newDecoder(body []byte, version byte) decoder {
+	if len(body) == 0 {
+		return decoder{err: fmt.Errorf("%w: empty", errBody)}
+	}
+	if body[0] != version {
+		return decoder{err: fmt.Errorf("%w: layout version %d, want %d", errBody, body[0], version)}
+	}
+	return decoder{buf: body[1:]}
+}
+
+func (d *decoder) failed(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s cut short", errBody, what)
+	}
+	d.buf = nil
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.buf)
+	if n <= 0 {
+		d.failed("number")
+		return 0
+	}
+	d.buf = d.buf[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.buf)
+	if n <= 0 {
+		d.failed("number")
+		return 0
+	}
+	d.buf = d.buf[n:]
+	return v
+}
+
+func (d *decoder) id() (id uuid.UUID) {
+	if len(d.buf) < len(id) {
+		d.failed("uuid")
+		return id
+	}
+	copy(id[:], d.buf)
+	d.buf = d.buf[len(id):]
+	return id
+}
+
+func (d *decoder) text() string {
+	n := d.uint()
+	if n > uint64(len(d.buf)) {
+		d.failed("text")
+		return ""
+	}
+	s := string(d.buf[:n])
+	d.buf = d.buf[n:]
+	return s
+}
+
+func (d *decoder) flag() bool {
+	if len(d.buf) == 0 {
+		d.failed("flag")
+		return false
+	}
+	b := d.buf[0]
+	d.buf = d.buf[1:]
+	return b != 0
+}
+
+// count reads the length of a list whose elements take at least one byte.
+func (d *decoder) count() int {
+	n := d.uint()
+	if n > uint64(len(d.buf)) {
+		d.failed("list")
+		return 0
+	}
+	return int(n)
+}
+
+// end gives the first error, or one about bytes that nobody read.
+func (d *decoder) end() error {
+	if d.err == nil && len(d.buf) != 0 {
+		d.err = fmt.Errorf("%w: %d bytes too many", errBody, len(d.buf))
+	}
+	return d.err
+}

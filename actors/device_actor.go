@@ -1,0 +1,214 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// deviceActor owns one physical device: its record, and who holds which of
+// its attach handles. It alone offers handles; work on the hardware is done
+// one command at a time, off the mailbox.
+type deviceActor struct {
+	sys     *System
+	self    *actor.PID
+	dev     *Device // committed
+	sets    map[uuid.UUID]*handleSet
+	handles map[uuid.UUID]*heldHandle // committed
+	offers  []*deviceOffer            // undecided proposals
+	waiting []any                     // what cannot be served yet, in order
+	patient bool                      // a timer watches over undecided proposals
+	writing bool                      // a change of dev is undecided
+	jobs    jobQueue
+	// releasing are the handles to be cleaned up; true: under way.
+	releasing map[uuid.UUID]bool
+}
+
+// deviceOffer is an undecided proposal.
+type deviceOffer struct {
+	op      *actor.PID
+	made    time.Time
+	expired bool
+	deviceProposal
+}
+
+func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActor {
+	a := &deviceActor{
+		sys: sys, dev: dev,
+		sets:      make(map[uuid.UUID]*handleSet),
+		handles:   make(map[uuid.UUID]*heldHandle),
+		releasing: make(map[uuid.UUID]bool),
+	}
+	for _, dep := range dev.Deployables {
+		a.sets[dep.UUID] = &handleSet{}
+	}
+	for _, h := range handles {
+		a.adoptHandle(h)
+	}
+	return a
+}
+
+func (a *deviceActor) receive(ctx actor.Context, msg any) {
+	a.self = ctx.Self()
+	switch m := msg.(type) {
+	case *decided:
+		a.decided(m)
+	case offerExpired:
+		a.patient = false
+		a.expireOffers()
+	case *deviceWritten:
+		a.written(m)
+	case *handleCleaned:
+		a.cleaned(m)
+	case commandDone:
+		a.jobs.finished(a, m.err)
+	case cleanUp:
+		a.resumeCleaning(m.failed)
+	default:
+		a.waiting = append(a.waiting, m)
+	}
+	a.serveWaiting()
+}
+
+// serveWaiting serves in order of arrival, as far as it gets.
+func (a *deviceActor) serveWaiting() {
+	for len(a.waiting) > 0 && !a.writing {
+		first := a.waiting[0]
+		if !a.serve(first) {
+			a.watchOffers()
+			return
+		}
+		a.waiting = a.waiting[1:]
+	}
+}
+
+// serve does what a message asks, or says false: not before a proposal that
+// is undecided has been decided.
+func (a *deviceActor) serve(msg any) bool {
+	switch m := msg.(type) {
+	case *proposeDevice:
+		return a.propose(m)
+	case *program:
+		return a.program(m)
+	case *setEnabled:
+		a.setEnabled(m)
+	case *addAttribute:
+		a.addAttribute(m)
+	case *dropAttribute:
+		a.dropAttribute(m)
+	case *refresh:
+		a.refresh(m)
+	case *recordImage:
+		a.recordImage(m)
+	}
+	return true
+}
+
+// watchOffers sees to it that nobody waits long for an undecided proposal.
+func (a *deviceActor) watchOffers() {
+	if !a.patient {
+		a.patient = true
+		self := a.self
+		a.sys.after(offerPatience, func() { a.sys.engine.tell(self, offerExpired{}) })
+	}
+}
+
+// decided adopts what was won, or takes the offer back.
+func (a *deviceActor) decided(m *decided) {
+	i := slices.IndexFunc(a.offers, func(o *deviceOffer) bool { return o.op.Equal(m.op) })
+	if i < 0 {
+		return
+	}
+	o := a.offers[i]
+	a.offers = slices.Delete(a.offers, i, i+1)
+	a.unmark(o)
+	if !m.won {
+		return
+	}
+	for _, c := range o.taken {
+		a.adoptHandle(c.after)
+	}
+	for _, c := range o.given {
+		a.adoptHandle(c.after)
+	}
+	if len(o.commands) > 0 {
+		a.prepare(o)
+	}
+	a.cleanUp()
+}
+
+// unmark makes the handles of an offer available to others again.
+func (a *deviceActor) unmark(o *deviceOffer) {
+	if o.expired {
+		return
+	}
+	for _, c := range o.taken {
+		a.sets[c.before.Deployable].offered.clear(c.before.Order)
+	}
+}
+
+// expireOffers gives up waiting for operations that take long. They may still
+// win; then whoever was offered the same handles loses and asks again.
+func (a *deviceActor) expireOffers() {
+	limit := a.sys.now().Add(-offerPatience)
+	for _, o := range a.offers {
+		if !o.expired && !o.made.After(limit) {
+			a.unmark(o)
+			o.expired = true
+		}
+	}
+}
+
+func (a *deviceActor) adoptHandle(h *heldHandle) {
+	if known := a.handles[h.UUID]; known != nil && known.Generation >= h.Generation {
+		return
+	}
+	a.handles[h.UUID] = h
+	if h.State != handleReleasing {
+		delete(a.releasing, h.UUID)
+	} else if _, known := a.releasing[h.UUID]; !known {
+		a.releasing[h.UUID] = false
+	}
+	set := a.sets[h.Deployable]
+	if set == nil {
+		set = &handleSet{}
+		a.sets[h.Deployable] = set
+	}
+	set.set(h)
+}
+
+// write stores a change of the device's record, and what goes with it. Until
+// the store has decided, nothing else is served.
+func (a *deviceActor) write(b *batch, then func(error)) {
+	a.writing = true
+	self := a.self
+	a.sys.submit(b, func(r persistence.Result) {
+		a.sys.engine.tell(self, &deviceWritten{batch: b, result: r, then: then})
+	})
+}
+
+func (a *deviceActor) written(m *deviceWritten) {
+	a.writing = false
+	if m.result.Outcome == persistence.Won {
+		for _, c := range m.batch.devices {
+			a.dev = c.after
+		}
+		for _, c := range m.batch.handles {
+			a.adoptChange(c)
+		}
+	}
+	m.then(storeError(m.result))
+}
+
+func (a *deviceActor) adoptChange(c change[heldHandle]) {
+	if c.after != nil {
+		a.adoptHandle(c.after)
+		return
+	}
+	delete(a.handles, c.before.UUID)
+	a.sets[c.before.Deployable].drop(c.before)
+}

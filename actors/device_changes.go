@@ -1,0 +1,113 @@
+package actors
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// Changes of the device's own record. Each is one conditional write; while it
+// is undecided nothing else is served.
+
+func (a *deviceActor) setEnabled(m *setEnabled) {
+	if a.dev.Disabled != m.enabled { // it is so already
+		m.promise.resolve(struct{}{}, nil)
+		return
+	}
+	next := a.dev.clone(a.sys.unix())
+	next.Disabled = !m.enabled
+	a.replace(next, func(err error) { m.promise.resolve(struct{}{}, err) })
+}
+
+func (a *deviceActor) addAttribute(m *addAttribute) {
+	next := a.dev.clone(a.sys.unix())
+	dep := next.deployable(m.deployable)
+	if dep == nil {
+		m.fail(Refuse(CodeNotFound, "deployable_id: no such deployable"))
+		return
+	}
+	dep.Attributes = append(dep.Attributes, m.attribute)
+	a.replace(next, func(err error) {
+		if ErrorCode(err) == CodeConflict && err != nil {
+			err = Refuse(CodeConflict, "an attribute with uuid %s exists already", m.attribute.UUID)
+		}
+		m.promise.resolve(m.attribute, err)
+	})
+}
+
+func (a *deviceActor) dropAttribute(m *dropAttribute) {
+	next := a.dev.clone(a.sys.unix())
+	for _, dep := range next.Deployables {
+		i := slices.IndexFunc(dep.Attributes, func(t *Attribute) bool { return t.UUID == m.attribute })
+		if i >= 0 {
+			dep.Attributes = slices.Delete(dep.Attributes, i, i+1)
+			a.replace(next, func(err error) { m.promise.resolve(struct{}{}, err) })
+			return
+		}
+	}
+	m.fail(Refuse(CodeNotFound, "attribute %s not found", m.attribute))
+}
+
+func (a *deviceActor) replace(next *Device, then func(error)) {
+	b := &batch{}
+	b.putDevice(a.dev, next)
+	a.write(b, then)
+}
+
+// program loads an image for an administrator, unless somebody's guest would
+// lose what it has. It says false while a bind is undecided.
+func (a *deviceActor) program(m *program) bool {
+	dep := a.dev.deployable(m.deployable)
+	switch {
+	case dep == nil:
+		m.fail(Refuse(CodeNotFound, "deployable %s not found", m.deployable))
+		return true
+	case a.sets[dep.UUID].anyTaken():
+		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
+		return true
+	case a.jobs.programs(dep.UUID):
+		m.fail(Refuse(CodeConflict, "the deployable %s is being programmed", dep.Name))
+		return true
+	case a.offering(dep.UUID):
+		return false
+	}
+	c := a.dev.command(devices.ProgramFPGA, dep)
+	c.Image = m.image
+	a.jobs.add(a, &job{
+		commands: []devices.Command{c},
+		program:  dep.UUID,
+		then:     func(err error) { m.promise.resolve(a.dev.deployable(m.deployable), err) },
+	})
+	return true
+}
+
+// offering says whether a handle of the deployable is in an undecided proposal.
+func (a *deviceActor) offering(dep uuid.UUID) bool {
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool {
+		return slices.ContainsFunc(o.taken, func(c change[heldHandle]) bool { return c.before.Deployable == dep })
+	})
+}
+
+// recordImage stores what is known of the image in a deployable.
+type recordImage struct {
+	deployable string // its name
+	image      uuid.UUID
+	then       func(error)
+}
+
+func (a *deviceActor) recordImage(m *recordImage) {
+	next := a.dev.clone(a.sys.unix())
+	i := slices.IndexFunc(next.Deployables, func(d *Deployable) bool { return d.Name == m.deployable })
+	switch {
+	case i < 0:
+		m.then(Refuse(CodeNotFound, "the deployable %s is gone", m.deployable))
+	case next.Deployables[i].BitstreamID == m.image:
+		m.then(nil)
+	default:
+		next.Deployables[i].BitstreamID = m.image
+		next.Deployables[i].UpdatedAt = next.UpdatedAt
+		a.replace(next, m.then)
+	}
+}

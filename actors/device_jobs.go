@@ -1,0 +1,142 @@
+package actors
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// Hardware carries out commands on devices, wherever they are. Do returns when
+// the device has finished; a command whose ID it knows is not done twice.
+type Hardware interface {
+	Do(ctx context.Context, c devices.Command) error
+}
+
+// job is a sequence of commands on one device, and what follows.
+type job struct {
+	commands []devices.Command
+	handles  []uuid.UUID // that it prepares
+	then     func(error)
+	program  uuid.UUID // the deployable that it loads an image into
+}
+
+// jobQueue runs the jobs of one device one after another, each command off
+// the mailbox.
+type jobQueue struct {
+	running *job
+	queued  []*job
+}
+
+// programs says whether an image is being, or is about to be, loaded into a
+// deployable.
+func (q *jobQueue) programs(dep uuid.UUID) bool {
+	is := func(j *job) bool { return j.program == dep }
+	return q.running != nil && is(q.running) || slices.ContainsFunc(q.queued, is)
+}
+
+// prepares says whether the device works, or is about to work, on a handle.
+func (q *jobQueue) prepares(handle uuid.UUID) bool {
+	is := func(j *job) bool { return slices.Contains(j.handles, handle) }
+	return q.running != nil && is(q.running) || slices.ContainsFunc(q.queued, is)
+}
+
+func (q *jobQueue) add(a *deviceActor, j *job) {
+	q.queued = append(q.queued, j)
+	q.start(a)
+}
+
+func (q *jobQueue) start(a *deviceActor) {
+	if q.running == nil && len(q.queued) > 0 {
+		q.running, q.queued = q.queued[0], slices.Delete(q.queued, 0, 1)
+		q.step(a)
+	}
+}
+
+// step begins the next command of the running job, or ends the job.
+func (q *jobQueue) step(a *deviceActor) {
+	if len(q.running.commands) == 0 {
+		q.end(a, nil)
+		return
+	}
+	c := q.running.commands[0]
+	if c.Kind != devices.ProgramFPGA {
+		q.do(a, c)
+		return
+	}
+	// What is loaded is unknown from the first moment that it may be touched.
+	a.waiting = append(a.waiting, &recordImage{c.Deployable, uuid.Nil, func(err error) {
+		if err != nil {
+			q.end(a, err)
+			return
+		}
+		q.do(a, c)
+	}})
+}
+
+func (q *jobQueue) do(a *deviceActor, c devices.Command) {
+	self := a.self
+	a.sys.work(func(ctx context.Context) {
+		err := a.sys.hardware.Do(ctx, c)
+		a.sys.engine.tell(self, commandDone{err})
+	})
+}
+
+// finished is called with the end of the command that ran.
+func (q *jobQueue) finished(a *deviceActor, err error) {
+	if q.running == nil {
+		return
+	}
+	c := q.running.commands[0]
+	if err != nil {
+		q.end(a, failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host))
+		return
+	}
+	q.running.commands = q.running.commands[1:]
+	if c.Kind != devices.ProgramFPGA {
+		q.step(a)
+		return
+	}
+	a.waiting = append(a.waiting, &recordImage{c.Deployable, c.Image, func(err error) {
+		if err != nil {
+			q.end(a, err)
+			return
+		}
+		q.step(a)
+	}})
+}
+
+func (q *jobQueue) end(a *deviceActor, err error) {
+	j := q.running
+	q.running = nil
+	j.then(err)
+	q.start(a)
+	a.cleanUp()
+}
+
+// prepare starts the commands of a bind that was accepted.
+func (a *deviceActor) prepare(o *deviceOffer) {
+	j := &job{commands: o.commands}
+	for _, c := range o.taken {
+		j.handles = append(j.handles, c.after.UUID)
+	}
+	for _, c := range o.commands {
+		if c.Kind == devices.ProgramFPGA {
+			j.program = a.named(c.Deployable)
+		}
+	}
+	op := o.op
+	j.then = func(err error) { a.sys.engine.tell(op, &commandsDone{err}) }
+	a.jobs.add(a, j)
+}
+
+func (a *deviceActor) named(name string) uuid.UUID {
+	for _, dep := range a.dev.Deployables {
+		if dep.Name == name {
+			return dep.UUID
+		}
+	}
+	return uuid.Nil
+}

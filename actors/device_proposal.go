@@ -1,0 +1,170 @@
+package actors
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// propose answers an operation, or says false: everything it wants is free,
+// but offered to somebody else whose fate is undecided. A refusal rests on
+// committed state only.
+func (a *deviceActor) propose(m *proposeDevice) bool {
+	p := &deviceProposal{generation: a.dev.Generation}
+	if p.err = a.admit(m.wants); p.err != nil {
+		m.answer(p)
+		return true
+	}
+	picked, ok := a.pick(m.wants)
+	if !ok {
+		return false
+	}
+	if picked == nil {
+		p.err = Refuse(CodeNoFreeHandle, "no free attach handle on the device of %s", a.dev.Hostname)
+		m.answer(p)
+		return true
+	}
+	for i, h := range picked {
+		taken := *h
+		taken.State, _ = h.State.next(evTake)
+		taken.Holder = m.wants[i].arq.UUID
+		p.taken = append(p.taken, change[heldHandle]{h, &taken})
+	}
+	for _, g := range m.gives {
+		if c, ok := a.give(g); ok {
+			p.given = append(p.given, c)
+		}
+	}
+	if p.commands, p.err = a.plan(m.wants, picked); p.err != nil {
+		p.taken, p.given = nil, nil
+		m.answer(p)
+		return true
+	}
+	a.offer(m, p)
+	return true
+}
+
+func (a *deviceActor) offer(m *proposeDevice, p *deviceProposal) {
+	for _, c := range p.taken {
+		a.sets[c.before.Deployable].offered.set(c.before.Order)
+	}
+	a.offers = append(a.offers, &deviceOffer{op: m.op, made: a.sys.now(), deviceProposal: *p})
+	m.answer(p)
+}
+
+// admit refuses what would be refused whoever else wants something.
+func (a *deviceActor) admit(wants []handleWant) error {
+	if len(wants) == 0 {
+		return nil
+	}
+	if a.dev.Disabled {
+		return Refuse(CodeConflict, "the device %s is disabled and takes no new bind", a.dev.UUID)
+	}
+	for _, w := range wants {
+		dep := a.dev.deployable(w.deployable)
+		if dep == nil {
+			return Refuse(CodeNotFound, "the deployable %s is gone", w.deployable)
+		}
+		if err := a.checkHost(w.hostname); err != nil {
+			return err
+		}
+		if err := dep.fits(w.arq.Group); err != nil {
+			return err
+		}
+		if a.jobs.programs(dep.UUID) {
+			return Refuse(CodeConflict, "the deployable %s is being programmed", dep.Name)
+		}
+	}
+	return nil
+}
+
+func (a *deviceActor) checkHost(hostname string) error {
+	if hostname == a.dev.Hostname || a.sys.opts.HostCheck == HostCheckOff {
+		return nil
+	}
+	if a.sys.opts.HostCheck == HostCheckWarn {
+		a.sys.log.Warn("bound to a host that is not the device's",
+			"hostname", hostname, "device_hostname", a.dev.Hostname, "device", a.dev.UUID)
+		return nil
+	}
+	return Refuse(CodeConflict, "hostname %s: the device is on host %s", hostname, a.dev.Hostname)
+}
+
+// pick chooses a handle for each want, lowest first. It gives nil when a
+// deployable has too few, and false when it has enough of them, but not now.
+func (a *deviceActor) pick(wants []handleWant) ([]*heldHandle, bool) {
+	wanted := map[uuid.UUID]int{}
+	for _, w := range wants {
+		wanted[w.deployable]++
+	}
+	free, wait := map[uuid.UUID][]*heldHandle{}, false
+	for dep, n := range wanted {
+		set := a.sets[dep]
+		if set.nfree < n {
+			return nil, true
+		}
+		free[dep] = set.pick(n)
+		wait = wait || len(free[dep]) < n
+	}
+	if wait {
+		return nil, false
+	}
+	picked := make([]*heldHandle, 0, len(wants))
+	for _, w := range wants {
+		picked = append(picked, free[w.deployable][0])
+		free[w.deployable] = free[w.deployable][1:]
+	}
+	return picked, true
+}
+
+// give proposes a handle's release. While the device works on it, or when it
+// has to be cleaned up, it is not free at once.
+func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
+	h := a.handles[g.handle]
+	if h == nil || h.State != handleTaken || h.Holder != g.arq {
+		a.sys.log.Error("an ARQ gives back a handle that it does not hold", "arq", g.arq, "handle", g.handle)
+		return change[heldHandle]{}, false
+	}
+	given, event := *h, evGive
+	if h.Type == handleTypeMdev {
+		given.Undo, event = undoMdev, evRelease
+	}
+	if a.jobs.prepares(h.UUID) {
+		event = evRelease
+	}
+	given.State, _ = h.State.next(event)
+	given.Holder = uuid.Nil
+	return change[heldHandle]{h, &given}, true
+}
+
+const handleTypeMdev = "MDEV"
+
+// plan gives the commands that must succeed before guests can use the handles.
+func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.Command, error) {
+	var commands []devices.Command
+	images := map[uuid.UUID]uuid.UUID{} // by deployable
+	for i, w := range wants {
+		dep := a.dev.deployable(w.deployable)
+		image, err := w.arq.Group.image()
+		if err != nil {
+			return nil, err
+		}
+		if other, seen := images[dep.UUID]; seen && other != image {
+			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
+		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {
+			if a.sets[dep.UUID].anyTaken() {
+				return nil, Refuse(CodeConflict, "the deployable %s is in use with another image", dep.Name)
+			}
+			c := a.dev.command(devices.ProgramFPGA, dep)
+			c.Image = image
+			commands = append(commands, c)
+		}
+		images[dep.UUID] = image
+		if h := picked[i]; h.Type == handleTypeMdev {
+			c := a.dev.command(devices.CreateMdev, dep)
+			c.Handle, c.HandleInfo = h.UUID, h.Info
+			commands = append(commands, c)
+		}
+	}
+	return commands, nil
+}

@@ -1,0 +1,121 @@
+package actors
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// HostCheck says what to do when an ARQ is bound to a host that is not its
+// device's: the address of a device of one host would be given to a guest of
+// another.
+type HostCheck uint8
+
+// The values of [arqd]host_check.
+const (
+	HostCheckEnforce HostCheck = iota
+	HostCheckWarn
+	HostCheckOff
+)
+
+// resourceClass is the class of the deployable's inventory: its attribute rc.
+func (d *Deployable) resourceClass() string {
+	for _, a := range d.Attributes {
+		if a.Key == "rc" {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// traits are the values of the attributes whose key begins with "trait".
+func (d *Deployable) traits() []string {
+	var traits []string
+	for _, a := range d.Attributes {
+		if strings.HasPrefix(a.Key, "trait") {
+			traits = append(traits, a.Value)
+		}
+	}
+	return traits
+}
+
+// fits says why a group may not be served by a deployable; nil: it may.
+func (d *Deployable) fits(g *Group) error {
+	if classes := g.ResourceClasses(); len(classes) > 0 && !slices.Contains(classes, d.resourceClass()) {
+		return Refuse(CodeConflict, "the request wants %s, the deployable %s offers %s",
+			strings.Join(classes, " or "), d.Name, d.resourceClass())
+	}
+	traits := d.traits()
+	for _, t := range g.RequiredTraits() {
+		if !slices.Contains(traits, t) {
+			return Refuse(CodeConflict, "the request requires the trait %s, which the deployable %s has not", t, d.Name)
+		}
+	}
+	for _, t := range g.ForbiddenTraits() {
+		if slices.Contains(traits, t) {
+			return Refuse(CodeConflict, "the request forbids the trait %s, which the deployable %s has", t, d.Name)
+		}
+	}
+	return nil
+}
+
+// Keys of a group that ask for an FPGA image.
+const (
+	keyBitstream = "accel:bitstream_id"
+	keyFunction  = "accel:function_id"
+)
+
+// image gives the bitstream that a group asks for; the zero uuid: none.
+func (g *Group) image() (uuid.UUID, error) {
+	var wanted string
+	for _, q := range g.Requests {
+		switch q.Key {
+		case keyFunction:
+			return uuid.Nil, Refuse(CodeConflict,
+				"%s needs the image service, which is not configured; name the image with %s", keyFunction, keyBitstream)
+		case keyBitstream:
+			wanted = q.Value
+		}
+	}
+	if wanted == "" {
+		return uuid.Nil, nil
+	}
+	id, err := uuid.Parse(wanted)
+	if err != nil {
+		return uuid.Nil, Refuse(CodeConflict, "%s of the device profile %s is not a uuid", keyBitstream, g.ProfileName)
+	}
+	return id, nil
+}
+
+// clone copies a device so that a change leaves published views alone.
+func (d *Device) clone(now int64) *Device {
+	c := *d
+	c.UpdatedAt = now
+	c.Deployables = make([]*Deployable, len(d.Deployables))
+	for i, dep := range d.Deployables {
+		copied := *dep
+		copied.Attributes = slices.Clone(dep.Attributes)
+		c.Deployables[i] = &copied
+	}
+	return &c
+}
+
+func (d *Device) deployable(id uuid.UUID) *Deployable {
+	for _, dep := range d.Deployables {
+		if dep.UUID == id {
+			return dep
+		}
+	}
+	return nil
+}
+
+// command makes a command for this device.
+func (d *Device) command(kind devices.CommandKind, dep *Deployable) devices.Command {
+	return devices.Command{
+		ID: uuid.Must(uuid.NewV7()), Kind: kind, Host: d.Hostname, Device: d.ControlPath,
+		Deployable: dep.Name, DriverName: dep.DriverName,
+	}
+}

@@ -1,0 +1,143 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+)
+
+// directory is the read side: immutable views, published when the batch that
+// made them is durable and before its caller is answered. It is written by
+// publish alone, in the order in which batches became durable; readers of one
+// ARQ take a shard's lock for a map look-up, readers of a list see a batch
+// whole or not at all.
+type directory struct {
+	arqs arqTree
+
+	mu        sync.RWMutex // guards what follows, and makes a batch visible at once
+	indexes   arqIndexes
+	instances map[uuid.UUID]instanceView
+	profiles  profileShelf
+	devices   deviceShelf
+
+	handles [handleStateCount]atomic.Int64
+	names   interner
+}
+
+// instanceView is an instance that has ARQs.
+type instanceView struct {
+	generation uint64
+	members    []uuid.UUID // in the order in which they were bound; never altered
+}
+
+func newDirectory() *directory {
+	d := &directory{
+		instances: make(map[uuid.UUID]instanceView),
+		profiles:  newProfileShelf(),
+		devices:   newDeviceShelf(),
+		names:     interner{known: make(map[string]string)},
+	}
+	d.arqs.init()
+	d.indexes.init()
+	return d
+}
+
+// publish makes a durable batch visible.
+func (d *directory) publish(b *batch) {
+	d.mu.Lock()
+	for _, c := range b.arqs {
+		d.publishARQ(c.before, c.after)
+	}
+	for _, c := range b.instances {
+		if len(c.members) == 0 {
+			delete(d.instances, c.id)
+		} else {
+			d.instances[c.id] = instanceView{generation: c.generation, members: c.members}
+		}
+	}
+	for _, c := range b.profiles {
+		d.profiles.replace(c.before, c.after)
+	}
+	for _, c := range b.devices {
+		d.devices.replace(c.before, c.after)
+	}
+	d.mu.Unlock()
+	for _, c := range b.handles {
+		if c.before != nil {
+			d.handles[c.before.State].Add(-1)
+		}
+		if c.after != nil {
+			d.handles[c.after.State].Add(1)
+		}
+	}
+}
+
+// publishARQ replaces one view. What is indexed now decides what is taken out
+// of the indexes, and a view never goes back: should batches be published out
+// of order, the newest stays. The caller holds mu.
+func (d *directory) publishARQ(before, after *ARQ) {
+	if after == nil {
+		if e := d.arqs.remove(before.UUID); e != nil {
+			d.indexes.remove(e, e.view.Load())
+			e.view.Store(nil)
+		}
+		return
+	}
+	e := d.arqs.entry(after.UUID)
+	if e == nil {
+		if before == nil {
+			d.indexes.add(d.arqs.add(after), after)
+		}
+		return
+	}
+	if now := e.view.Load(); now.Generation < after.Generation {
+		e.view.Store(after)
+		d.indexes.move(e, now, after)
+	}
+}
+
+// arq gives the published view of an ARQ.
+func (d *directory) arq(id uuid.UUID) (*ARQ, bool) {
+	e := d.arqs.entry(id)
+	if e == nil {
+		return nil, false
+	}
+	a := e.view.Load()
+	return a, a != nil
+}
+
+// deviceAt gives the device of a host with a control path; nil: none.
+func (d *directory) deviceAt(hostname, controlPath string) *Device {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.devices.byPath[devicePath{hostname, controlPath}]
+}
+
+func (d *directory) instance(id uuid.UUID) instanceView {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.instances[id]
+}
+
+// interner keeps one copy of the names that many ARQs share: projects, hosts.
+type interner struct {
+	mu    sync.RWMutex
+	known map[string]string
+}
+
+func (n *interner) intern(s string) string {
+	n.mu.RLock()
+	k, ok := n.known[s]
+	n.mu.RUnlock()
+	if ok {
+		return k
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k, ok := n.known[s]; ok {
+		return k
+	}
+	n.known[s] = s
+	return s
+}

@@ -1,0 +1,193 @@
+package actors
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/tidwall/btree"
+)
+
+const arqShards = 256
+
+// arqTree finds the entry of an ARQ.
+type arqTree struct {
+	shards [arqShards]arqShard
+}
+
+type arqShard struct {
+	mu      sync.RWMutex
+	entries map[uuid.UUID]*arqEntry
+}
+
+// arqEntry is the fixed place of an ARQ: indexes point to it, and its view
+// changes without their being touched. A deleted ARQ's view is nil.
+type arqEntry struct {
+	id   uuid.UUID
+	view atomic.Pointer[ARQ]
+}
+
+func (t *arqTree) init() {
+	for i := range t.shards {
+		t.shards[i].entries = make(map[uuid.UUID]*arqEntry)
+	}
+}
+
+// shard picks by the last byte, which is random in a version 7 uuid.
+func (t *arqTree) shard(id uuid.UUID) *arqShard { return &t.shards[id[15]] }
+
+func (t *arqTree) entry(id uuid.UUID) *arqEntry {
+	s := t.shard(id)
+	s.mu.RLock()
+	e := s.entries[id]
+	s.mu.RUnlock()
+	return e
+}
+
+func (t *arqTree) add(a *ARQ) *arqEntry {
+	e := &arqEntry{id: a.UUID}
+	e.view.Store(a)
+	s := t.shard(a.UUID)
+	s.mu.Lock()
+	s.entries[a.UUID] = e
+	s.mu.Unlock()
+	return e
+}
+
+func (t *arqTree) remove(id uuid.UUID) *arqEntry {
+	s := t.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[id]
+	delete(s.entries, id)
+	return e
+}
+
+// arqIndex is a set of ARQs in order of creation.
+type arqIndex = btree.BTreeG[*arqEntry]
+
+func newARQIndex() *arqIndex {
+	return btree.NewBTreeGOptions(
+		func(a, b *arqEntry) bool { return bytes.Compare(a.id[:], b.id[:]) < 0 },
+		btree.Options{NoLocks: true},
+	)
+}
+
+// arqIndexes are guarded by directory.mu.
+type arqIndexes struct {
+	all       *arqIndex
+	states    [stateCount]*arqIndex
+	projects  map[string]*arqIndex
+	profiles  map[string]*arqIndex
+	hosts     map[string]*arqIndex
+	providers map[uuid.UUID]*arqIndex
+}
+
+func (x *arqIndexes) init() {
+	x.all = newARQIndex()
+	for s := range x.states {
+		x.states[s] = newARQIndex()
+	}
+	x.projects = make(map[string]*arqIndex)
+	x.profiles = make(map[string]*arqIndex)
+	x.hosts = make(map[string]*arqIndex)
+	x.providers = make(map[uuid.UUID]*arqIndex)
+}
+
+func (x *arqIndexes) add(e *arqEntry, a *ARQ) {
+	x.all.Set(e)
+	x.states[a.State].Set(e)
+	put(x.projects, a.ProjectID, e)
+	put(x.profiles, a.Group.ProfileName, e)
+	x.addBinding(e, a.Binding)
+}
+
+func (x *arqIndexes) remove(e *arqEntry, a *ARQ) {
+	x.all.Delete(e)
+	x.states[a.State].Delete(e)
+	take(x.projects, a.ProjectID, e)
+	take(x.profiles, a.Group.ProfileName, e)
+	x.removeBinding(e, a.Binding)
+}
+
+func (x *arqIndexes) move(e *arqEntry, before, after *ARQ) {
+	if before.State != after.State {
+		x.states[before.State].Delete(e)
+		x.states[after.State].Set(e)
+	}
+	if before.ProjectID != after.ProjectID {
+		take(x.projects, before.ProjectID, e)
+		put(x.projects, after.ProjectID, e)
+	}
+	x.removeBinding(e, before.Binding)
+	x.addBinding(e, after.Binding)
+}
+
+func (x *arqIndexes) addBinding(e *arqEntry, b *Binding) {
+	if b != nil {
+		put(x.hosts, b.Hostname, e)
+		put(x.providers, b.ProviderUUID, e)
+	}
+}
+
+func (x *arqIndexes) removeBinding(e *arqEntry, b *Binding) {
+	if b != nil {
+		take(x.hosts, b.Hostname, e)
+		take(x.providers, b.ProviderUUID, e)
+	}
+}
+
+func put[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
+	i := m[k]
+	if i == nil {
+		i = newARQIndex()
+		m[k] = i
+	}
+	i.Set(e)
+}
+
+func take[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
+	i := m[k]
+	if i == nil {
+		return
+	}
+	i.Delete(e)
+	if i.Len() == 0 {
+		delete(m, k)
+	}
+}
+
+// load adds an ARQ at the start, when they come in order of creation and
+// nobody reads yet.
+func (d *directory) load(a *ARQ) {
+	e := d.arqs.add(a)
+	x := &d.indexes
+	x.all.Load(e)
+	x.states[a.State].Load(e)
+	loadInto(x.projects, a.ProjectID, e)
+	loadInto(x.profiles, a.Group.ProfileName, e)
+	x.addBinding(e, a.Binding)
+}
+
+func loadInto(m map[string]*arqIndex, k string, e *arqEntry) {
+	i := m[k]
+	if i == nil {
+		i = newARQIndex()
+		m[k] = i
+	}
+	i.Load(e)
+}
+
+// count fills in what metrics show of the directory.
+func (d *directory) count(st *Stats) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for s, index := range d.indexes.states {
+		st.ARQs[s] = index.Len()
+	}
+	st.Devices, st.Profiles = len(d.devices.byUUID), len(d.profiles.byUUID)
+	st.HandlesFree = int(d.handles[handleFree].Load())
+	st.HandlesTaken = int(d.handles[handleTaken].Load())
+	st.HandlesReleasing = int(d.handles[handleReleasing].Load())
+}

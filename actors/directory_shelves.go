@@ -1,0 +1,227 @@
+package actors
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/tidwall/btree"
+)
+
+// profileShelf holds the published device profiles, guarded by directory.mu.
+type profileShelf struct {
+	byUUID map[uuid.UUID]*Profile
+	byName map[string]*Profile
+	order  *btree.Map[uint64, *Profile] // by Seq
+}
+
+func newProfileShelf() profileShelf {
+	return profileShelf{
+		byUUID: make(map[uuid.UUID]*Profile),
+		byName: make(map[string]*Profile),
+		order:  btree.NewMap[uint64, *Profile](0),
+	}
+}
+
+func (s *profileShelf) replace(before, after *Profile) {
+	if before != nil {
+		delete(s.byUUID, before.UUID)
+		delete(s.byName, before.Name)
+		s.order.Delete(before.Seq)
+	}
+	if after != nil {
+		s.byUUID[after.UUID] = after
+		s.byName[after.Name] = after
+		s.order.Set(after.Seq, after)
+	}
+}
+
+// deviceShelf holds the published devices, guarded by directory.mu.
+type deviceShelf struct {
+	byUUID      map[uuid.UUID]*Device
+	byPath      map[devicePath]*Device
+	order       *btree.Map[int, *Device] // by ID
+	deployables map[uuid.UUID]deployableView
+	byID        map[int]deployableView // deployables by their number
+	providers   map[uuid.UUID]deployableView
+	attributes  map[uuid.UUID]*Attribute
+}
+
+// devicePath identifies a device: its host, and its control path there.
+type devicePath struct{ hostname, info string }
+
+type deployableView struct {
+	deployable *Deployable
+	device     *Device
+}
+
+func newDeviceShelf() deviceShelf {
+	return deviceShelf{
+		byUUID:      make(map[uuid.UUID]*Device),
+		byPath:      make(map[devicePath]*Device),
+		order:       btree.NewMap[int, *Device](0),
+		deployables: make(map[uuid.UUID]deployableView),
+		byID:        make(map[int]deployableView),
+		providers:   make(map[uuid.UUID]deployableView),
+		attributes:  make(map[uuid.UUID]*Attribute),
+	}
+}
+
+func (s *deviceShelf) replace(before, after *Device) {
+	if before != nil {
+		s.remove(before)
+	}
+	if after == nil {
+		return
+	}
+	s.byUUID[after.UUID] = after
+	s.byPath[devicePath{after.Hostname, after.ControlPath.Info}] = after
+	s.order.Set(after.ID, after)
+	for _, dep := range after.Deployables {
+		v := deployableView{deployable: dep, device: after}
+		s.deployables[dep.UUID] = v
+		s.byID[dep.ID] = v
+		s.providers[dep.ProviderUUID] = v
+		for _, a := range dep.Attributes {
+			s.attributes[a.UUID] = a
+		}
+	}
+}
+
+func (s *deviceShelf) remove(d *Device) {
+	delete(s.byUUID, d.UUID)
+	delete(s.byPath, devicePath{d.Hostname, d.ControlPath.Info})
+	s.order.Delete(d.ID)
+	for _, dep := range d.Deployables {
+		delete(s.deployables, dep.UUID)
+		delete(s.byID, dep.ID)
+		delete(s.providers, dep.ProviderUUID)
+		for _, a := range dep.Attributes {
+			delete(s.attributes, a.UUID)
+		}
+	}
+}
+
+func (d *directory) profile(id uuid.UUID) (*Profile, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	p, ok := d.profiles.byUUID[id]
+	return p, ok
+}
+
+func (d *directory) profileByName(name string) (*Profile, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	p, ok := d.profiles.byName[name]
+	return p, ok
+}
+
+// usersOf counts the ARQs of a profile. Its name is as unique as its uuid for
+// as long as it has users, because it cannot be deleted.
+func (d *directory) usersOf(p *Profile) int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if i := d.indexes.profiles[p.Name]; i != nil {
+		return i.Len()
+	}
+	return 0
+}
+
+func (d *directory) queryProfiles(q ProfileQuery) ([]*Profile, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var marker *Profile
+	if q.After != uuid.Nil {
+		if marker = d.profiles.byUUID[q.After]; marker == nil {
+			return nil, Refuse(CodeInvalid, "marker: no device profile %s", q.After)
+		}
+	}
+	found := []*Profile{}
+	collect := func(p *Profile) bool {
+		if marker == nil || p.Seq > marker.Seq != q.Descending && p != marker {
+			found = append(found, p)
+		}
+		return q.Limit <= 0 || len(found) < q.Limit
+	}
+	if q.Names != nil {
+		for _, p := range d.profiles.named(q) {
+			if !collect(p) {
+				break
+			}
+		}
+		return found, nil
+	}
+	d.profiles.walk(q.Descending, marker, collect)
+	return found, nil
+}
+
+// named gives the profiles of the query's names in order.
+func (s *profileShelf) named(q ProfileQuery) []*Profile {
+	var found []*Profile
+	for _, name := range q.Names {
+		if p := s.byName[name]; p != nil && !slices.Contains(found, p) {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Profile) int {
+		if a.Seq < b.Seq != q.Descending {
+			return -1
+		}
+		return 1
+	})
+	return found
+}
+
+func (s *profileShelf) walk(descending bool, from *Profile, visit func(*Profile) bool) {
+	step := func(_ uint64, p *Profile) bool { return visit(p) }
+	switch {
+	case descending && from != nil:
+		s.order.Descend(from.Seq, step)
+	case descending:
+		s.order.Reverse(step)
+	case from != nil:
+		s.order.Ascend(from.Seq, step)
+	default:
+		s.order.Scan(step)
+	}
+}
+
+func (d *directory) allDevices() []*Device {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.devices.order.Values()
+}
+
+func (d *directory) device(id uuid.UUID) (*Device, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.devices.byUUID[id]
+	return v, ok
+}
+
+func (d *directory) deployable(id uuid.UUID) (deployableView, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.devices.deployables[id]
+	return v, ok
+}
+
+func (d *directory) deployableByID(id int) (deployableView, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.devices.byID[id]
+	return v, ok
+}
+
+func (d *directory) provider(id uuid.UUID) (deployableView, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.devices.providers[id]
+	return v, ok
+}
+
+func (d *directory) attribute(id uuid.UUID) (*Attribute, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	v, ok := d.devices.attributes[id]
+	return v, ok
+}

@@ -1,0 +1,128 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// actorKind labels actors in the metrics.
+type actorKind uint8
+
+const (
+	kindARQActor actorKind = iota
+	kindDeviceActor
+	kindOperationActor
+	kindProfileActor
+	kindServiceActor // registry and outbox: one of each
+	kindCount
+)
+
+var kindNames = [kindCount]string{"arq", "device", "operation", "device_profile", "service"}
+
+// receiver is an actor of ours: one message at a time, from its own mailbox.
+type receiver interface {
+	receive(ctx actor.Context, msg any)
+}
+
+// failer is a message that somebody waits for; fail answers that somebody.
+type failer interface {
+	fail(err error)
+}
+
+// aborter is a receiver that has more to put in order after a panic.
+type aborter interface {
+	abort(ctx actor.Context, err error)
+}
+
+// engine is the actor system with the habits that this library needs: PIDs are
+// handed out only after the spawn has returned, nobody uses futures or
+// names, and a panic never reaches the supervisor, because a restart would
+// lose the message and the state.
+type engine struct {
+	system *actor.ActorSystem
+	root   *actor.RootContext
+	log    *slog.Logger
+	active [kindCount]atomic.Int64
+}
+
+func newEngine(log *slog.Logger) *engine {
+	quiet := slog.New(&minLevel{Handler: log.Handler(), level: slog.LevelWarn})
+	system := actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterRequestLogging(false),
+	)
+	return &engine{system: system, root: system.Root, log: log}
+}
+
+// spawn starts an actor and gives its address.
+func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
+	e.active[kind].Add(1)
+	shell := &shell{engine: e, kind: kind, receiver: r}
+	return e.root.Spawn(actor.PropsFromProducer(
+		func() actor.Actor { return shell },
+		actor.WithMailbox(actor.UnboundedLockfree()),
+	))
+}
+
+func (e *engine) tell(pid *actor.PID, msg any) {
+	e.root.Send(pid, msg)
+}
+
+// shell is what the engine sees of a receiver.
+type shell struct {
+	engine   *engine
+	kind     actorKind
+	receiver receiver
+}
+
+// Receive passes user messages on and keeps panics from the supervisor.
+func (s *shell) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Stopped:
+		s.engine.active[s.kind].Add(-1)
+	case actor.SystemMessage, *actor.Started, *actor.Stopping, *actor.Restarting:
+	default:
+		defer s.catch(ctx, msg)
+		s.receiver.receive(ctx, msg)
+	}
+}
+
+func (s *shell) catch(ctx actor.Context, msg any) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.engine.log.Error("actor panicked", "kind", kindNames[s.kind], "panic", p, "stack", string(debug.Stack()))
+	err := failure(CodeInternal, nil, "internal error")
+	if f, ok := msg.(failer); ok {
+		f.fail(err)
+	}
+	if a, ok := s.receiver.(aborter); ok {
+		a.abort(ctx, err)
+	}
+}
+
+// minLevel keeps a library's chatter out of the log.
+type minLevel struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled says whether a record of this level is wanted.
+func (h *minLevel) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.level && h.Handler.Enabled(ctx, l)
+}
+
+// WithAttrs keeps the level for derived loggers.
+func (h *minLevel) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &minLevel{Handler: h.Handler.WithAttrs(attrs), level: h.level}
+}
+
+// WithGroup keeps the level for derived loggers.
+func (h *minLevel) WithGroup(name string) slog.Handler {
+	return &minLevel{Handler: h.Handler.WithGroup(name), level: h.level}
+}

@@ -1,0 +1,107 @@
+package actors
+
+import (
+	"math/bits"
+
+	"github.com/google/uuid"
+)
+
+// handleSet is the attach handles of one deployable, lowest first. Finding a
+// free one costs little however many there are: a bit for each, and a mark
+// below which none is free.
+type handleSet struct {
+	handles []*heldHandle // committed
+	free    bitset        // committed as free
+	offered bitset        // in a proposal that is undecided
+	nfree   int
+	low     int // no free handle in the words below
+}
+
+type bitset []uint64
+
+func (b *bitset) set(i int) {
+	for len(*b) <= i/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[i/64] |= 1 << (i % 64)
+}
+
+func (b bitset) clear(i int) {
+	if i/64 < len(b) {
+		b[i/64] &^= 1 << (i % 64)
+	}
+}
+
+func (b bitset) has(i int) bool { return i/64 < len(b) && b[i/64]&(1<<(i%64)) != 0 }
+
+func (b bitset) word(i int) uint64 {
+	if i < len(b) {
+		return b[i]
+	}
+	return 0
+}
+
+// set makes h the committed state of its place.
+func (s *handleSet) set(h *heldHandle) {
+	for len(s.handles) <= h.Order {
+		s.handles = append(s.handles, nil)
+	}
+	s.handles[h.Order] = h
+	was, is := s.free.has(h.Order), h.State == handleFree
+	switch {
+	case is && !was:
+		s.free.set(h.Order)
+		s.nfree++
+		s.low = min(s.low, h.Order/64)
+	case was && !is:
+		s.free.clear(h.Order)
+		s.nfree--
+	}
+}
+
+// drop forgets a handle that no longer exists.
+func (s *handleSet) drop(h *heldHandle) {
+	if s.free.has(h.Order) {
+		s.free.clear(h.Order)
+		s.nfree--
+	}
+	s.handles[h.Order] = nil
+}
+
+// pick gives the n lowest handles that are free and not offered, or fewer
+// when there are fewer.
+func (s *handleSet) pick(n int) []*heldHandle {
+	picked := make([]*heldHandle, 0, n)
+	for w := s.low; w < len(s.free) && len(picked) < n; w++ {
+		if s.free[w] == 0 && w == s.low {
+			s.low++
+			continue
+		}
+		for open := s.free[w] &^ s.offered.word(w); open != 0 && len(picked) < n; open &= open - 1 {
+			picked = append(picked, s.handles[w*64+bits.TrailingZeros64(open)])
+		}
+	}
+	return picked
+}
+
+// anyTaken says whether an ARQ other than those named holds a handle.
+func (s *handleSet) anyTaken(except ...uuid.UUID) bool {
+	if s.nfree == len(s.handles) {
+		return false
+	}
+	for _, h := range s.handles {
+		if h != nil && h.State == handleTaken && !contains(except, h.Holder) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(ids []uuid.UUID, id uuid.UUID) bool {
+	for _, i := range ids {
+		if i == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,270 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/persistence"
+)
+
+// The messages of this package, by addressee.
+//
+//	message            sent by              answered with
+//	------------------------------------------------------------------------
+//	ARQ
+//	  proposeARQ       operation            arqProposal, to the operation
+//	  decided          operation            -
+//	  offerExpired     its own timer        -
+//	  passivate        the sweep            -
+//	device
+//	  proposeDevice    operation            deviceProposal, to the operation
+//	  decided          operation            -
+//	  offerExpired     its own timer        -
+//	  setEnabled ...   System               its promise
+//	  cleanUp          System, itself       -
+//	  commandDone      its own worker       -
+//	  deviceWritten    the store            -
+//	operation
+//	  begin            System               its promise
+//	  arqProposal      ARQ                  -
+//	  deviceProposal   device               -
+//	  batchDone        the store            -
+//	  commandsDone     device               -
+//	  bindDeadline     its own timer        -
+//	device profile
+//	  createARQs       System               its promise
+//	  proposeDeletion  operation            profileProposal, to the operation
+//	  decided          operation            -
+//	  createsSettled   the store            -
+//	registry
+//	  registerDevices  System               its promise
+//	  registered       the store            -
+//	  createProfile    System               its promise
+//	outbox
+//	  queued           the store            -
+//	  delivered        its own worker       -
+
+// passivate asks an idle virtual actor to leave.
+type passivate struct{}
+
+// offerExpired tells an actor that a proposal it made was undecided for long.
+type offerExpired struct{}
+
+// proposeARQ asks an ARQ whether it would take part in an operation.
+type proposeARQ struct {
+	op      *actor.PID
+	engine  *engine
+	attempt int
+	index   int
+	ask     arqAsk
+}
+
+// arqProposal is the committed state an ARQ would change from, or why not.
+type arqProposal struct {
+	attempt int
+	index   int
+	arq     *ARQ
+	err     error
+}
+
+func (m *proposeARQ) answer(a *ARQ, err error) {
+	m.engine.tell(m.op, &arqProposal{attempt: m.attempt, index: m.index, arq: a, err: err})
+}
+
+func (m *proposeARQ) fail(err error) { m.answer(nil, err) }
+
+// decided tells a participant what became of what it proposed to op.
+type decided struct {
+	op  *actor.PID
+	won bool
+	// arq is the ARQ's new state after a won batch; nil: deleted, or not written.
+	arq     *ARQ
+	written bool
+}
+
+// proposeDevice asks a device for handles, all of them or none, and for the
+// release of others.
+type proposeDevice struct {
+	op      *actor.PID
+	engine  *engine
+	attempt int
+	index   int
+	wants   []handleWant
+	gives   []handleGive
+}
+
+// handleWant is an ARQ that wants a handle of a deployable.
+type handleWant struct {
+	arq        *ARQ
+	deployable uuid.UUID
+	hostname   string
+}
+
+// handleGive is an ARQ that gives its handle back.
+type handleGive struct {
+	arq    uuid.UUID
+	handle uuid.UUID
+}
+
+// deviceProposal answers proposeDevice: the handles as they would be, in the
+// order of the wants, and what must be done before a guest can use them.
+type deviceProposal struct {
+	attempt    int
+	index      int
+	generation uint64 // of the device's record
+	taken      []change[heldHandle]
+	given      []change[heldHandle]
+	commands   []devices.Command
+	err        error
+}
+
+func (m *proposeDevice) answer(p *deviceProposal) {
+	p.attempt, p.index = m.attempt, m.index
+	m.engine.tell(m.op, p)
+}
+
+func (m *proposeDevice) fail(err error) { m.answer(&deviceProposal{err: err}) }
+
+// commandsDone tells an operation that a device has carried out the commands
+// of a bind that was won, or could not.
+type commandsDone struct{ err error }
+
+// batchDone is the store's verdict on an operation's batch.
+type batchDone struct {
+	attempt int
+	batch   *batch
+	result  persistence.Result
+}
+
+// bindDeadline ends the preparation of a bind that takes too long.
+type bindDeadline struct{}
+
+// begin starts an operation.
+type begin struct{}
+
+// setEnabled is the operator's enable or disable.
+type setEnabled struct {
+	enabled bool
+	promise promise[struct{}]
+}
+
+func (m *setEnabled) fail(err error) { m.promise.fail(err) }
+
+// program loads a bitstream for an administrator.
+type program struct {
+	deployable uuid.UUID
+	image      uuid.UUID
+	promise    promise[*Deployable]
+}
+
+func (m *program) fail(err error) { m.promise.fail(err) }
+
+// addAttribute and dropAttribute change a deployable's attributes.
+type addAttribute struct {
+	deployable uuid.UUID
+	attribute  *Attribute
+	promise    promise[*Attribute]
+}
+
+func (m *addAttribute) fail(err error) { m.promise.fail(err) }
+
+type dropAttribute struct {
+	attribute uuid.UUID
+	promise   promise[struct{}]
+}
+
+func (m *dropAttribute) fail(err error) { m.promise.fail(err) }
+
+// refresh brings a registered device up to date with what its host reports.
+// numbers holds the ids of deployables that are new.
+type refresh struct {
+	found   devices.Device
+	numbers map[string]int
+	promise promise[struct{}]
+}
+
+func (m *refresh) fail(err error) { m.promise.fail(err) }
+
+// commandDone is the end of one command on a device.
+type commandDone struct{ err error }
+
+// cleanUp has a device take up the handles that wait for it, and the one
+// whose clean-up failed before.
+type cleanUp struct{ failed uuid.UUID }
+
+// deviceWritten is the store's verdict on a change of the device's own record.
+type deviceWritten struct {
+	batch  *batch
+	result persistence.Result
+	then   func(error)
+}
+
+// createARQs makes the ARQs of a profile.
+type createARQs struct {
+	request CreateARQs
+	promise promise[[]*ARQ]
+}
+
+func (m *createARQs) fail(err error) { m.promise.fail(err) }
+
+// createProfile makes a device profile.
+type createProfile struct {
+	profile *Profile
+	promise promise[*Profile]
+}
+
+func (m *createProfile) fail(err error) { m.promise.fail(err) }
+
+// proposeDeletion asks a profile whether it could be deleted.
+type proposeDeletion struct {
+	op      *actor.PID
+	engine  *engine
+	attempt int
+	index   int
+}
+
+// profileProposal answers proposeDeletion.
+type profileProposal struct {
+	attempt int
+	index   int
+	profile *Profile
+	err     error
+}
+
+func (m *proposeDeletion) answer(p *Profile, err error) {
+	m.engine.tell(m.op, &profileProposal{attempt: m.attempt, index: m.index, profile: p, err: err})
+}
+
+func (m *proposeDeletion) fail(err error) { m.answer(nil, err) }
+
+// createsSettled tells a profile that the creates on their way are decided.
+type createsSettled struct{}
+
+// registerDevices makes the records of devices that a host reports for the
+// first time, and gives numbers to deployables that known ones have grown.
+type registerDevices struct {
+	hostname string
+	found    []devices.Device
+	promise  promise[[]registration]
+}
+
+// registration is a device on record, to be refreshed with what was found.
+type registration struct {
+	device  uuid.UUID
+	found   devices.Device
+	numbers map[string]int
+}
+
+// registered is the store's verdict on new device records.
+type registered struct {
+	batch  *batch
+	result persistence.Result
+	next   sequence
+	all    []registration
+	asked  *registerDevices
+}
+
+func (m *registered) fail(err error) { m.asked.fail(err) }
+
+func (m *registerDevices) fail(err error) { m.promise.fail(err) }

@@ -1,0 +1,358 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// operation is one PATCH or DELETE of ARQs, or the second half of a bind that
+// was accepted before. It gathers proposals from the ARQs and devices
+// concerned and puts them all into one conditional batch. Lost: it gathers
+// again. There is nothing to undo, no lock, no order to keep.
+type operation struct {
+	sys     *System
+	self    *actor.PID
+	purpose purpose
+	request string // request id, for the events
+	promise promise[struct{}]
+
+	// choose gives the ARQs for an attempt; the same each time, except for a
+	// delete by instance.
+	choose func() []*part
+
+	attempt int
+	phase   phase
+	parts   []*part
+	awaited int
+	devices []*devicePart
+	told    map[uuid.UUID]bool // ARQs that hold a proposal for us
+
+	// After an accepted bind that needs preparation:
+	accepted  []*part // what became BindStarted
+	preparing int     // devices at work
+	failure   error
+	deadline  func() // stops the timer
+}
+
+// purpose is what an operation is for.
+type purpose uint8
+
+const (
+	forPatch purpose = iota
+	forDelete
+	forSettling // ending an accepted bind
+)
+
+type phase uint8
+
+const (
+	asking phase = iota
+	askingDevices
+	writing
+	preparing
+	finished
+)
+
+// part is one ARQ's share in an operation.
+type part struct {
+	id       uuid.UUID
+	ask      arqAsk
+	optional bool // leave out instead of refusing (delete by instance)
+	arq      *ARQ // as proposed from
+	err      error
+	repeat   bool // already so; nothing to write
+	taken    *change[heldHandle]
+}
+
+// devicePart is one device's share.
+type devicePart struct {
+	device   *Device
+	wanting  []*part
+	giving   []*part
+	proposal *deviceProposal
+}
+
+// maxAttempts bounds how often a lost batch is gathered again.
+const maxAttempts = 8
+
+func (o *operation) receive(ctx actor.Context, msg any) {
+	o.self = ctx.Self()
+	switch m := msg.(type) {
+	case begin:
+		o.gather()
+	case *arqProposal:
+		o.arqProposed(m)
+	case *deviceProposal:
+		o.deviceProposed(m)
+	case *batchDone:
+		o.decided(m)
+	case *commandsDone:
+		o.prepared(m)
+	case bindDeadline:
+		o.expired()
+	}
+	if o.phase == finished {
+		o.sys.operationDone(ctx)
+	}
+}
+
+// abort ends an operation whose code panicked: nobody is left waiting.
+func (o *operation) abort(ctx actor.Context, err error) {
+	o.release(false, nil)
+	o.promise.fail(err)
+	if o.phase != finished {
+		o.phase = finished
+		o.sys.operationDone(ctx)
+	}
+}
+
+// gather asks the ARQs.
+func (o *operation) gather() {
+	o.attempt++
+	o.phase, o.devices, o.failure = asking, nil, nil
+	o.parts, o.told = o.choose(), map[uuid.UUID]bool{}
+	o.awaited = len(o.parts)
+	for i, p := range o.parts {
+		m := &proposeARQ{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i, ask: p.ask}
+		if !o.sys.arqs.tell(p.id, m) {
+			p.err = arqNotFound(p.id)
+			o.awaited--
+		}
+	}
+	if o.awaited == 0 {
+		o.allARQsProposed()
+	}
+}
+
+func (o *operation) arqProposed(m *arqProposal) {
+	if m.attempt != o.attempt || o.phase != asking {
+		return
+	}
+	p := o.parts[m.index]
+	p.arq, p.err = m.arq, m.err
+	if m.err == nil {
+		o.told[p.id] = true
+		p.repeat = p.ask.event == evBind && p.ask.repeats(m.arq)
+	}
+	if o.awaited--; o.awaited == 0 {
+		o.allARQsProposed()
+	}
+}
+
+func (o *operation) allARQsProposed() {
+	o.parts = slices.DeleteFunc(o.parts, func(p *part) bool {
+		return p.err != nil && p.optional && (o.purpose == forSettling || ErrorCode(p.err) == CodeNotFound)
+	})
+	for _, p := range o.parts {
+		if p.err != nil {
+			o.finish(p.err)
+			return
+		}
+	}
+	if err := o.checkInstances(); err != nil {
+		o.finish(err)
+		return
+	}
+	if err := o.groupByDevice(); err != nil {
+		o.finish(err)
+		return
+	}
+	o.askDevices()
+}
+
+// checkInstances holds "an instance that has ARQs takes no more", over the
+// whole of the request.
+func (o *operation) checkInstances() error {
+	leaving := map[uuid.UUID]bool{}
+	for _, p := range o.parts {
+		if p.ask.event == evUnbind {
+			leaving[p.id] = true
+		}
+	}
+	for _, p := range o.parts {
+		if p.ask.event != evBind || p.repeat {
+			continue
+		}
+		for _, m := range o.sys.dir.instance(p.ask.bind.InstanceUUID).members {
+			if !leaving[m] {
+				return Refuse(CodeConflict, "the instance %s already has accelerator requests", p.ask.bind.InstanceUUID)
+			}
+		}
+	}
+	return nil
+}
+
+// groupByDevice finds the devices that give or take back handles.
+func (o *operation) groupByDevice() error {
+	for _, p := range o.parts {
+		switch {
+		case p.ask.event == evBind && !p.repeat:
+			v, ok := o.sys.dir.provider(p.ask.bind.ProviderUUID)
+			if !ok {
+				return Refuse(CodeNotFound, "device_rp_uuid: no deployable has the resource provider %s", p.ask.bind.ProviderUUID)
+			}
+			d := o.devicePart(v.device)
+			d.wanting = append(d.wanting, p)
+		case p.ask.event != evBind && p.holds():
+			v, ok := o.sys.dir.provider(p.arq.Binding.ProviderUUID)
+			if !ok {
+				return failure(CodeInternal, nil, "the device of a bound ARQ is unknown")
+			}
+			d := o.devicePart(v.device)
+			d.giving = append(d.giving, p)
+		}
+	}
+	return nil
+}
+
+// holds says whether the part gives a handle back: finishing keeps it.
+func (p *part) holds() bool {
+	return p.ask.event != evFinishBind && p.arq.Binding != nil && p.arq.Binding.Handle != nil
+}
+
+func (o *operation) devicePart(d *Device) *devicePart {
+	for _, known := range o.devices {
+		if known.device.UUID == d.UUID {
+			return known
+		}
+	}
+	part := &devicePart{device: d}
+	o.devices = append(o.devices, part)
+	return part
+}
+
+func (o *operation) askDevices() {
+	o.phase, o.awaited = askingDevices, len(o.devices)
+	for i, d := range o.devices {
+		m := &proposeDevice{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i}
+		for _, p := range d.wanting {
+			v, _ := o.sys.dir.provider(p.ask.bind.ProviderUUID)
+			m.wants = append(m.wants, handleWant{arq: p.arq, deployable: v.deployable.UUID, hostname: p.ask.bind.Hostname})
+		}
+		for _, p := range d.giving {
+			m.gives = append(m.gives, handleGive{arq: p.id, handle: p.arq.Binding.Handle.UUID})
+		}
+		if !o.sys.devices.tell(d.device.UUID, m) {
+			o.awaited--
+			d.proposal = &deviceProposal{err: Refuse(CodeNotFound, "the device %s is gone", d.device.UUID)}
+		}
+	}
+	if o.awaited == 0 {
+		o.allDevicesProposed()
+	}
+}
+
+func (o *operation) deviceProposed(m *deviceProposal) {
+	if m.attempt != o.attempt || o.phase != askingDevices {
+		return
+	}
+	o.devices[m.index].proposal = m
+	if o.awaited--; o.awaited == 0 {
+		o.allDevicesProposed()
+	}
+}
+
+// allDevicesProposed writes, unless a device refused. "No free handle" comes
+// last: it alone leaves a trace.
+func (o *operation) allDevicesProposed() {
+	var exhausted error
+	for _, d := range o.devices {
+		switch err := d.proposal.err; {
+		case err == nil:
+		case ErrorCode(err) == CodeNoFreeHandle:
+			exhausted = err
+		default:
+			o.finish(err)
+			return
+		}
+	}
+	if exhausted != nil {
+		o.releaseDevices(false)
+		o.devices = nil
+		o.failure = exhausted
+		o.submit(o.composeExhausted())
+		return
+	}
+	o.submit(o.compose())
+}
+
+func (o *operation) submit(b *batch) {
+	if b.empty() {
+		o.finish(o.failure)
+		return
+	}
+	o.phase = writing
+	self, attempt := o.self, o.attempt
+	o.sys.submit(b, func(r persistence.Result) {
+		o.sys.engine.tell(self, &batchDone{attempt, b, r})
+	})
+}
+
+// decided adopts what was won, or asks again.
+func (o *operation) decided(m *batchDone) {
+	if m.attempt != o.attempt || o.phase != writing {
+		return
+	}
+	err := storeError(m.result)
+	switch {
+	case err == nil:
+		o.won(m.batch)
+	case m.result.Outcome == persistence.Lost && m.result.Err == nil:
+		o.release(false, nil)
+		if o.attempt >= maxAttempts {
+			o.finish(Refuse(CodeUnavailable, "too many concurrent changes; try again"))
+			return
+		}
+		o.gather()
+	default:
+		o.finish(err)
+	}
+}
+
+// finish answers, tells everybody who waits for a decision that there is
+// none, and ends.
+func (o *operation) finish(err error) {
+	o.release(false, nil)
+	o.promise.resolve(struct{}{}, err)
+	o.end()
+}
+
+func (o *operation) end() {
+	if o.deadline != nil {
+		o.deadline()
+	}
+	o.phase = finished
+}
+
+// release tells the participants the outcome.
+func (o *operation) release(won bool, b *batch) {
+	for id := range o.told {
+		m := &decided{op: o.self, won: won}
+		if b != nil {
+			for _, c := range b.arqs {
+				if c.before.UUID == id {
+					m.arq, m.written = c.after, true
+				}
+			}
+		}
+		o.sys.arqs.tell(id, m)
+	}
+	o.told = nil
+	o.releaseDevices(won)
+}
+
+func (o *operation) releaseDevices(won bool) {
+	for _, d := range o.devices {
+		if d.proposal == nil || d.proposal.err == nil {
+			o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: won})
+		}
+	}
+}
+
+// timeLeft is how long an accepted bind may take.
+func (o *operation) timeLeft() time.Duration { return o.sys.opts.BindTimeout }

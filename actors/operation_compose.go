@@ -1,0 +1,187 @@
+package actors
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// compose puts the proposals into one batch.
+func (o *operation) compose() *batch {
+	b := &batch{}
+	staged := o.prepares()
+	for _, d := range o.devices {
+		o.composeDevice(b, d)
+	}
+	members := newMembership(o.sys.dir)
+	for _, p := range o.parts {
+		if p.repeat {
+			continue
+		}
+		o.composeARQ(b, p, staged, members)
+	}
+	members.write(b)
+	if !staged {
+		o.composeEvents(b)
+	}
+	return b
+}
+
+// prepares says whether a device must do something before the guests can use
+// what they get. Then the whole request is staged: all or nothing.
+func (o *operation) prepares() bool {
+	return slices.ContainsFunc(o.devices, func(d *devicePart) bool { return len(d.proposal.commands) > 0 })
+}
+
+func (o *operation) composeDevice(b *batch, d *devicePart) {
+	if len(d.wanting) > 0 {
+		// Still enabled, still with these attributes, when it is written.
+		b.check(deviceKey(d.device.UUID), d.proposal.generation)
+	}
+	for i := range d.proposal.taken {
+		c := d.proposal.taken[i]
+		b.putHandle(c.before, c.after)
+		d.wanting[i].taken = &c
+	}
+	for _, c := range d.proposal.given {
+		b.putHandle(c.before, c.after)
+	}
+}
+
+func (o *operation) composeARQ(b *batch, p *part, staged bool, m *membership) {
+	now := o.sys.unix()
+	switch p.ask.event {
+	case evBind:
+		event := evBind
+		binding := o.binding(p)
+		if staged {
+			event = evStartBind
+		}
+		next := p.arq.after(event, binding, now)
+		if p.ask.bind.ProjectID != "" {
+			next.ProjectID = o.sys.dir.names.intern(p.ask.bind.ProjectID)
+		}
+		b.putARQ(p.arq, next)
+		m.join(binding.InstanceUUID, p.id)
+	case evUnbind:
+		b.putARQ(p.arq, p.arq.after(evUnbind, nil, now))
+		m.leave(p.arq)
+	case evFinishBind:
+		b.putARQ(p.arq, p.arq.after(evFinishBind, p.arq.Binding, now))
+	case evFailBind:
+		b.putARQ(p.arq, p.arq.after(evFailBind, p.arq.Binding.withoutHandle(), now))
+	case evDelete:
+		b.deleteARQ(p.arq)
+		m.leave(p.arq)
+	case evStartBind, evFailUnbind:
+	}
+}
+
+// binding is what the ARQ gets. The handle is on record from the start;
+// readers see it once the ARQ is Bound.
+func (o *operation) binding(p *part) *Binding {
+	to := p.ask.bind
+	h := p.taken.after.Handle
+	return &Binding{
+		Hostname:     o.sys.dir.names.intern(to.Hostname),
+		ProviderUUID: to.ProviderUUID,
+		InstanceUUID: to.InstanceUUID,
+		Handle:       &h,
+	}
+}
+
+func (b *Binding) withoutHandle() *Binding {
+	c := *b
+	c.Handle = nil
+	return &c
+}
+
+// composeExhausted fails the binds of a request for which there are too few
+// handles: they keep host, provider and instance, and no handle. Unbinds of
+// the same request are not done.
+func (o *operation) composeExhausted() *batch {
+	b := &batch{}
+	members := newMembership(o.sys.dir)
+	now := o.sys.unix()
+	for _, p := range o.parts {
+		if p.ask.event != evBind || p.repeat {
+			continue
+		}
+		to := p.ask.bind
+		binding := &Binding{
+			Hostname:     o.sys.dir.names.intern(to.Hostname),
+			ProviderUUID: to.ProviderUUID, InstanceUUID: to.InstanceUUID,
+		}
+		b.putARQ(p.arq, p.arq.after(evFailBind, binding, now))
+		members.join(to.InstanceUUID, p.id)
+	}
+	members.write(b)
+	o.composeEvents(b)
+	return b
+}
+
+// composeEvents tells of every bind that this batch ends, an event for each
+// instance.
+func (o *operation) composeEvents(b *batch) {
+	var events []*Event
+	for _, c := range b.arqs {
+		if c.after == nil || c.after.State != Bound && c.after.State != BindFailed {
+			continue
+		}
+		instance := c.after.Binding.InstanceUUID
+		i := slices.IndexFunc(events, func(e *Event) bool { return e.Instance == instance })
+		if i < 0 {
+			events = append(events, &Event{
+				ID: uuid.Must(uuid.NewV7()), Instance: instance,
+				RequestID: o.request, Created: o.sys.now().UnixMilli(),
+			})
+			i = len(events) - 1
+		}
+		events[i].ARQs = append(events[i].ARQs, EventARQ{UUID: c.after.UUID, Completed: c.after.State == Bound})
+	}
+	for _, e := range events {
+		b.tell(e)
+	}
+}
+
+// membership gathers who belongs to which instance after a batch.
+type membership struct {
+	dir    *directory
+	order  []uuid.UUID
+	before map[uuid.UUID]instanceView
+	after  map[uuid.UUID][]uuid.UUID
+}
+
+func newMembership(d *directory) *membership {
+	return &membership{dir: d, before: map[uuid.UUID]instanceView{}, after: map[uuid.UUID][]uuid.UUID{}}
+}
+
+func (m *membership) open(instance uuid.UUID) {
+	if _, ok := m.before[instance]; ok {
+		return
+	}
+	v := m.dir.instance(instance)
+	m.order = append(m.order, instance)
+	m.before[instance] = v
+	m.after[instance] = slices.Clone(v.members)
+}
+
+func (m *membership) join(instance, arq uuid.UUID) {
+	m.open(instance)
+	m.after[instance] = append(m.after[instance], arq)
+}
+
+func (m *membership) leave(a *ARQ) {
+	if a.Binding == nil {
+		return
+	}
+	i := a.Binding.InstanceUUID
+	m.open(i)
+	m.after[i] = slices.DeleteFunc(m.after[i], func(id uuid.UUID) bool { return id == a.UUID })
+}
+
+func (m *membership) write(b *batch) {
+	for _, i := range m.order {
+		b.setInstance(i, m.before[i], m.after[i])
+	}
+}

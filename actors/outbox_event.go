@@ -1,0 +1,37 @@
+package actors
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// Event tells the compute service what became of the bind of an instance's
+// ARQs. It is stored in the batch that made it true, and goes out at least
+// once.
+type Event struct {
+	ID        uuid.UUID // version 7: sorts in order of the batches
+	Instance  uuid.UUID
+	RequestID string
+	Created   int64 // Unix milliseconds
+	ARQs      []EventARQ
+}
+
+// EventARQ is one ARQ of an Event: bound, or failed.
+type EventARQ struct {
+	UUID      uuid.UUID
+	Completed bool
+}
+
+// Notifier delivers events. It returns nil when the event was taken, or was
+// refused for good; any error means: again later. It is called from several
+// goroutines, never twice at a time for one instance, in order per instance.
+type Notifier interface {
+	Notify(ctx context.Context, e *Event) error
+}
+
+// NotifierFunc is a function used as a Notifier.
+type NotifierFunc func(ctx context.Context, e *Event) error
+
+// Notify calls f.
+func (f NotifierFunc) Notify(ctx context.Context, e *Event) error { return f(ctx, e) }

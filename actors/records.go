@@ -1,0 +1,265 @@
+package actors
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// The kinds of records, and the layout version of each body. A layout is
+// never altered: a new one gets a new version and the old one stays readable.
+const (
+	kindARQ      persistence.Kind = "arq"
+	kindDevice   persistence.Kind = "device"
+	kindHandle   persistence.Kind = "handle"
+	kindInstance persistence.Kind = "instance"
+	kindProfile  persistence.Kind = "profile"
+	kindEvent    persistence.Kind = "event"
+	kindSequence persistence.Kind = "sequence"
+
+	layoutV1 byte = 1
+)
+
+// Unique claims, a second bar beside the generations.
+const (
+	claimHolder      = "holder"       // on a handle: the ARQ that holds it
+	claimProfileName = "profile-name" // on a profile
+	claimProvider    = "provider"     // on a device: the provider of each deployable
+	claimAttribute   = "attribute"    // on a device: the uuid of each attribute
+	claimDevice      = "device"       // on a device: host and control path
+)
+
+func arqKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindARQ, ID: id} }
+
+func deviceKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindDevice, ID: id} }
+
+func handleKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindHandle, ID: id} }
+
+func instanceKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindInstance, ID: id} }
+
+func profileKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindProfile, ID: id} }
+
+func eventKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindEvent, ID: id} }
+
+// sequenceKey is the one record of the numbers given out so far.
+func sequenceKey() persistence.Key { return persistence.Key{Kind: kindSequence} }
+
+func encodeARQ(a *ARQ) []byte {
+	e := newEncoder(layoutV1, 256)
+	e.buf = append(e.buf, byte(a.State))
+	e.int(a.CreatedAt)
+	e.int(a.UpdatedAt)
+	e.text(a.ProjectID)
+	e.id(a.Group.ProfileUUID)
+	e.text(a.Group.ProfileName)
+	e.uint(uint64(a.Group.Index))
+	encodeRequests(&e, a.Group.Requests)
+	e.flag(a.Binding != nil)
+	if b := a.Binding; b != nil {
+		e.text(b.Hostname)
+		e.id(b.ProviderUUID)
+		e.id(b.InstanceUUID)
+		e.flag(b.Handle != nil)
+		if h := b.Handle; h != nil {
+			e.id(h.UUID)
+			e.text(h.Type)
+			e.text(h.Info)
+		}
+	}
+	return e.buf
+}
+
+func decodeARQ(r persistence.Record) (*ARQ, error) {
+	d := newDecoder(r.Body, layoutV1)
+	a := &ARQ{UUID: r.Key.ID, Generation: r.Generation}
+	if len(d.buf) > 0 {
+		a.State = State(d.buf[0])
+		d.buf = d.buf[1:]
+	}
+	a.CreatedAt = d.int()
+	a.UpdatedAt = d.int()
+	a.ProjectID = d.text()
+	a.Group = &Group{ProfileUUID: d.id(), ProfileName: d.text(), Index: int(d.uint())}
+	a.Group.Requests = decodeRequests(&d)
+	if d.flag() {
+		a.Binding = &Binding{Hostname: d.text(), ProviderUUID: d.id(), InstanceUUID: d.id()}
+		if d.flag() {
+			a.Binding.Handle = &Handle{UUID: d.id(), Type: d.text(), Info: d.text()}
+		}
+	}
+	if err := d.end(); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Key, err)
+	}
+	if a.State >= stateCount {
+		return nil, fmt.Errorf("%s: %w: state %d", r.Key, errBody, a.State)
+	}
+	return a, nil
+}
+
+func encodeRequests(e *encoder, requests []Request) {
+	e.uint(uint64(len(requests)))
+	for _, q := range requests {
+		e.text(q.Key)
+		e.text(q.Value)
+	}
+}
+
+func decodeRequests(d *decoder) []Request {
+	n := d.count()
+	requests := make([]Request, 0, n)
+	for range n {
+		requests = append(requests, Request{Key: d.text(), Value: d.text()})
+	}
+	return requests
+}
+
+// heldHandle is an attach handle as its device's actor knows it.
+type heldHandle struct {
+	Handle
+	Generation uint64
+	Deployable uuid.UUID
+	Order      int // lowest first
+	State      handleState
+	Holder     uuid.UUID // the ARQ, while taken
+	// Undo is the command that cleans up, while releasing.
+	Undo commandKindCode
+}
+
+// commandKindCode is how a stored handle names its clean-up.
+type commandKindCode uint8
+
+const (
+	undoNothing commandKindCode = iota
+	undoMdev
+)
+
+func encodeHandle(h *heldHandle) []byte {
+	e := newEncoder(layoutV1, 160)
+	e.buf = append(e.buf, byte(h.State), byte(h.Undo))
+	e.id(h.Deployable)
+	e.uint(uint64(h.Order))
+	e.id(h.Holder)
+	e.text(h.Type)
+	e.text(h.Info)
+	return e.buf
+}
+
+func decodeHandle(r persistence.Record) (*heldHandle, error) {
+	d := newDecoder(r.Body, layoutV1)
+	h := &heldHandle{Generation: r.Generation}
+	h.UUID = r.Key.ID
+	if len(d.buf) >= 2 {
+		h.State, h.Undo = handleState(d.buf[0]), commandKindCode(d.buf[1])
+		d.buf = d.buf[2:]
+	}
+	h.Deployable = d.id()
+	h.Order = int(d.uint())
+	h.Holder = d.id()
+	h.Type = d.text()
+	h.Info = d.text()
+	if err := d.end(); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Key, err)
+	}
+	if h.State >= handleStateCount {
+		return nil, fmt.Errorf("%s: %w: state %d", r.Key, errBody, h.State)
+	}
+	return h, nil
+}
+
+// claims gives what a stored handle claims: its holder holds no other.
+func (h *heldHandle) claims() []persistence.Claim {
+	if h.State != handleTaken {
+		return nil
+	}
+	return []persistence.Claim{{Space: claimHolder, Value: string(h.Holder[:])}}
+}
+
+func encodeInstance(members []uuid.UUID) []byte {
+	e := newEncoder(layoutV1, 2+16*len(members))
+	e.uint(uint64(len(members)))
+	for _, m := range members {
+		e.id(m)
+	}
+	return e.buf
+}
+
+func decodeInstance(r persistence.Record) ([]uuid.UUID, error) {
+	d := newDecoder(r.Body, layoutV1)
+	n := d.count()
+	members := make([]uuid.UUID, 0, n)
+	for range n {
+		members = append(members, d.id())
+	}
+	if err := d.end(); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Key, err)
+	}
+	return members, nil
+}
+
+func encodeEvent(ev *Event) []byte {
+	e := newEncoder(layoutV1, 64+17*len(ev.ARQs))
+	e.id(ev.Instance)
+	e.text(ev.RequestID)
+	e.int(ev.Created)
+	e.uint(uint64(len(ev.ARQs)))
+	for _, a := range ev.ARQs {
+		e.id(a.UUID)
+		e.flag(a.Completed)
+	}
+	return e.buf
+}
+
+func decodeEvent(r persistence.Record) (*Event, error) {
+	d := newDecoder(r.Body, layoutV1)
+	ev := &Event{ID: r.Key.ID, Instance: d.id(), RequestID: d.text(), Created: d.int()}
+	for range d.count() {
+		ev.ARQs = append(ev.ARQs, EventARQ{UUID: d.id(), Completed: d.flag()})
+	}
+	if err := d.end(); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Key, err)
+	}
+	return ev, nil
+}
+
+// Devices, profiles and the sequence are written seldom: JSON behind the
+// layout version, for the sake of whoever reads a dump.
+
+func encodeJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("actors: a record that does not encode: %v", err))
+	}
+	return append([]byte{layoutV1}, b...)
+}
+
+func decodeJSON(r persistence.Record, v any) error {
+	d := newDecoder(r.Body, layoutV1)
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", r.Key, d.err)
+	}
+	if err := json.Unmarshal(d.buf, v); err != nil {
+		return fmt.Errorf("%s: %w: %w", r.Key, errBody, err)
+	}
+	return nil
+}
+
+// sequence is the numbers given out so far.
+type sequence struct {
+	Generation uint64 `json:"-"`
+	Device     int    `json:"device"`
+	Deployable int    `json:"deployable"`
+}
+
+func deviceClaims(d *Device) []persistence.Claim {
+	claims := []persistence.Claim{{Space: claimDevice, Value: d.Hostname + "\x00" + d.ControlPath.Info}}
+	for _, dep := range d.Deployables {
+		claims = append(claims, persistence.Claim{Space: claimProvider, Value: string(dep.ProviderUUID[:])})
+		for _, a := range dep.Attributes {
+			claims = append(claims, persistence.Claim{Space: claimAttribute, Value: string(a.UUID[:])})
+		}
+	}
+	return claims
+}

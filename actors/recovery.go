@@ -1,0 +1,152 @@
+package actors
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// recovered is what a start finds in the store, besides what it publishes.
+type recovered struct {
+	numbers    sequence
+	devices    []*Device
+	handles    map[uuid.UUID][]*heldHandle // by deployable
+	events     []*Event
+	unsettled  map[uuid.UUID][]*part // accepted binds, by instance
+	groups     map[groupKey]*Group
+	bulk       batch
+	lastNumber int
+}
+
+type groupKey struct {
+	profile uuid.UUID
+	index   int
+}
+
+// recover reads the store in one pass and publishes all of it.
+func (s *System) recover(ctx context.Context) (*recovered, error) {
+	f := &recovered{
+		handles:   make(map[uuid.UUID][]*heldHandle),
+		unsettled: make(map[uuid.UUID][]*part),
+		groups:    make(map[groupKey]*Group),
+	}
+	err := s.store.Recover(ctx, func(r persistence.Record) error { return s.take(f, r) })
+	if err != nil {
+		return nil, err
+	}
+	s.dir.publish(&f.bulk)
+	s.order.Store(max(s.order.Load(), int64(f.lastNumber)))
+	return f, nil
+}
+
+// take reads one record.
+func (s *System) take(f *recovered, r persistence.Record) error {
+	switch r.Key.Kind {
+	case kindARQ:
+		return s.takeARQ(f, r)
+	case kindDevice:
+		return f.takeDevice(r)
+	case kindHandle:
+		h, err := decodeHandle(r)
+		if err != nil {
+			return err
+		}
+		f.handles[h.Deployable] = append(f.handles[h.Deployable], h)
+		f.bulk.handles = append(f.bulk.handles, change[heldHandle]{nil, h})
+	case kindInstance:
+		members, err := decodeInstance(r)
+		if err != nil {
+			return err
+		}
+		f.bulk.instances = append(f.bulk.instances, instanceChange{r.Key.ID, r.Generation, members})
+	case kindProfile:
+		return f.takeProfile(r)
+	case kindEvent:
+		e, err := decodeEvent(r)
+		if err != nil {
+			return err
+		}
+		f.events = append(f.events, e)
+	case kindSequence:
+		f.numbers.Generation = r.Generation
+		return decodeJSON(r, &f.numbers)
+	}
+	return nil
+}
+
+func (s *System) takeARQ(f *recovered, r persistence.Record) error {
+	a, err := decodeARQ(r)
+	if err != nil {
+		return err
+	}
+	a.ProjectID = s.dir.names.intern(a.ProjectID)
+	a.Group = f.shared(a.Group)
+	if a.Binding != nil {
+		a.Binding.Hostname = s.dir.names.intern(a.Binding.Hostname)
+	}
+	if a.State == BindStarted {
+		i := a.Binding.InstanceUUID
+		f.unsettled[i] = append(f.unsettled[i], &part{id: a.UUID, ask: arqAsk{generation: a.Generation}})
+	}
+	s.dir.load(a)
+	return nil
+}
+
+// shared gives the one copy of a group that equal groups share.
+func (f *recovered) shared(g *Group) *Group {
+	k := groupKey{g.ProfileUUID, g.Index}
+	if known := f.groups[k]; known != nil && slices.Equal(known.Requests, g.Requests) {
+		return known
+	}
+	f.groups[k] = g
+	return g
+}
+
+func (f *recovered) takeDevice(r persistence.Record) error {
+	d := &Device{}
+	if err := decodeJSON(r, d); err != nil {
+		return err
+	}
+	d.Generation = r.Generation
+	for _, dep := range d.Deployables {
+		for _, a := range dep.Attributes {
+			f.lastNumber = max(f.lastNumber, a.ID)
+		}
+	}
+	f.devices = append(f.devices, d)
+	f.bulk.devices = append(f.bulk.devices, change[Device]{nil, d})
+	return nil
+}
+
+func (f *recovered) takeProfile(r persistence.Record) error {
+	p := &Profile{}
+	if err := decodeJSON(r, p); err != nil {
+		return err
+	}
+	p.Generation = r.Generation
+	f.lastNumber = max(f.lastNumber, int(p.Seq))
+	f.bulk.profiles = append(f.bulk.profiles, change[Profile]{nil, p})
+	return nil
+}
+
+// resume starts the devices' actors and takes up what was left unfinished.
+func (s *System) resume(f *recovered) {
+	for _, d := range f.devices {
+		var handles []*heldHandle
+		for _, dep := range d.Deployables {
+			handles = append(handles, f.handles[dep.UUID]...)
+		}
+		s.devices.start(s, d, handles)
+	}
+	if len(f.events) > 0 {
+		slices.SortFunc(f.events, func(a, b *Event) int { return slices.Compare(a.ID[:], b.ID[:]) })
+		s.engine.tell(s.outbox, queued{f.events})
+	}
+	for instance, parts := range f.unsettled {
+		s.log.Warn("a bind was cut short by a restart and fails", "instance", instance, "arqs", len(parts))
+		s.settle(parts, evFailBind, "")
+	}
+}

@@ -1,0 +1,195 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// Options are the settings of a System. The zero value of a field stands for
+// its default.
+type Options struct {
+	Logger         *slog.Logger
+	HostCheck      HostCheck
+	BindTimeout    time.Duration // how long the preparation of a bind may take; 60 s
+	CallTimeout    time.Duration // how long a caller waits for an outcome; 60 s
+	EventDeadline  time.Duration // how long an event is tried; 300 s
+	IdleAfter      time.Duration // when an idle ARQ actor leaves; 60 s
+	MaxProfileARQs int           // ARQs that one profile may ask for; 256
+}
+
+func (o *Options) fill() {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&o.BindTimeout, 60*time.Second)
+	setDefault(&o.CallTimeout, 60*time.Second)
+	setDefault(&o.EventDeadline, 300*time.Second)
+	setDefault(&o.IdleAfter, 60*time.Second)
+	setDefault(&o.MaxProfileARQs, 256)
+}
+
+func setDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// System is the service behind the REST face: the actors, what they publish,
+// and the calls that become messages to them.
+type System struct {
+	opts     Options
+	log      *slog.Logger
+	store    persistence.Store
+	hardware Hardware
+	notifier Notifier
+	engine   *engine
+	dir      *directory
+	arqs     *pidTable
+	profiles *pidTable
+	devices  *deviceBook
+	registry *actor.PID
+	outbox   *actor.PID
+	events   outboxStats
+	order    atomic.Int64
+
+	life     lifeCycle
+	stopping context.Context //nolint:containedctx // it is the life of the workers, not of a request
+	cancel   context.CancelFunc
+	workers  sync.WaitGroup
+}
+
+// New makes a System that serves nothing yet: Start does.
+func New(opts Options, store persistence.Store, hardware Hardware, notifier Notifier) *System {
+	opts.fill()
+	s := &System{
+		opts: opts, log: opts.Logger, store: store, hardware: hardware, notifier: notifier,
+		dir: newDirectory(),
+	}
+	s.engine = newEngine(opts.Logger)
+	s.arqs = newPIDTable(s.engine, kindARQActor, s.activateARQ)
+	s.profiles = newPIDTable(s.engine, kindProfileActor, s.activateProfile)
+	s.devices = newDeviceBook(s.engine)
+	s.stopping, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+func (s *System) now() time.Time { return time.Now() }
+
+func (s *System) unix() int64 { return s.now().Unix() }
+
+// nextOrder gives a number above all before it, also across restarts: things
+// made in this order sort by it.
+func (s *System) nextOrder() int {
+	for {
+		last := s.order.Load()
+		next := max(s.now().UnixMicro(), last+1)
+		if s.order.CompareAndSwap(last, next) {
+			return int(next)
+		}
+	}
+}
+
+// submit hands a batch to the store. Once it is durable, it is published, and
+// only then does anybody hear of it. then runs on the store's completer.
+func (s *System) submit(b *batch, then func(persistence.Result)) {
+	s.store.Submit(b.t, func(r persistence.Result) {
+		if r.Outcome == persistence.Unknown {
+			s.work(func(ctx context.Context) { s.complete(b, s.find(ctx, b, r), then) })
+			return
+		}
+		s.complete(b, r, then)
+	})
+}
+
+func (s *System) complete(b *batch, r persistence.Result, then func(persistence.Result)) {
+	if r.Outcome == persistence.Won {
+		s.dir.publish(b)
+		if len(b.events) > 0 {
+			s.engine.tell(s.outbox, queued{b.events})
+		}
+	}
+	then(r)
+}
+
+// findPause is how long an unknown outcome waits for the next look.
+const findPause = 100 * time.Millisecond
+
+// find looks for the outcome of a batch that the store could not tell: it was
+// won when every record is as the batch would have left it.
+func (s *System) find(ctx context.Context, b *batch, r persistence.Result) persistence.Result {
+	for {
+		outcome, err := applied(ctx, s.store, &b.t)
+		if err == nil {
+			return persistence.Result{Outcome: outcome}
+		}
+		s.log.Warn("the outcome of a write is unknown and cannot be looked up yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return r
+		case <-time.After(findPause):
+		}
+	}
+}
+
+// storeError turns the store's verdict into an answer; nil: won.
+func storeError(r persistence.Result) error {
+	switch {
+	case r.Outcome == persistence.Won:
+		return nil
+	case r.Outcome == persistence.Unknown:
+		return failure(CodeTimeout, r.Err, "the outcome of the change is not known")
+	case r.Err == nil:
+		return Refuse(CodeConflict, "changed by another request meanwhile; try again")
+	case errors.Is(r.Err, persistence.ErrUnavailable):
+		return failure(CodeUnavailable, r.Err, "the store takes no changes at present")
+	default:
+		return failure(CodeInternal, r.Err, "the store refused the change")
+	}
+}
+
+// work runs fn off every mailbox; Stop ends its context and waits for it.
+func (s *System) work(fn func(ctx context.Context)) {
+	s.workers.Go(func() { fn(s.stopping) })
+}
+
+// after calls fn after a time, unless stop is called or the service stops.
+func (s *System) after(d time.Duration, fn func()) (stop func()) {
+	t := time.AfterFunc(d, func() {
+		if s.stopping.Err() == nil {
+			fn()
+		}
+	})
+	return func() { t.Stop() }
+}
+
+// operate starts an operation.
+func (s *System) operate(o receiver) {
+	s.engine.tell(s.engine.spawn(kindOperationActor, o), begin{})
+}
+
+func (s *System) operationDone(ctx actor.Context) { ctx.Stop(ctx.Self()) }
+
+// sweep sends idle actors to rest, until the service stops.
+func (s *System) sweep(ctx context.Context) {
+	tick := time.NewTicker(s.opts.IdleAfter / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			before := s.now().Add(-s.opts.IdleAfter)
+			s.arqs.sweep(before)
+			s.profiles.sweep(before)
+		}
+	}
+}

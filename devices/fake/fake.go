@@ -1,0 +1,126 @@
+// Package fake is a driver for devices that do not exist. It looks like the
+// reference's fake_driver, so that a cloud can be tried without hardware, and
+// its operations can be slowed down and made to fail.
+package fake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// Name is the driver's name in [agent]enabled_drivers.
+const Name = "fake_driver"
+
+// ErrImage is wrapped by the failure of an image that Options.FailImages names.
+var ErrImage = errors.New("the fake device refuses this image")
+
+// Options say what there is. The first device of a host is, byte for byte,
+// the reference's.
+type Options struct {
+	Host             string
+	DevicesPerHost   int
+	HandlesPerDevice int
+	// OperationDelay is how long each command takes.
+	OperationDelay time.Duration
+	// FailImages are bitstreams whose programming fails.
+	FailImages []uuid.UUID
+}
+
+// Driver is a devices.Driver.
+type Driver struct{ opts Options }
+
+// New makes the driver of one host.
+func New(opts Options) *Driver { return &Driver{opts} }
+
+// Name gives the driver's name.
+func (d *Driver) Name() string { return Name }
+
+// Discover makes up the devices; the answer is always the same.
+func (d *Driver) Discover(context.Context) ([]devices.Device, error) {
+	found := make([]devices.Device, 0, d.opts.DevicesPerHost)
+	for n := range d.opts.DevicesPerHost {
+		found = append(found, d.device(n))
+	}
+	return found, nil
+}
+
+// firstBus is where the reference's fake device sits.
+const firstBus = 0x0c
+
+func (d *Driver) device(n int) devices.Device {
+	slot := firstBus + n
+	domain, bus := fmt.Sprintf("%04x", slot>>8), fmt.Sprintf("%02x", slot&0xff)
+	return devices.Device{
+		Type:            "FPGA",
+		Vendor:          "0xABCD",
+		Model:           "miss model info",
+		StdBoardInfo:    `{"device_id": "0xabcd", "class": "Fake class"}`,
+		VendorBoardInfo: "fake_vendor_info",
+		ControlPath: devices.ControlPathID{
+			Type: "PCI",
+			Info: fmt.Sprintf(`{"domain":"%s","bus":"%s","device":"00","function":"0"}`, domain, bus),
+		},
+		Deployables: []devices.Deployable{{
+			Name:            deployableName(d.opts.Host, n),
+			DriverName:      "fake",
+			NumAccelerators: d.opts.HandlesPerDevice,
+			Attributes: []devices.Attribute{
+				{Key: "traits1", Value: "CUSTOM_FAKE_DEVICE"},
+				{Key: "rc", Value: "FPGA"},
+			},
+			AttachHandles: handles(d.opts.HandlesPerDevice, domain, bus),
+		}},
+	}
+}
+
+// deployableName is the host's name and FakeDevice, with every character that
+// Placement might not like replaced.
+func deployableName(host string, n int) string {
+	name := host + "_FakeDevice"
+	if n > 0 {
+		name = fmt.Sprintf("%s_%d", name, n)
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+func handles(n int, domain, bus string) []devices.AttachHandle {
+	all := make([]devices.AttachHandle, 0, n)
+	for i := 1; i <= n; i++ {
+		all = append(all, devices.AttachHandle{
+			Type: "TEST_PCI",
+			Info: fmt.Sprintf(`{"domain": "%s", "bus": "%s", "device": "%d", "function": "%d"}`, domain, bus, i/8, i%8),
+		})
+	}
+	return all
+}
+
+// Do takes its time and succeeds, unless the image is one that fails.
+func (d *Driver) Do(ctx context.Context, c devices.Command) error {
+	if d.opts.OperationDelay > 0 {
+		timer := time.NewTimer(d.opts.OperationDelay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if c.Kind == devices.ProgramFPGA && slices.Contains(d.opts.FailImages, c.Image) {
+		return fmt.Errorf("image %s: %w", c.Image, ErrImage)
+	}
+	return nil
+}
