@@ -1,0 +1,57 @@
+# Building and testing arqd. Needs Go, git and make; `make` alone lists what
+# there is to make.
+
+GO ?= go
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The version comes from here, so Go need not ask git, which refuses in a
+# checkout that another user owns.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false)
+
+# Packages but the whole-service tests in test/.
+UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check lint race fmt fuzz bench cover clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/arqd, one static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/arqd ./cmd/arqd
+
+run: build ## build and serve on 127.0.0.1:6666 with fake devices
+	@exec ./bin/arqd serve
+
+test: build ## every test: vet, unit tests under the race detector, the whole service
+	@$(GO) vet ./...
+	@$(MAKE) --no-print-directory race
+	@$(GO) test -count=1 -timeout 30m ./test/...
+
+check: lint race ## before a push: linter, and unit tests under the race detector
+
+lint: ## golangci-lint, fetched into .tools/ if need be
+	@.ci/golangci-lint run ./...
+
+race: ## unit tests under the race detector
+	@.ci/need-cc
+	@CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(UNIT)
+
+fmt: ## format the code
+	@.ci/golangci-lint fmt ./...
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@.ci/fuzz $(FUZZTIME)
+
+bench: ## benchmarks, each for BENCHTIME (1s)
+	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
+
+cover: ## coverage of the unit tests; details in cover.out
+	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)
+	@$(GO) tool cover -func=cover.out | tail -n 1
+
+clean: ## remove what was built (not the state in arqd-state/)
+	@rm -rf bin cover.out

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+)
+
+// check says where values that are good by themselves do not go together.
+func (c *Config) check() error {
+	_, err := c.TLSConfig()
+	return errors.Join(c.checkAuth(), err, c.checkPorts(), c.checkFake())
+}
+
+func (c *Config) checkAuth() error {
+	local := isLoopback(c.API.HostIP)
+	switch c.API.AuthStrategy {
+	case AuthKeystone:
+		return c.fault("api", "auth_strategy", "keystone is not available yet in this version; use headers or none")
+	case AuthNone:
+		if !local {
+			return c.fault("api", "auth_strategy",
+				"none makes every caller the administrator, so it needs a loopback address in [api] host_ip, not %s", c.API.HostIP)
+		}
+	case AuthHeaders:
+		if !local && (!c.API.EnableSSLAPI || c.SSL.CAFile == "") {
+			return c.fault("api", "auth_strategy",
+				"headers believes whoever connects, so it needs a loopback address in [api] host_ip, not %s, or [api] enable_ssl_api with [ssl] ca_file",
+				c.API.HostIP)
+		}
+	}
+	return nil
+}
+
+// isLoopback holds of a name only if it is sure to stay on this machine.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host == "localhost"
+	}
+	return ip.Unmap().IsLoopback()
+}
+
+// checkPorts finds two listeners in each other's way. Agents connect from
+// other machines: their listener is taken to be on every address.
+func (c *Config) checkPorts() error {
+	api, admin, agent := c.API.Port, c.Arqd.AdminPort, c.Arqd.AgentPort
+	var errs []error
+	if api == admin && api != 0 && sameHost(c.API.HostIP, c.Arqd.AdminHost) {
+		errs = append(errs, c.fault("arqd", "admin_port", "%d is the port of the API too ([api] port)", admin))
+	}
+	if agent != 0 && agent == api {
+		errs = append(errs, c.fault("arqd", "agent_port", "%d is the port of the API too ([api] port)", agent))
+	}
+	if agent != 0 && agent == admin {
+		errs = append(errs, c.fault("arqd", "agent_port", "%d is the port of the operators' listener too (admin_port)", agent))
+	}
+	return errors.Join(errs...)
+}
+
+// sameHost says whether two listeners could meet on one address.
+func sameHost(a, b string) bool {
+	switch {
+	case a == b || isAny(a) || isAny(b):
+		return true
+	case a == "localhost":
+		return isLoopback(b)
+	case b == "localhost":
+		return isLoopback(a)
+	default:
+		return false
+	}
+}
+
+func isAny(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsUnspecified()
+}
+
+func (c *Config) checkFake() error {
+	seen := make(map[string]bool)
+	for _, host := range c.Fake.Hosts {
+		if seen[host] {
+			return c.fault("fake", "hosts", "names %q twice", host)
+		}
+		seen[host] = true
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+// Package config reads arqd's configuration: ini files in the manner of
+// oslo.config, then overrides from the environment, into one typed Config.
+//
+// Every option stands in one table (options.go); reading, checking, printing
+// and docs/configuration.md all follow from it.
+package config
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is the whole configuration, a struct per section, every value
+// checked. It is made by Load and not changed afterwards.
+type Config struct {
+	Default           Default
+	API               API
+	SSL               SSL
+	KeystoneAuthtoken KeystoneAuthtoken
+	OsloPolicy        OsloPolicy
+	Arqd              Arqd
+	Fake              Fake
+
+	options  []Option
+	settings map[key]setting
+}
+
+// Default is the section [DEFAULT].
+type Default struct {
+	Host      string // name of this service's host
+	StatePath string // directory of everything that must survive
+	Debug     bool
+	LogFormat LogFormat
+}
+
+// API is the section [api]: the public REST listener.
+type API struct {
+	HostIP            string // address to listen on; never in brackets
+	Port              int    // 0 is any free port
+	PublicEndpoint    string // "" or an absolute http(s) URL without a trailing slash
+	EnableSSLAPI      bool
+	AuthStrategy      AuthStrategy
+	MaxBodyBytes      int
+	MaxHeaderBytes    int
+	ReadTimeout       time.Duration
+	IdleTimeout       time.Duration
+	RequestTimeout    time.Duration
+	MaxInflightWrites int
+}
+
+// SSL is the section [ssl], as oslo.service names it; (*Config).TLSConfig
+// reads the files.
+type SSL struct {
+	CertFile string
+	KeyFile  string
+	CAFile   string // "" when clients need no certificate
+}
+
+// KeystoneAuthtoken is the section [keystone_authtoken].
+type KeystoneAuthtoken struct {
+	WWWAuthenticateURI        string
+	ServiceTokenRoles         []string
+	ServiceTokenRolesRequired bool
+}
+
+// OsloPolicy is the section [oslo_policy].
+type OsloPolicy struct {
+	EnforceNewDefaults bool
+	// PolicyFile is where the overrides are, or would be: a file that nobody
+	// asked for by name need not exist.
+	PolicyFile string
+}
+
+// Arqd is the section [arqd]: what the reference has no option for.
+type Arqd struct {
+	HostCheck         HostCheck
+	AdminHost         string
+	AdminPort         int // 0 is any free port
+	AgentPort         int // 0 is any free port
+	BindTimeout       time.Duration
+	MaxARQsPerProfile int
+	ShutdownTimeout   time.Duration
+}
+
+// Fake is the section [fake]: the built-in devices that need no hardware.
+type Fake struct {
+	Hosts            []string // none: no fake devices
+	DevicesPerHost   int
+	HandlesPerDevice int
+	OperationDelay   time.Duration
+	FailImages       []uuid.UUID
+}
+
+// LogFormat says how log lines look.
+type LogFormat string
+
+// The log formats.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// AuthStrategy says whom the API believes.
+type AuthStrategy string
+
+// The authentication strategies.
+const (
+	// AuthNone makes every caller the one administrator.
+	AuthNone AuthStrategy = "none"
+	// AuthHeaders believes the identity headers of a proxy in front.
+	AuthHeaders AuthStrategy = "headers"
+	// AuthKeystone validates tokens with Keystone.
+	AuthKeystone AuthStrategy = "keystone"
+)
+
+// HostCheck says what becomes of a bind whose host is not the device's.
+type HostCheck string
+
+// The answers to a bind on another host.
+const (
+	HostCheckEnforce HostCheck = "enforce"
+	HostCheckWarn    HostCheck = "warn"
+	HostCheckOff     HostCheck = "off"
+)

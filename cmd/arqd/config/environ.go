@@ -1,0 +1,49 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// envPrefix begins the name of every environment variable that arqd reads;
+// section and option follow in capitals, two underscores between them.
+const envPrefix = "ARQD_"
+
+// addEnviron puts ARQD_SECTION__OPTION=value over what the files say.
+// Variables without the two underscores are somebody else's.
+func (l *loader) addEnviron(environ []string) {
+	byEnv := make(map[string]*Option, len(l.options))
+	for i := range l.options {
+		byEnv[l.options[i].EnvName()] = &l.options[i]
+	}
+	for _, kv := range slices.Sorted(slices.Values(environ)) {
+		name, text, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, envPrefix) || !strings.Contains(name, "__") {
+			continue
+		}
+		from := source{env: name}
+		if o := byEnv[name]; o != nil {
+			l.set(o, strings.TrimSpace(text), from)
+		} else {
+			l.unknownEnv(name, from)
+		}
+	}
+}
+
+func (l *loader) unknownEnv(name string, from source) {
+	group, option, _ := strings.Cut(strings.TrimPrefix(name, envPrefix), "__")
+	k := key{strings.ToLower(group), strings.ToLower(option)}
+	if group == defaultGroup {
+		k.group = defaultGroup
+	}
+	if isLater(k.group) {
+		l.warn(from, fmt.Sprintf("section [%s] is not used yet", k.group))
+		return
+	}
+	text := "there is no such option; it is ignored"
+	if near := l.nearest(k); near != nil {
+		text += fmt.Sprintf(" (did you mean %s?)", near.EnvName())
+	}
+	l.warn(from, text)
+}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxFileBytes is far beyond any configuration: it stops a mistaken
+// --config-file from being read into memory whole.
+const maxFileBytes = 4 << 20
+
+// Load reads the configuration: the defaults, then the files in their order,
+// then the environment (as of os.Environ); what comes later wins.
+//
+// Warnings are about what arqd does not use; an error says everything that is
+// wrong, one line each, as "FILE:LINE: [section] option: what" or
+// "environment NAME: [section] option: what".
+func Load(files, environ []string) (*Config, []Warning, error) {
+	l := newLoader(Options())
+	for _, name := range files {
+		data, err := readFile(name)
+		if err != nil {
+			l.fail(err)
+			continue
+		}
+		l.addFile(name, data)
+	}
+	l.addEnviron(environ)
+	return l.finish(files)
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("configuration file: %s is longer than %d bytes", name, maxFileBytes)
+	}
+	return data, nil
+}
+
+// loader gathers settings, layer over layer.
+type loader struct {
+	options  []Option
+	byKey    map[key]*Option
+	settings map[key]setting
+	warnings []Warning
+	warned   map[string]bool // sections spoken of already
+	errs     []error
+}
+
+// newLoader begins with the defaults.
+func newLoader(options []Option) *loader {
+	l := &loader{
+		options:  options,
+		byKey:    make(map[key]*Option, len(options)),
+		settings: make(map[key]setting, len(options)),
+		warned:   make(map[string]bool),
+	}
+	for i := range options {
+		o := &options[i]
+		l.byKey[o.key()] = o
+		text := o.Default
+		if o.computed != "" {
+			text = machineName()
+		}
+		l.settings[o.key()] = setting{text: text}
+	}
+	return l
+}
+
+func machineName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost"
+	}
+	return strings.ReplaceAll(name, "$", "$$")
+}
+
+func (l *loader) fail(err error) { l.errs = append(l.errs, err) }
+
+func (l *loader) addFile(name string, data []byte) {
+	file, err := parseINI(name, data)
+	if err != nil {
+		l.fail(err)
+	}
+	for _, s := range file.sections {
+		l.checkSection(s.name, source{file: name, line: s.line})
+	}
+	for _, e := range file.entries {
+		from := source{file: name, line: e.line}
+		if o := l.find(e.key, from); o != nil {
+			l.set(o, e.text, from)
+		}
+	}
+}
+
+// set puts a value over what was there. The values of a multi-valued option
+// add up, over all files, as in oslo.config.
+func (l *loader) set(o *Option, text string, from source) {
+	before := l.settings[o.key()]
+	if o.multi && from.file != "" && before.from.file != "" {
+		text = before.text + "\n" + text
+	}
+	l.settings[o.key()] = setting{text, from}
+}
+
+// finish substitutes, converts and checks.
+func (l *loader) finish(files []string) (*Config, []Warning, error) {
+	failed := l.substitute()
+	c := &Config{options: l.options, settings: l.settings}
+	for i := range l.options {
+		o := &l.options[i]
+		s := l.settings[o.key()]
+		if failed[o.key()] || o.set(c, s.text) || l.onlyInherits(o, s) {
+			continue
+		}
+		l.fail(optionError(s.from, o.key(), errors.New(o.complaint(s.text))))
+	}
+	// What one value means for another can only be asked of good values.
+	if len(l.errs) == 0 {
+		l.fail(c.resolvePolicyFile(files))
+		l.fail(c.check())
+	}
+	if err := errors.Join(l.errs...); err != nil {
+		return nil, l.warnings, err
+	}
+	return c, append(l.warnings, c.unusedTLS()...), nil
+}
+
+// onlyInherits says whether a bad value was reported where it was set and came
+// here by a reference in a default.
+func (l *loader) onlyInherits(o *Option, s setting) bool {
+	return len(l.errs) > 0 && s.from.isDefault() && strings.Contains(o.Default, "$")
+}

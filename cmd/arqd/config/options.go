@@ -1,0 +1,90 @@
+package config
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Options gives the table of all options, sections and names in the order in
+// which they are printed and documented.
+func Options() []Option {
+	return []Option{
+		opt("DEFAULT", "host", "", word(), func(c *Config) *string { return &c.Default.Host },
+			"Name of this host, as the service calls itself.").orMachine("the machine's host name"),
+		opt("DEFAULT", "state_path", "arqd-state", path(), func(c *Config) *string { return &c.Default.StatePath },
+			"Directory of everything that must survive a restart; made when it is absent. A relative path starts at the working directory."),
+		opt("DEFAULT", "debug", "false", boolean(), func(c *Config) *bool { return &c.Default.Debug },
+			"Log at level debug instead of info.").reloadable(),
+		opt("DEFAULT", "log_format", "text", choice(LogText, LogJSON), func(c *Config) *LogFormat { return &c.Default.LogFormat },
+			"Form of the log lines on standard error."),
+
+		opt("api", "host_ip", "127.0.0.1", address(), func(c *Config) *string { return &c.API.HostIP },
+			"Address on which the API listens."),
+		opt("api", "port", "6666", port(), func(c *Config) *int { return &c.API.Port },
+			"Port on which the API listens; 0 takes any free one."),
+		opt("api", "public_endpoint", "", optional(link()), func(c *Config) *string { return &c.API.PublicEndpoint },
+			"URL under which clients reach the API, for the links in its answers. Empty: taken from each request."),
+		opt("api", "enable_ssl_api", "false", boolean(), func(c *Config) *bool { return &c.API.EnableSSLAPI },
+			"Serve the API over TLS, with the files of [ssl]."),
+		opt("api", "auth_strategy", "none", choice(AuthNone, AuthHeaders, AuthKeystone), func(c *Config) *AuthStrategy { return &c.API.AuthStrategy },
+			"Whom the API believes. none: every caller is the administrator, on a loopback address only. headers: the identity headers that an authenticating proxy sets, on a loopback address or from peers with a certificate of [ssl] ca_file. keystone: not available yet."),
+		opt("api", "max_body_bytes", "1048576", integer(1024, 64<<20), func(c *Config) *int { return &c.API.MaxBodyBytes },
+			"Longest request body; a longer one is answered 413."),
+		opt("api", "max_header_bytes", "16384", integer(4096, 1<<20), func(c *Config) *int { return &c.API.MaxHeaderBytes },
+			"Longest request line and headers together; longer ones are answered 431. Each open connection holds a buffer of this size."),
+		opt("api", "read_timeout", "30", seconds(0.1, 3600), func(c *Config) *time.Duration { return &c.API.ReadTimeout },
+			"Time for a client to send a whole request."),
+		opt("api", "idle_timeout", "120", seconds(0.1, 86400), func(c *Config) *time.Duration { return &c.API.IdleTimeout },
+			"Time after which an idle connection is closed."),
+		opt("api", "request_timeout", "30", seconds(0.1, 3600), func(c *Config) *time.Duration { return &c.API.RequestTimeout },
+			"Time after which a request that is not decided is answered 503."),
+		opt("api", "max_inflight_writes", "4096", integer(1, 1<<20), func(c *Config) *int { return &c.API.MaxInflightWrites },
+			"Changing requests in work at the same time; further ones are answered 503 at once."),
+
+		opt("ssl", "cert_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CertFile },
+			"Certificate of the API, PEM, intermediates after it."),
+		opt("ssl", "key_file", "", optional(path()), func(c *Config) *string { return &c.SSL.KeyFile },
+			"Private key of the certificate, PEM."),
+		opt("ssl", "ca_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CAFile },
+			"Certificate authorities, PEM. When set, every client must show a certificate of one of them."),
+
+		opt("keystone_authtoken", "www_authenticate_uri", "http://127.0.0.1:5000/v3", link(), func(c *Config) *string { return &c.KeystoneAuthtoken.WWWAuthenticateURI },
+			"Identity endpoint that a refused client is pointed to."),
+		opt("keystone_authtoken", "service_token_roles", "service", list(word(), "names"), func(c *Config) *[]string { return &c.KeystoneAuthtoken.ServiceTokenRoles },
+			"Roles of which a service token must have one."),
+		opt("keystone_authtoken", "service_token_roles_required", "true", boolean(), func(c *Config) *bool { return &c.KeystoneAuthtoken.ServiceTokenRolesRequired },
+			"Refuse a service token that has none of these roles."),
+
+		opt("oslo_policy", "enforce_new_defaults", "true", boolean(), func(c *Config) *bool { return &c.OsloPolicy.EnforceNewDefaults },
+			"Use the newer of the two sets of default rules, the one with the roles reader, member and admin."),
+		opt("oslo_policy", "policy_file", "policy.yaml", path(), func(c *Config) *string { return &c.OsloPolicy.PolicyFile },
+			"Rules that replace default ones. A relative path is looked for beside the configuration files, the last first, then in the working directory. It must exist if it is set here."),
+
+		opt("arqd", "host_check", "enforce", choice(HostCheckEnforce, HostCheckWarn, HostCheckOff), func(c *Config) *HostCheck { return &c.Arqd.HostCheck },
+			"What to do when a bind names another host than the device's: enforce gives no handle of that device, warn only logs it, off is silent."),
+		opt("arqd", "admin_host", "127.0.0.1", address(), func(c *Config) *string { return &c.Arqd.AdminHost },
+			"Address of the operators' listener: metrics and health, without authentication."),
+		opt("arqd", "admin_port", "6667", port(), func(c *Config) *int { return &c.Arqd.AdminPort },
+			"Port of the operators' listener; 0 takes any free one."),
+		opt("arqd", "agent_port", "6668", port(), func(c *Config) *int { return &c.Arqd.AgentPort },
+			"Port to which the agents of compute hosts connect; 0 takes any free one."),
+		opt("arqd", "bind_timeout", "60", seconds(0.1, 86400), func(c *Config) *time.Duration { return &c.Arqd.BindTimeout },
+			"Time after which a bind whose device is not prepared has failed."),
+		opt("arqd", "max_arqs_per_profile", "256", integer(1, 65536), func(c *Config) *int { return &c.Arqd.MaxARQsPerProfile },
+			"Most accelerator requests that one device profile may ask for."),
+		opt("arqd", "shutdown_timeout", "30", seconds(0, 3600), func(c *Config) *time.Duration { return &c.Arqd.ShutdownTimeout },
+			"Time that requests in work get to finish when the service stops."),
+
+		opt("fake", "hosts", "$host", list(word(), "names"), func(c *Config) *[]string { return &c.Fake.Hosts },
+			"Hosts that have built-in fake devices; the default is [DEFAULT] host. Empty: no fake devices."),
+		opt("fake", "devices_per_host", "1", integer(0, 4096), func(c *Config) *int { return &c.Fake.DevicesPerHost },
+			"Fake devices of each such host."),
+		opt("fake", "handles_per_device", "16", integer(1, 65536), func(c *Config) *int { return &c.Fake.HandlesPerDevice },
+			"Attach handles of each fake device."),
+		opt("fake", "operation_delay", "0", milliseconds(0, 3600000), func(c *Config) *time.Duration { return &c.Fake.OperationDelay },
+			"Time that programming a fake device takes."),
+		opt("fake", "fail_images", "", list(id(), "uuids"), func(c *Config) *[]uuid.UUID { return &c.Fake.FailImages },
+			"Images with which programming a fake device fails."),
+	}
+}
