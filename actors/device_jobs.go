@@ -50,7 +50,8 @@ func (q *jobQueue) add(a *deviceActor, j *job) {
 
 func (q *jobQueue) start(a *deviceActor) {
 	if q.running == nil && len(q.queued) > 0 {
-		q.running, q.queued = q.queued[0], slices.Delete(q.queued, 0, 1)
+		q.running = q.queued[0]
+		q.queued = q.queued[1:]
 		q.step(a)
 	}
 }

@@ -31,8 +31,10 @@ type Delete struct {
 }
 
 // Transition is one atomic, conditional change: all of it is written, or
-// nothing. A key appears at most once in it. The store keeps the slices
-// until the outcome is known; the caller must not alter them.
+// nothing. A key appears at most once in it, and so does a claim; a claim may
+// move from one record of it to another (see Validate). The store keeps the
+// slices until the outcome is known; the caller must not alter them. A
+// transition without writes is Won when its checks hold.
 type Transition struct {
 	Checks  []Check
 	Puts    []Put

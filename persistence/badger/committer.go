@@ -1,0 +1,178 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// request is a queued transition. err, when set, has refused it already; it
+// waits in the queue only for its turn to be told.
+type request struct {
+	t       persistence.Transition
+	done    func(persistence.Result)
+	records int
+	bytes   int
+	err     error
+}
+
+// answer is an outcome on its way to the one who asked.
+type answer struct {
+	done   func(persistence.Result)
+	result persistence.Result
+}
+
+// committer is the one goroutine that writes.
+type committer struct {
+	requests *queue[request]
+	answers  *queue[answer]
+	limits   limits
+	batch    *batch
+	commit   func(*badgerdb.Txn) error
+	observer Observer
+	stats    *counters
+
+	// ledger is set by Recover. Until then, and after a failure, refusal is
+	// set: the reason why nothing is written.
+	ledger  atomic.Pointer[ledger]
+	refusal atomic.Pointer[error]
+
+	told []answer // of the batch at hand
+}
+
+var errNotRecovered = errors.New("not recovered yet")
+
+// run writes until the queue is closed and empty.
+func (c *committer) run() {
+	var spare []request
+	for {
+		requests := c.requests.take(spare)
+		if len(requests) == 0 {
+			return
+		}
+		for rest := requests; len(rest) > 0; {
+			c.stats.pending.Store(int64(len(rest)))
+			rest = rest[c.step(rest):]
+		}
+		c.stats.pending.Store(0)
+		clear(requests)
+		spare = requests
+	}
+}
+
+// step handles the first requests, as many as one batch takes, and returns
+// their number.
+func (c *committer) step(requests []request) int {
+	if why := c.refusal.Load(); why != nil {
+		c.refuse(requests, *why)
+		return len(requests)
+	}
+	n, err := c.fill(requests)
+	if err == nil && c.batch.txn != nil {
+		err = c.write()
+	}
+	if err != nil {
+		c.fail(err)
+	}
+	c.tell()
+	c.batch.reset()
+	return n
+}
+
+// refuse answers Lost to all.
+func (c *committer) refuse(requests []request, why error) {
+	for i := range requests {
+		err := requests[i].err
+		if err == nil {
+			err = why
+		}
+		c.told = append(c.told, answer{requests[i].done, persistence.Result{Outcome: persistence.Lost, Err: err}})
+	}
+	c.tell()
+}
+
+// fill decides requests in order, each on what those before it have changed,
+// and puts what holds into the batch. It ends before the request that does not
+// fit, and returns the number of those decided.
+func (c *committer) fill(requests []request) (int, error) {
+	ledger := c.ledger.Load()
+	for i := range requests {
+		r := &requests[i]
+		if !c.fits(r) {
+			return i, nil
+		}
+		result := persistence.Result{Outcome: persistence.Lost, Err: r.err}
+		won := r.err == nil && ledger.holds(&r.t)
+		if won {
+			result.Outcome = persistence.Won
+		}
+		c.told = append(c.told, answer{r.done, result})
+		if !won {
+			continue
+		}
+		ledger.apply(&r.t)
+		c.batch.bytes += r.bytes
+		if err := c.batch.add(&r.t); err != nil {
+			return i + 1, err
+		}
+	}
+	return len(requests), nil
+}
+
+// fits lets a single transition be larger than a batch of several may be.
+func (c *committer) fits(r *request) bool {
+	return c.batch.records == 0 ||
+		c.batch.records+r.records <= c.limits.records && c.batch.bytes+r.bytes <= c.limits.bytes
+}
+
+func (c *committer) write() error {
+	start := time.Now()
+	if err := c.commit(c.batch.txn); err != nil {
+		return err
+	}
+	c.stats.committed(c.batch)
+	c.stats.present.Store(int64(c.ledger.Load().records()))
+	if c.observer != nil {
+		c.observer.BatchCommitted(c.won(), c.batch.records, c.batch.written, time.Since(start))
+	}
+	return nil
+}
+
+func (c *committer) won() int {
+	n := 0
+	for i := range c.told {
+		if c.told[i].result.Outcome == persistence.Won {
+			n++
+		}
+	}
+	return n
+}
+
+// fail stops all writing for good. Whether the batch, or a part of the
+// conditions that its members were decided on, is on disk is not known. Only
+// what was invalid from the start stays Lost.
+func (c *committer) fail(err error) {
+	err = fmt.Errorf("%w: commit failed, no more writes until a restart: %w", persistence.ErrUnavailable, err)
+	c.refusal.Store(&err)
+	for i := range c.told {
+		if !errors.Is(c.told[i].result.Err, persistence.ErrInvalid) {
+			c.told[i].result = persistence.Result{Outcome: persistence.Unknown, Err: err}
+		}
+	}
+}
+
+// tell hands the answers of the batch to the reporter. It never waits: done
+// may call Submit, and so wait for the committer.
+func (c *committer) tell() {
+	for i := range c.told {
+		c.stats.count(c.told[i].result.Outcome)
+	}
+	c.answers.putAll(c.told)
+	clear(c.told)
+	c.told = c.told[:0]
+}

@@ -1,0 +1,69 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+)
+
+// format is the version of the keys and of the meaning of what is stored. It
+// rises when an older arqd could no longer read, or would damage, what a newer
+// one has written.
+const format = 1
+
+// checkFormat reads the format of a database, and marks an empty one.
+func checkFormat(db *badgerdb.DB, dir string) error {
+	found, err := readFormat(db)
+	switch {
+	case errors.Is(err, badgerdb.ErrKeyNotFound):
+		return markFormat(db, dir)
+	case err != nil:
+		return &damagedError{dir, fmt.Errorf("its format cannot be read: %w", err)}
+	case found > format:
+		return fmt.Errorf("state directory %s is of a newer arqd (format %d, this arqd knows up to %d)",
+			dir, found, format)
+	}
+	return nil
+}
+
+func readFormat(db *badgerdb.DB) (version int, err error) {
+	err = db.View(func(txn *badgerdb.Txn) error {
+		item, err := txn.Get([]byte(formatKey))
+		if err != nil {
+			return err
+		}
+		return item.Value(func(value []byte) error {
+			version, err = strconv.Atoi(string(value))
+			return err
+		})
+	})
+	return version, err
+}
+
+// markFormat writes the format into an empty database. One that holds anything
+// is not ours.
+func markFormat(db *badgerdb.DB, dir string) error {
+	if holdsAnything(db) {
+		return fmt.Errorf("directory %s holds a database that is not arqd's", dir)
+	}
+	err := db.Update(func(txn *badgerdb.Txn) error {
+		return txn.Set([]byte(formatKey), strconv.AppendInt(nil, format, 10))
+	})
+	if err != nil {
+		return explain(dir, err)
+	}
+	return nil
+}
+
+func holdsAnything(db *badgerdb.DB) (found bool) {
+	txn := db.NewTransaction(false)
+	defer txn.Discard()
+	opts := badgerdb.DefaultIteratorOptions
+	opts.PrefetchValues = false
+	it := txn.NewIterator(opts)
+	defer it.Close()
+	it.Rewind()
+	return it.Valid()
+}

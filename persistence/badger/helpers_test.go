@@ -1,0 +1,61 @@
+package badger
+
+import (
+	"encoding/binary"
+	"testing"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+func key(n int) persistence.Key {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:], uint64(n))
+	return persistence.Key{Kind: "arq", ID: id}
+}
+
+func create(n, size int) persistence.Transition {
+	return persistence.Transition{Puts: []persistence.Put{{Key: key(n), Body: make([]byte, size)}}}
+}
+
+func apply(tb testing.TB, s persistence.Store, transitions ...persistence.Transition) []persistence.Result {
+	tb.Helper()
+	return persistence.Apply(tb.Context(), s, transitions)
+}
+
+func wins(tb testing.TB, s persistence.Store, transitions ...persistence.Transition) {
+	tb.Helper()
+	for i, r := range apply(tb, s, transitions...) {
+		if r.Outcome != persistence.Won {
+			tb.Fatalf("transition %d: %v (%v), want won", i, r.Outcome, r.Err)
+		}
+	}
+}
+
+// gate lets a test hold the committer inside a commit.
+type gate struct {
+	entered chan struct{} // gets a value when a commit begins
+	release chan error    // what the commit shall fail with; nil commits
+}
+
+// holdCommits puts a gate before the commits of a store. It must be called
+// before anything is submitted.
+func holdCommits(s *Store) gate {
+	g := gate{make(chan struct{}), make(chan error)}
+	s.committer.commit = func(txn *badgerdb.Txn) error {
+		g.entered <- struct{}{}
+		if err := <-g.release; err != nil {
+			return err
+		}
+		return txn.Commit()
+	}
+	return g
+}
+
+// pass lets one commit through.
+func (g gate) pass(err error) {
+	<-g.entered
+	g.release <- err
+}

@@ -1,0 +1,163 @@
+package badger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// Load returns a record from disk. See persistence.Store.
+func (s *Store) Load(ctx context.Context, key persistence.Key) (persistence.Record, error) {
+	records, err := s.Fresh(ctx, []persistence.Key{key})
+	if err != nil {
+		return persistence.Record{}, err
+	}
+	if records[0].Generation == 0 {
+		return persistence.Record{}, fmt.Errorf("%w: %s", persistence.ErrNotFound, key)
+	}
+	return records[0], nil
+}
+
+// Fresh returns the newest state of the keys, all of one moment.
+// See persistence.Store.
+func (s *Store) Fresh(ctx context.Context, keys []persistence.Key) ([]persistence.Record, error) {
+	records := make([]persistence.Record, len(keys))
+	err := s.view(func(txn *badgerdb.Txn) error {
+		for i, key := range keys {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			records[i].Key = key
+			if err := get(txn, &records[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+// List answers a query by walking the kind. See persistence.Store.
+func (s *Store) List(ctx context.Context, q persistence.Query) ([]persistence.Record, error) {
+	var records []persistence.Record
+	after := appendKey(nil, persistence.Key{Kind: q.Kind, ID: q.After.ID})
+	if q.After.ID == (persistence.Key{}).ID {
+		after = nil
+	}
+	err := s.walk(ctx, kindPrefix(q.Kind), after, func(r persistence.Record) error {
+		if q.Index.Name != "" && !slices.Contains(r.Indexes, q.Index) {
+			return nil
+		}
+		records = append(records, r)
+		if len(records) == q.Limit {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	return records, nil
+}
+
+// Each visits all records as they are when it begins. The visitor may read
+// from the store. See persistence.Store.
+func (s *Store) Each(ctx context.Context, visit func(persistence.Record) error) error {
+	return s.walk(ctx, []byte(recordPrefix), nil, visit)
+}
+
+// errEnough ends a walk that has found all it wants.
+var errEnough = errors.New("enough")
+
+// view runs f on a picture of everything committed so far.
+func (s *Store) view(f func(*badgerdb.Txn) error) error {
+	if !s.readers.enter() {
+		return s.unavailable(errClosed)
+	}
+	defer s.readers.leave()
+	return s.db.View(f)
+}
+
+// get fills a record whose Key is set, leaving Generation 0 where there is no
+// such record.
+func get(txn *badgerdb.Txn, r *persistence.Record) error {
+	key := appendKey(nil, r.Key)
+	item, err := txn.Get(key)
+	if errors.Is(err, badgerdb.ErrKeyNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.Key, err)
+	}
+	return decodeItem(item, key, r)
+}
+
+func decodeItem(item *badgerdb.Item, key []byte, r *persistence.Record) error {
+	var broken error
+	err := item.Value(func(value []byte) error {
+		broken = decodeEnvelope(r, key, value)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s: %w", r.Key, err)
+	case broken != nil:
+		return fmt.Errorf("%w: %s: %w", persistence.ErrCorrupt, r.Key, broken)
+	}
+	return nil
+}
+
+// walk visits the records whose Badger keys begin with prefix and, where after
+// is given, sort after it.
+func (s *Store) walk(ctx context.Context, prefix, after []byte, visit func(persistence.Record) error) error {
+	return s.view(func(txn *badgerdb.Txn) error {
+		opts := badgerdb.DefaultIteratorOptions
+		opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
+		opts.Prefix = prefix
+		it := txn.NewIterator(opts)
+		defer it.Close()
+		if after == nil {
+			it.Rewind()
+		} else {
+			it.Seek(after)
+		}
+		return s.steps(ctx, it, after, visit)
+	})
+}
+
+func (s *Store) steps(ctx context.Context, it *badgerdb.Iterator, after []byte, visit func(persistence.Record) error) error {
+	var keys keyReader
+	for ; it.Valid(); it.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.readers.closed.Load() {
+			return s.unavailable(errClosed)
+		}
+		item := it.Item()
+		if after != nil && bytes.Equal(item.Key(), after) {
+			continue
+		}
+		key, ok := keys.parse(item.Key())
+		if !ok {
+			return fmt.Errorf("%w: key %q", persistence.ErrCorrupt, item.Key())
+		}
+		r := persistence.Record{Key: key}
+		if err := decodeItem(item, item.Key(), &r); err != nil {
+			return err
+		}
+		if err := visit(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
