@@ -74,8 +74,18 @@ type Request struct {
 	Value string
 }
 
-// Binding says where an ARQ is bound or is to be bound. Handle is nil until
-// the ARQ is Bound, and in BindFailed.
+// AttachHandle gives what the guest gets, and nil unless the ARQ is Bound: a
+// handle that is still being prepared is not to be used.
+func (a *ARQ) AttachHandle() *Handle {
+	if a.State != Bound || a.Binding == nil {
+		return nil
+	}
+	return a.Binding.Handle
+}
+
+// Binding says where an ARQ is bound or is to be bound. Handle is the attach
+// handle that it holds, from BindStarted on; BindFailed has none. Readers use
+// ARQ.AttachHandle.
 type Binding struct {
 	Hostname     string
 	ProviderUUID uuid.UUID // device_rp_uuid

@@ -219,6 +219,9 @@ func (s *System) DeleteAttribute(ctx context.Context, id uuid.UUID) error {
 // RegisterInventory brings the devices of a host on record, new ones and
 // known ones alike, and returns when all of it is on disk.
 func (s *System) RegisterInventory(ctx context.Context, hostname string, found []devices.Device) error {
+	if err := checkInventory(found); err != nil {
+		return err
+	}
 	p := newPromise[[]registration]()
 	all, err := call(ctx, s, p, func() error {
 		s.engine.tell(s.registry, &registerDevices{hostname, found, p})

@@ -15,9 +15,9 @@ var errBody = errors.New("unreadable record body")
 // of its layout; strings carry their length.
 type encoder struct{ buf []byte }
 
-func newEncoder(version byte, size int) encoder {
+func newEncoder(size int) encoder {
 	b := make([]byte, 1, size)
-	b[0] = version
+	b[0] = layoutV1
 	return encoder{b}
 }
 
@@ -45,12 +45,12 @@ type decoder struct {
 }
 
 // newDecoder checks the version of the layout.
-func newDecoder(body []byte, version byte) decoder {
+func newDecoder(body []byte) decoder {
 	if len(body) == 0 {
 		return decoder{err: fmt.Errorf("%w: empty", errBody)}
 	}
-	if body[0] != version {
-		return decoder{err: fmt.Errorf("%w: layout version %d, want %d", errBody, body[0], version)}
+	if body[0] != layoutV1 {
+		return decoder{err: fmt.Errorf("%w: layout version %d, want %d", errBody, body[0], layoutV1)}
 	}
 	return decoder{buf: body[1:]}
 }

@@ -28,10 +28,15 @@ func (a *deviceActor) addAttribute(m *addAttribute) {
 		m.fail(Refuse(CodeNotFound, "deployable_id: no such deployable"))
 		return
 	}
+	exists := Refuse(CodeConflict, "an attribute with uuid %s exists already", m.attribute.UUID)
+	if _, twice := a.sys.dir.attribute(m.attribute.UUID); twice {
+		m.fail(exists)
+		return
+	}
 	dep.Attributes = append(dep.Attributes, m.attribute)
 	a.replace(next, func(err error) {
-		if ErrorCode(err) == CodeConflict && err != nil {
-			err = Refuse(CodeConflict, "an attribute with uuid %s exists already", m.attribute.UUID)
+		if err != nil && ErrorCode(err) == CodeConflict { // claimed by another device
+			err = exists
 		}
 		m.promise.resolve(m.attribute, err)
 	})

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/google/uuid"
@@ -42,6 +43,22 @@ func (a *deviceActor) refresh(m *refresh) {
 		}
 		a.refreshHandles(handles, m.promise)
 	})
+}
+
+// checkInventory refuses what could not be shown to a client: the info of a
+// handle goes into answers as the JSON object that it is.
+func checkInventory(found []devices.Device) error {
+	for i := range found {
+		for _, dep := range found[i].Deployables {
+			for _, h := range dep.AttachHandles {
+				var object map[string]any
+				if err := json.Unmarshal([]byte(h.Info), &object); err != nil || object == nil {
+					return Refuse(CodeInvalid, "deployable %s: attach_info %q is not a JSON object", dep.Name, h.Info)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // describe takes over the descriptive fields and says whether any differed.

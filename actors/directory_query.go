@@ -168,9 +168,15 @@ func ascend(index *arqIndex, q *ARQQuery, step func(*arqEntry) bool) {
 func merge(indexes []*arqIndex, q *ARQQuery, step func(*arqEntry) bool) {
 	var next []func() (*arqEntry, bool)
 	var heads []*arqEntry
+	var stops []func()
+	defer func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}()
 	for _, index := range indexes {
 		pull, stop := iter.Pull(func(yield func(*arqEntry) bool) { ascend(index, q, yield) })
-		defer stop()
+		stops = append(stops, stop)
 		if e, ok := pull(); ok {
 			next, heads = append(next, pull), append(heads, e)
 		}

@@ -84,7 +84,7 @@ func (s *shell) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Stopped:
 		s.engine.active[s.kind].Add(-1)
-	case actor.SystemMessage, *actor.Started, *actor.Stopping, *actor.Restarting:
+	case *actor.Started, *actor.Stopping, *actor.Restarting, actor.SystemMessage:
 	default:
 		defer s.catch(ctx, msg)
 		s.receiver.receive(ctx, msg)

@@ -11,22 +11,23 @@ type Code uint8
 const (
 	// CodeInternal is a fault of ours; its text is logged, never shown.
 	CodeInternal Code = iota
-	// CodeInvalid: the request is malformed or breaks a rule for its fields.
+	// CodeInvalid says that the request is malformed or breaks a rule for its fields.
 	CodeInvalid
-	// CodeNotFound: what the request names does not exist, or not for the caller.
+	// CodeNotFound says that what the request names does not exist, or not for
+	// the caller.
 	CodeNotFound
-	// CodeConflict: the request does not fit the present state.
+	// CodeConflict says that the request does not fit the present state.
 	CodeConflict
-	// CodeForbidden: the caller may not do this.
+	// CodeForbidden says that the caller may not do this.
 	CodeForbidden
-	// CodeNoFreeHandle: accepted, but the deployable has no free attach
+	// CodeNoFreeHandle says that the bind was accepted, but the deployable has no free attach
 	// handle: the ARQs concerned are BindFailed.
 	CodeNoFreeHandle
-	// CodeUnavailable: not now; the same request may succeed later.
+	// CodeUnavailable says: not now; the same request may succeed later.
 	CodeUnavailable
-	// CodeTimeout: no outcome within the time limit; it may still come.
+	// CodeTimeout says that there was no outcome within the time limit; it may still come.
 	CodeTimeout
-	// CodeDeviceFailed: the device or its host did not do what was asked.
+	// CodeDeviceFailed says that the device or its host did not do what was asked.
 	CodeDeviceFailed
 )
 
@@ -50,8 +51,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // ErrorCode gives the code of err; anything that is not an Error is internal.
 func ErrorCode(err error) Code {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return CodeInternal

@@ -2,8 +2,6 @@ package actors
 
 import (
 	"math/bits"
-
-	"github.com/google/uuid"
 )
 
 // handleSet is the attach handles of one deployable, lowest first. Finding a
@@ -84,22 +82,13 @@ func (s *handleSet) pick(n int) []*heldHandle {
 	return picked
 }
 
-// anyTaken says whether an ARQ other than those named holds a handle.
-func (s *handleSet) anyTaken(except ...uuid.UUID) bool {
+// anyTaken says whether an ARQ holds a handle.
+func (s *handleSet) anyTaken() bool {
 	if s.nfree == len(s.handles) {
 		return false
 	}
 	for _, h := range s.handles {
-		if h != nil && h.State == handleTaken && !contains(except, h.Holder) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(ids []uuid.UUID, id uuid.UUID) bool {
-	for _, i := range ids {
-		if i == id {
+		if h != nil && h.State == handleTaken {
 			return true
 		}
 	}

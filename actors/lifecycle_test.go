@@ -332,7 +332,9 @@ func TestNothingIsPublishedBeforeItIsDurable(t *testing.T) {
 		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: time.Minute} })
 		var wg sync.WaitGroup
 		var made []*ARQ
-		wg.Go(func() { made, _ = w.sys.CreateARQs(context.Background(), CreateARQs{ProfileName: "one", ProjectID: "demo"}) })
+		wg.Go(func() {
+			made, _ = w.sys.CreateARQs(context.Background(), CreateARQs{ProfileName: "one", ProjectID: "demo"})
+		})
 		wg.Go(func() { _ = w.bind(w.to("h", instance), id) })
 		<-time.After(59 * time.Second)
 		w.wantStates("Initial", id)

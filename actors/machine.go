@@ -56,8 +56,6 @@ const (
 	handleStateCount
 )
 
-var handleStateNames = [handleStateCount]string{"free", "taken", "releasing", "missing"}
-
 // handleEvent is what can happen to an attach handle.
 type handleEvent uint8
 

@@ -73,7 +73,7 @@ func (o *operation) composeARQ(b *batch, p *part, staged bool, m *membership) {
 	case evDelete:
 		b.deleteARQ(p.arq)
 		m.leave(p.arq)
-	case evStartBind, evFailUnbind:
+	case evStartBind, evFailUnbind, arqEventCount:
 	}
 }
 

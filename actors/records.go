@@ -48,7 +48,7 @@ func eventKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindE
 func sequenceKey() persistence.Key { return persistence.Key{Kind: kindSequence} }
 
 func encodeARQ(a *ARQ) []byte {
-	e := newEncoder(layoutV1, 256)
+	e := newEncoder(256)
 	e.buf = append(e.buf, byte(a.State))
 	e.int(a.CreatedAt)
 	e.int(a.UpdatedAt)
@@ -73,7 +73,7 @@ func encodeARQ(a *ARQ) []byte {
 }
 
 func decodeARQ(r persistence.Record) (*ARQ, error) {
-	d := newDecoder(r.Body, layoutV1)
+	d := newDecoder(r.Body)
 	a := &ARQ{UUID: r.Key.ID, Generation: r.Generation}
 	if len(d.buf) > 0 {
 		a.State = State(d.buf[0])
@@ -137,7 +137,7 @@ const (
 )
 
 func encodeHandle(h *heldHandle) []byte {
-	e := newEncoder(layoutV1, 160)
+	e := newEncoder(160)
 	e.buf = append(e.buf, byte(h.State), byte(h.Undo))
 	e.id(h.Deployable)
 	e.uint(uint64(h.Order))
@@ -148,7 +148,7 @@ func encodeHandle(h *heldHandle) []byte {
 }
 
 func decodeHandle(r persistence.Record) (*heldHandle, error) {
-	d := newDecoder(r.Body, layoutV1)
+	d := newDecoder(r.Body)
 	h := &heldHandle{Generation: r.Generation}
 	h.UUID = r.Key.ID
 	if len(d.buf) >= 2 {
@@ -178,7 +178,7 @@ func (h *heldHandle) claims() []persistence.Claim {
 }
 
 func encodeInstance(members []uuid.UUID) []byte {
-	e := newEncoder(layoutV1, 2+16*len(members))
+	e := newEncoder(2 + 16*len(members))
 	e.uint(uint64(len(members)))
 	for _, m := range members {
 		e.id(m)
@@ -187,7 +187,7 @@ func encodeInstance(members []uuid.UUID) []byte {
 }
 
 func decodeInstance(r persistence.Record) ([]uuid.UUID, error) {
-	d := newDecoder(r.Body, layoutV1)
+	d := newDecoder(r.Body)
 	n := d.count()
 	members := make([]uuid.UUID, 0, n)
 	for range n {
@@ -200,7 +200,7 @@ func decodeInstance(r persistence.Record) ([]uuid.UUID, error) {
 }
 
 func encodeEvent(ev *Event) []byte {
-	e := newEncoder(layoutV1, 64+17*len(ev.ARQs))
+	e := newEncoder(64 + 17*len(ev.ARQs))
 	e.id(ev.Instance)
 	e.text(ev.RequestID)
 	e.int(ev.Created)
@@ -213,7 +213,7 @@ func encodeEvent(ev *Event) []byte {
 }
 
 func decodeEvent(r persistence.Record) (*Event, error) {
-	d := newDecoder(r.Body, layoutV1)
+	d := newDecoder(r.Body)
 	ev := &Event{ID: r.Key.ID, Instance: d.id(), RequestID: d.text(), Created: d.int()}
 	for range d.count() {
 		ev.ARQs = append(ev.ARQs, EventARQ{UUID: d.id(), Completed: d.flag()})
@@ -236,7 +236,7 @@ func encodeJSON(v any) []byte {
 }
 
 func decodeJSON(r persistence.Record, v any) error {
-	d := newDecoder(r.Body, layoutV1)
+	d := newDecoder(r.Body)
 	if d.err != nil {
 		return fmt.Errorf("%s: %w", r.Key, d.err)
 	}

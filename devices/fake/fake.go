@@ -66,7 +66,7 @@ func (d *Driver) device(n int) devices.Device {
 		VendorBoardInfo: "fake_vendor_info",
 		ControlPath: devices.ControlPathID{
 			Type: "PCI",
-			Info: fmt.Sprintf(`{"domain":"%s","bus":"%s","device":"00","function":"0"}`, domain, bus),
+			Info: `{"domain":"` + domain + `","bus":"` + bus + `","device":"00","function":"0"}`,
 		},
 		Deployables: []devices.Deployable{{
 			Name:            deployableName(d.opts.Host, n),
@@ -102,7 +102,7 @@ func handles(n int, domain, bus string) []devices.AttachHandle {
 	for i := 1; i <= n; i++ {
 		all = append(all, devices.AttachHandle{
 			Type: "TEST_PCI",
-			Info: fmt.Sprintf(`{"domain": "%s", "bus": "%s", "device": "%d", "function": "%d"}`, domain, bus, i/8, i%8),
+			Info: fmt.Sprintf(`{"domain": %q, "bus": %q, "device": "%d", "function": "%d"}`, domain, bus, i/8, i%8),
 		})
 	}
 	return all

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/arqd/arqd/cmd/arqd/config"
+)
+
+// errUsage marks a wrong command line; flag has explained it already.
+var errUsage = errors.New("wrong usage")
+
+// fileList is a flag that may be repeated.
+type fileList []string
+
+// String is part of flag.Value.
+func (l *fileList) String() string { return fmt.Sprint([]string(*l)) }
+
+// Set is part of flag.Value.
+func (l *fileList) Set(file string) error {
+	*l = append(*l, file)
+	return nil
+}
+
+// serve runs the service until ctx ends or a signal asks it to stop.
+func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("arqd serve", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	var files fileList
+	flags.Var(&files, "config-file", "ini `file` to read; may be repeated, later ones win")
+	printConfig := flags.Bool("print-config", false, "print the configuration in effect, and exit")
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("serve takes no arguments: %q", flags.Args())
+	}
+	cfg, warnings, err := config.Load(files, environ)
+	if err != nil {
+		return err
+	}
+	if *printConfig {
+		return cfg.Print(stdout)
+	}
+	log, level := newLogger(cfg, stderr)
+	for _, w := range warnings {
+		log.Warn("configuration", "where", w.Where, "text", w.Text)
+	}
+
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	s := newService(cfg, log, len(files) == 0)
+	if err := s.open(ctx); err != nil {
+		return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+	}
+	go reloadOnHangup(ctx, files, environ, cfg, log, level)
+	select {
+	case <-ctx.Done():
+		stop() // a second signal ends the process at once
+		log.Info("stopping: no new requests; those under way are answered first")
+	case err = <-s.failed:
+	}
+	if err := errors.Join(err, s.close(context.WithoutCancel(ctx))); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func newLogger(cfg *config.Config, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	setLevel(level, cfg)
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Default.LogFormat == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, opts)), level
+	}
+	return slog.New(slog.NewTextHandler(w, opts)), level
+}
+
+func setLevel(level *slog.LevelVar, cfg *config.Config) {
+	level.Set(slog.LevelInfo)
+	if cfg.Default.Debug {
+		level.Set(slog.LevelDebug)
+	}
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP and takes over
+// what can be changed while running.
+func reloadOnHangup(
+	ctx context.Context, files, environ []string, running *config.Config, log *slog.Logger, level *slog.LevelVar,
+) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		next, _, err := config.Load(files, environ)
+		if err != nil {
+			log.Error("the configuration was not reloaded", "error", err)
+			continue
+		}
+		setLevel(level, next)
+		for _, o := range running.Changed(next) {
+			if !o.Reloadable {
+				log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
+			}
+		}
+		log.Info("configuration reloaded")
+	}
+}

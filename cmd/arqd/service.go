@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/cmd/arqd/config"
+	"github.com/arqd/arqd/devices/fake"
+	"github.com/arqd/arqd/http"
+	"github.com/arqd/arqd/persistence/badger"
+)
+
+// service is the running program: every part, and the order in which they
+// come and go.
+type service struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	bare      bool // no configuration file
+	store     *badger.Store
+	system    *actors.System
+	hardware  fakeHosts
+	api       *http.Server
+	operators *http.Operators
+	listeners []net.Listener
+	inventory atomic.Bool // the built-in devices are on record
+
+	failed  chan error // a listener gave up
+	running sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
+	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 2), cancel: func() {}}
+}
+
+// open starts the parts, each with the reason for its place. After an error,
+// close takes down what had come up.
+func (s *service) open(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancel(ctx)
+	// What can be refused without side effects comes first.
+	validator, enforcer, err := s.newAuth()
+	if err != nil {
+		return err
+	}
+	tlsConfig, err := s.cfg.TLSConfig()
+	if err != nil {
+		return err
+	}
+	// The store: whoever holds it is the one arqd of this state directory.
+	metrics := http.NewMetrics()
+	if err := s.openStore(metrics); err != nil {
+		return err
+	}
+	s.hardware = newFakeHosts(&s.cfg.Fake)
+	s.system = actors.New(s.systemOptions(), s.store, s.hardware, logNotifier(s.log))
+	// The listeners: from here on callers get an answer, if only 503.
+	backend := &backend{System: s.system, service: s}
+	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)
+	s.operators = http.NewOperators(s.api)
+	if err := s.listen(ctx, tlsConfig); err != nil {
+		return err
+	}
+	// Recovery, which may take a while.
+	if err := s.system.Start(ctx); err != nil {
+		return fmt.Errorf("the state in %s cannot be used: %w", s.storeDir(), err)
+	}
+	if err := s.registerInventory(ctx); err != nil {
+		return err
+	}
+	s.running.Go(func() { s.watchPolicy(ctx, enforcer) })
+	s.announce()
+	return nil
+}
+
+// close stops in reverse, under one deadline: callers first, the store last.
+func (s *service) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Arqd.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	if s.api != nil {
+		errs = append(errs, s.api.Shutdown(ctx))
+	}
+	if s.system != nil {
+		errs = append(errs, s.system.Stop(ctx))
+	}
+	if s.operators != nil {
+		errs = append(errs, s.operators.Shutdown(ctx))
+	}
+	for _, ln := range s.listeners {
+		_ = ln.Close() // those that were never served
+	}
+	s.cancel()
+	s.running.Wait()
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *service) storeDir() string { return filepath.Join(s.cfg.Default.StatePath, "store") }
+
+func (s *service) openStore(metrics *http.Metrics) error {
+	if err := makeStateDir(s.cfg.Default.StatePath); err != nil {
+		return err
+	}
+	store, err := badger.Open(badger.Options{Dir: s.storeDir(), Logger: s.log, Observer: metrics})
+	if err != nil {
+		return err
+	}
+	s.store = store
+	metrics.SetStore(func() http.StoreCounts {
+		st := store.Stats()
+		return http.StoreCounts{QueueDepth: st.QueueDepth, Won: st.Won, Lost: st.Lost, Unknown: st.Unknown}
+	})
+	return nil
+}
+
+// listen opens both listeners before either is served, so that a busy port is
+// found before anybody is answered.
+func (s *service) listen(ctx context.Context, tlsConfig *tls.Config) error {
+	api, err := listen(ctx, s.cfg.API.HostIP, s.cfg.API.Port, "[api]port")
+	if err != nil {
+		return err
+	}
+	s.listeners = append(s.listeners, api)
+	admin, err := listen(ctx, s.cfg.Arqd.AdminHost, s.cfg.Arqd.AdminPort, "[arqd]admin_port")
+	if err != nil {
+		return err
+	}
+	s.listeners = append(s.listeners, admin)
+	served := api
+	if tlsConfig != nil {
+		served = tls.NewListener(api, tlsConfig)
+	}
+	s.run(func() error { return s.api.Serve(served) })
+	s.run(func() error { return s.operators.Serve(admin) })
+	return nil
+}
+
+func listen(ctx context.Context, host string, port int, option string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot listen: %w", option, err)
+	}
+	return ln, nil
+}
+
+func (s *service) run(serve func() error) {
+	s.running.Go(func() {
+		if err := serve(); err != nil {
+			s.failed <- err
+		}
+	})
+}
+
+func (s *service) registerInventory(ctx context.Context) error {
+	for _, host := range s.cfg.Fake.Hosts {
+		found, err := s.hardware[host].Discover(ctx)
+		if err == nil {
+			err = s.system.RegisterInventory(ctx, host, found)
+		}
+		if err != nil {
+			return fmt.Errorf("the fake devices of host %s: %w", host, err)
+		}
+	}
+	s.inventory.Store(true)
+	return nil
+}
+
+// backend is the System, ready once the rest of the service is.
+type backend struct {
+	*actors.System
+	service *service
+}
+
+// Ready gives the reasons why requests should not come here yet, or any more.
+func (b *backend) Ready() []string {
+	reasons := b.System.Ready()
+	if len(reasons) > 0 {
+		return reasons
+	}
+	if !b.service.inventory.Load() {
+		reasons = append(reasons, "registering devices")
+	}
+	if why := b.service.store.Stats().Refusal; why != nil {
+		reasons = append(reasons, why.Error())
+	}
+	return reasons
+}
+
+// fakeHosts is the hardware of the built-in fake devices.
+type fakeHosts map[string]*fake.Driver
+
+func newFakeHosts(cfg *config.Fake) fakeHosts {
+	hosts := make(fakeHosts, len(cfg.Hosts))
+	for _, host := range cfg.Hosts {
+		hosts[host] = fake.New(fake.Options{
+			Host: host, DevicesPerHost: cfg.DevicesPerHost, HandlesPerDevice: cfg.HandlesPerDevice,
+			OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages,
+		})
+	}
+	return hosts
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/cmd/arqd/config"
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/http"
+	"github.com/arqd/arqd/http/auth"
+)
+
+// Do has the driver of the command's host carry it out.
+func (h fakeHosts) Do(ctx context.Context, c devices.Command) error {
+	driver := h[c.Host]
+	if driver == nil {
+		return fmt.Errorf("host %s has no agent and no fake devices", c.Host)
+	}
+	return driver.Do(ctx, c)
+}
+
+// logNotifier writes events to the log, in place of the compute service.
+func logNotifier(log *slog.Logger) actors.Notifier {
+	return actors.NotifierFunc(func(_ context.Context, e *actors.Event) error {
+		for _, a := range e.ARQs {
+			status := "failed"
+			if a.Completed {
+				status = "completed"
+			}
+			log.Info("event", "name", "accelerator-request-bound", "server_uuid", e.Instance,
+				"tag", a.UUID, "status", status, "request_id", e.RequestID)
+		}
+		return nil
+	})
+}
+
+func (s *service) systemOptions() actors.Options {
+	return actors.Options{
+		Logger: s.log,
+		HostCheck: map[config.HostCheck]actors.HostCheck{
+			config.HostCheckEnforce: actors.HostCheckEnforce,
+			config.HostCheckWarn:    actors.HostCheckWarn,
+			config.HostCheckOff:     actors.HostCheckOff,
+		}[s.cfg.Arqd.HostCheck],
+		BindTimeout:    s.cfg.Arqd.BindTimeout,
+		CallTimeout:    s.cfg.API.RequestTimeout,
+		MaxProfileARQs: s.cfg.Arqd.MaxARQsPerProfile,
+	}
+}
+
+func (s *service) apiOptions() http.Options {
+	c := &s.cfg.API
+	return http.Options{
+		PublicEndpoint:    c.PublicEndpoint,
+		AuthURI:           s.cfg.KeystoneAuthtoken.WWWAuthenticateURI,
+		MaxBodyBytes:      c.MaxBodyBytes,
+		MaxHeaderBytes:    c.MaxHeaderBytes,
+		ReadTimeout:       c.ReadTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		OperationTimeout:  c.RequestTimeout,
+		MaxInflightWrites: c.MaxInflightWrites,
+		MaxARQsPerProfile: s.cfg.Arqd.MaxARQsPerProfile,
+		Log:               s.log,
+	}
+}
+
+func (s *service) newAuth() (auth.Validator, *auth.Enforcer, error) {
+	set := auth.SetNew
+	if !s.cfg.OsloPolicy.EnforceNewDefaults {
+		set = auth.SetLegacy
+	}
+	file := s.cfg.OsloPolicy.PolicyFile
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		file = "" // config has refused a missing file that was asked for
+	}
+	enforcer, err := auth.NewEnforcer(set, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range enforcer.Policy().Warnings() {
+		s.log.Warn("policy", "file", file, "text", w)
+	}
+	if s.cfg.API.AuthStrategy == config.AuthHeaders {
+		return auth.NewHeaders(s.cfg.KeystoneAuthtoken.ServiceTokenRoles), enforcer, nil
+	}
+	return auth.None{}, enforcer, nil
+}
+
+// policyInterval is how often the policy file is looked at.
+const policyInterval = 5 * time.Second
+
+// watchPolicy takes over changes of the policy file. A bad file leaves the
+// policy as it was, and is complained of once.
+func (s *service) watchPolicy(ctx context.Context, enforcer *auth.Enforcer) {
+	tick := time.NewTicker(policyInterval)
+	defer tick.Stop()
+	var complained error
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		changed, err := enforcer.Reload()
+		if err != nil && !errors.Is(err, complained) {
+			s.log.Error("the policy file was not taken over; the policy stays as it was", "error", err)
+		}
+		complained = err
+		if changed {
+			s.log.Info("policy reloaded")
+			for _, w := range enforcer.Policy().Warnings() {
+				s.log.Warn("policy", "text", w)
+			}
+		}
+	}
+}
+
+// makeStateDir makes the state directory and checks that it can be written.
+func makeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("[DEFAULT]state_path: cannot make the state directory: %w", err)
+	}
+	probe, err := os.CreateTemp(dir, ".writable-")
+	if err != nil {
+		return fmt.Errorf("[DEFAULT]state_path: the state directory is not writable: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// announce says in plain words what is running.
+func (s *service) announce() {
+	scheme := "http"
+	if s.cfg.API.EnableSSLAPI {
+		scheme = "https"
+	}
+	if s.bare {
+		s.log.Info("no configuration file: this is the embedded default, to be tried out on this machine")
+	}
+	s.log.Info("arqd serves the accelerator API", "version", version,
+		"url", scheme+"://"+s.listeners[0].Addr().String()+"/v2", "auth_strategy", s.cfg.API.AuthStrategy)
+	s.log.Info("metrics, health and readiness are served", "url", "http://"+s.listeners[1].Addr().String())
+	s.log.Info("state is kept on this machine", "directory", s.storeDir())
+	if s.cfg.API.AuthStrategy == config.AuthNone {
+		s.log.Warn("auth_strategy is none: every caller on this machine is the administrator")
+	}
+	if len(s.cfg.Fake.Hosts) > 0 {
+		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,
+			"devices_per_host", s.cfg.Fake.DevicesPerHost, "handles_per_device", s.cfg.Fake.HandlesPerDevice)
+	}
+	s.log.Info("ready")
+}

@@ -1,0 +1,167 @@
+package http
+
+import (
+	"io"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/arqd/arqd/actors"
+)
+
+const (
+	arqSize = 640 // of one ARQ as JSON, generously
+	// keptBody is the largest body that the engine is given for good: it keeps
+	// the buffer with the connection.
+	keptBody = 64 << 10
+	// streamFrom is the size from which a list is written as it is rendered,
+	// in pieces, and never stands in memory as a whole.
+	streamFrom  = 1 << 20
+	streamPiece = 64 << 10
+)
+
+var listBuffers = sync.Pool{New: func() any { return new(listBuffer) }}
+
+// listBuffer is a buffer that may grow to streamFrom and a little more.
+type listBuffer struct{ bytes []byte }
+
+// writeARQs answers with a list. What is small is one body with its length;
+// what turns out to be large continues as a stream.
+func (c *call) writeARQs(found foundARQs) error {
+	s := newARQStream(slices.Clone(c.base()))
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			_ = s.Close()
+		}
+	}()
+	if found.small {
+		for a := range found.seq {
+			s.add(a)
+		}
+		s.finish()
+	} else {
+		s.next, s.stop = iter.Pull(found.seq)
+		s.fill(streamFrom)
+	}
+	c.ctx.SetStatusCode(fasthttp.StatusOK)
+	c.ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
+	switch {
+	case s.ended && len(s.body) <= keptBody:
+		c.ctx.Response.SetBody(s.body)
+	case s.ended:
+		handedOver = true
+		c.ctx.Response.SetBodyStream(s, len(s.body))
+	default:
+		handedOver = true
+		c.ctx.Response.SetBodyStream(s, -1)
+	}
+	return nil
+}
+
+// arqStream renders a list of ARQs, if need be while it is written. The engine
+// then calls it after the handler has returned: it holds nothing of the
+// request, and what it walks is immutable. If it fails or panics the
+// connection ends without the last chunk, so that nobody takes the list for
+// complete.
+type arqStream struct {
+	buffer *listBuffer
+	body   []byte // rendered, and not written yet unless taken
+	base   []byte
+	next   func() (*actors.ARQ, bool)
+	stop   func()
+	count  int
+	ended  bool
+	taken  bool
+	unread []byte // what Read has not given out yet
+}
+
+func newARQStream(base []byte) *arqStream {
+	buffer, _ := listBuffers.Get().(*listBuffer)
+	body := slices.Grow(buffer.bytes[:0], streamPiece)
+	return &arqStream{buffer: buffer, base: base, body: append(body, `{"arqs": [`...)}
+}
+
+func (s *arqStream) add(a *actors.ARQ) {
+	s.body = slices.Grow(s.body, arqSize)
+	if s.count > 0 {
+		s.body = append(s.body, ", "...)
+	}
+	s.count++
+	s.body = appendARQ(s.body, a, s.base)
+}
+
+func (s *arqStream) finish() {
+	s.ended = true
+	s.body = append(s.body, "]}"...)
+}
+
+// fill renders until size is reached or the list ends.
+func (s *arqStream) fill(size int) {
+	for !s.ended && len(s.body) < size {
+		a, more := s.next()
+		if !more {
+			s.finish()
+			return
+		}
+		s.add(a)
+	}
+}
+
+// piece renders the next piece, none at the end. It is valid until the next.
+func (s *arqStream) piece() []byte {
+	if s.taken {
+		s.body = s.body[:0]
+	}
+	s.taken = true
+	s.fill(streamPiece)
+	return s.body
+}
+
+// SupportsBodyWriteTo lets the engine take pieces of our size.
+func (s *arqStream) SupportsBodyWriteTo() bool { return true }
+
+// WriteTo writes the list up to its end.
+func (s *arqStream) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	for {
+		piece := s.piece()
+		if len(piece) == 0 {
+			return written, nil
+		}
+		n, err := w.Write(piece)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+// Read is for who does not know WriteTo.
+func (s *arqStream) Read(p []byte) (int, error) {
+	if len(s.unread) == 0 {
+		s.unread = s.piece()
+	}
+	if len(s.unread) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.unread)
+	s.unread = s.unread[n:]
+	return n, nil
+}
+
+// Close ends the walk; whoever has the stream calls it in any case.
+func (s *arqStream) Close() error {
+	if s.stop != nil {
+		s.stop()
+	}
+	if s.buffer != nil {
+		s.buffer.bytes = s.body
+		listBuffers.Put(s.buffer)
+		s.buffer, s.body = nil, nil
+	}
+	s.ended = true
+	return nil
+}

@@ -1,0 +1,157 @@
+package http
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/http/auth"
+)
+
+// call is one request on its way through the server. It is reused: nothing
+// may keep it, or anything that it gives out uncopied, after the answer.
+type call struct {
+	ctx       *fasthttp.RequestCtx
+	srv       *Server
+	headers   headerSource
+	route     *route // nil: none matched
+	identity  *auth.Identity
+	target    auth.Target
+	minor     int // microversion 2.minor
+	start     time.Time
+	random    uuid.UUID // of the request id
+	requestID string
+	globalID  string // the caller's request id, if valid
+	linkBase  []byte // JSON text
+	buffer    []byte // for the answer
+}
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// maxKeptBuffer bounds what an idle call holds on to.
+const maxKeptBuffer = 128 << 10
+
+func (c *call) reset() {
+	*c = call{linkBase: c.linkBase[:0], buffer: c.buffer}
+	if cap(c.buffer) > maxKeptBuffer {
+		c.buffer = nil
+	}
+}
+
+// scratch is an empty buffer for the body of the answer, to append to and to
+// give to json.
+func (c *call) scratch() []byte { return c.buffer[:0] }
+
+var contentTypeJSON = []byte("application/json")
+
+// json answers with body, which may be scratch and is gone after it: the
+// buffer changes place with the one of the response.
+func (c *call) json(status int, body []byte) {
+	r := &c.ctx.Response
+	r.SetStatusCode(status)
+	r.Header.SetContentTypeBytes(contentTypeJSON)
+	c.buffer = r.SwapBody(body)
+}
+
+// empty answers without a body.
+func (c *call) empty(status int) { c.ctx.Response.SetStatusCode(status) }
+
+// scope is what of the ARQs the caller may see and touch.
+func (c *call) scope() actors.Scope {
+	return actors.Scope{ProjectID: c.identity.ProjectID, Admin: c.identity.IsAdmin()}
+}
+
+// originID is the id by which others may know the request: the caller's, or
+// our own.
+func (c *call) originID() string {
+	if c.globalID != "" {
+		return c.globalID
+	}
+	return c.requestID
+}
+
+// deadline is the context of one change. It outlives the connection on
+// purpose: a client that goes away does not undo what it asked for.
+func (c *call) deadline() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.srv.lifetime, c.srv.opt.OperationTimeout)
+}
+
+// pathID is the {id} of the path, percent-decoded. The router has copied it.
+func (c *call) pathID() string {
+	text, _ := c.ctx.UserValue("id").(string)
+	decoded, ok := percentDecode(text, false)
+	if !ok {
+		return text
+	}
+	return decoded
+}
+
+// base is what links begin with, as JSON text without quotes.
+func (c *call) base() []byte {
+	if c.srv.base != nil {
+		return c.srv.base
+	}
+	if len(c.linkBase) == 0 {
+		c.linkBase = c.appendRequestBase(c.linkBase)
+	}
+	return c.linkBase
+}
+
+func (c *call) appendRequestBase(dst []byte) []byte {
+	scheme := "http://"
+	if c.ctx.IsTLS() {
+		scheme = "https://"
+	}
+	dst = append(dst, scheme...)
+	if host := c.ctx.Request.Header.Host(); len(host) > 0 {
+		return appendStringContent(dst, aliasOf(host))
+	}
+	return appendStringContent(dst, c.ctx.LocalAddr().String())
+}
+
+// headerSource is the request as validators see it.
+type headerSource struct{ ctx *fasthttp.RequestCtx }
+
+// Header joins the values of a header sent several times by "\n"; the text is
+// valid during the request only.
+func (h *headerSource) Header(name string) string {
+	values := h.ctx.Request.Header.PeekAll(name)
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return aliasOf(values[0])
+	}
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return strings.Join(all, "\n")
+}
+
+// Peer is the address at the other end of the connection.
+func (h *headerSource) Peer() netip.Addr {
+	if tcp, ok := h.ctx.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
+
+// PeerVerified tells of a client certificate that the listener accepted.
+func (h *headerSource) PeerVerified() bool {
+	state := h.ctx.TLSConnectionState()
+	return state != nil && len(state.VerifiedChains) > 0
+}
+
+// aliasOf is b as text without a copy: for the time of the request only.
+func aliasOf(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}

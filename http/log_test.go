@@ -1,0 +1,51 @@
+package http
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// logRecorder keeps the log lines.
+type logRecorder struct {
+	mu    sync.Mutex
+	lines []map[string]string
+}
+
+// Enabled implements slog.Handler.
+func (*logRecorder) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+
+// Handle implements slog.Handler.
+func (l *logRecorder) Handle(_ context.Context, r slog.Record) error {
+	line := map[string]string{"level": r.Level.String(), "msg": r.Message}
+	r.Attrs(func(a slog.Attr) bool {
+		line[a.Key] = a.Value.String()
+		return true
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (l *logRecorder) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+// WithGroup implements slog.Handler.
+func (l *logRecorder) WithGroup(string) slog.Handler { return l }
+
+// find gives the last line with that message.
+func (l *logRecorder) find(t *testing.T, message string) map[string]string {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range slices.Backward(l.lines) {
+		if line["msg"] == message {
+			return line
+		}
+	}
+	t.Fatalf("no log line %q", message)
+	return nil
+}

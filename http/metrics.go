@@ -1,0 +1,112 @@
+package http
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the series of the metrics page. Every label takes its values
+// from a fixed set: routes are patterns, never paths.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	// unrouted counts what matched no route, by method.
+	unrouted map[string]*routeCounters
+
+	batchTransitions prometheus.Histogram
+	batchRecords     prometheus.Histogram
+	batchBytes       prometheus.Histogram
+	commitSeconds    prometheus.Histogram
+	store            atomic.Pointer[func() StoreCounts]
+}
+
+// StoreCounts are what the store counted since it was opened.
+type StoreCounts struct {
+	QueueDepth         int // transitions that wait for a commit
+	Won, Lost, Unknown uint64
+}
+
+// routeUnmatched is the route label of requests that matched none.
+const routeUnmatched = "unmatched"
+
+// NewMetrics makes the series. Those about the Backend come with the
+// operators' listener, which knows it.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "arqd_http_requests_total",
+			Help: "Requests answered, by route, method and status code.",
+		}, []string{"route", "method", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "arqd_http_request_duration_seconds",
+			Help:    "Time from the request read to the answer made, without writing it.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 2.5, 14),
+		}, []string{"route", "method"}),
+		batchTransitions: histogram("arqd_store_batch_transitions", "Transitions per commit.",
+			prometheus.ExponentialBuckets(1, 2, 13)),
+		batchRecords: histogram("arqd_store_batch_records", "Records per commit.",
+			prometheus.ExponentialBuckets(1, 2, 15)),
+		batchBytes: histogram("arqd_store_batch_bytes", "Bytes per commit.",
+			prometheus.ExponentialBuckets(256, 4, 10)),
+		commitSeconds: histogram("arqd_store_commit_duration_seconds", "Time of one durable commit.",
+			prometheus.ExponentialBuckets(0.0001, 2, 15)),
+		unrouted: map[string]*routeCounters{},
+	}
+	m.registry.MustRegister(m.requests, m.duration,
+		m.batchTransitions, m.batchRecords, m.batchBytes, m.commitSeconds,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registerStore()
+	for _, method := range append([]string{otherMethod}, knownMethods...) {
+		m.unrouted[method] = m.routeCounters(method, routeUnmatched)
+	}
+	return m
+}
+
+func histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+}
+
+// registerStore adds what SetStore brings.
+func (m *Metrics) registerStore() {
+	count := func(pick func(StoreCounts) float64) func() float64 {
+		return func() float64 {
+			if counts := m.store.Load(); counts != nil {
+				return pick((*counts)())
+			}
+			return 0
+		}
+	}
+	for outcome, pick := range map[string]func(StoreCounts) float64{
+		"won":     func(c StoreCounts) float64 { return float64(c.Won) },
+		"lost":    func(c StoreCounts) float64 { return float64(c.Lost) },
+		"unknown": func(c StoreCounts) float64 { return float64(c.Unknown) },
+	} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "arqd_store_transitions_total",
+			Help:        "Transitions asked of the store, by outcome.",
+			ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, count(pick)))
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "arqd_store_queue_depth",
+		Help: "Transitions that wait for a commit.",
+	}, count(func(c StoreCounts) float64 { return float64(c.QueueDepth) })))
+}
+
+// BatchCommitted takes note of one durable commit of the store: its
+// transitions, records and bytes, and how long it took.
+func (m *Metrics) BatchCommitted(transitions, records, bytes int, took time.Duration) {
+	m.batchTransitions.Observe(float64(transitions))
+	m.batchRecords.Observe(float64(records))
+	m.batchBytes.Observe(float64(bytes))
+	m.commitSeconds.Observe(took.Seconds())
+}
+
+// SetStore names the function that gives the store's counts.
+func (m *Metrics) SetStore(counts func() StoreCounts) { m.store.Store(&counts) }

@@ -1,0 +1,57 @@
+package http
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/arqd/arqd/actors"
+)
+
+// statsCollector shows the Backend's counts, all of one moment.
+type statsCollector struct{ stats func() actors.Stats }
+
+var (
+	descARQs = prometheus.NewDesc("arqd_arqs",
+		"Accelerator requests, by state.", []string{"state"}, nil)
+	descHandles = prometheus.NewDesc("arqd_attach_handles",
+		"Attach handles, by state.", []string{"state"}, nil)
+	descActors = prometheus.NewDesc("arqd_actors",
+		"Active actors, by kind.", []string{"kind"}, nil)
+	descDevices = prometheus.NewDesc("arqd_devices",
+		"Registered devices.", nil, nil)
+	descProfiles = prometheus.NewDesc("arqd_device_profiles",
+		"Device profiles.", nil, nil)
+	descOutboxDepth = prometheus.NewDesc("arqd_outbox_depth",
+		"Events for Nova that are not delivered yet.", nil, nil)
+	descOutboxAge = prometheus.NewDesc("arqd_outbox_oldest_seconds",
+		"Age of the oldest event not delivered; 0 if there is none.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{
+		descARQs, descHandles, descActors, descDevices, descProfiles, descOutboxDepth, descOutboxAge,
+	} {
+		ch <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	s := c.stats()
+	for state, count := range s.ARQs {
+		gauge(descARQs, float64(count), actors.State(state).String())
+	}
+	gauge(descHandles, float64(s.HandlesFree), "free")
+	gauge(descHandles, float64(s.HandlesTaken), "taken")
+	gauge(descHandles, float64(s.HandlesReleasing), "releasing")
+	for kind, count := range s.ActiveActors {
+		gauge(descActors, float64(count), kind)
+	}
+	gauge(descDevices, float64(s.Devices))
+	gauge(descProfiles, float64(s.Profiles))
+	gauge(descOutboxDepth, float64(s.OutboxDepth))
+	gauge(descOutboxAge, s.OutboxOldest.Seconds())
+}

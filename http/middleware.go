@@ -1,0 +1,190 @@
+package http
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/arqd/arqd/http/auth"
+)
+
+// serve is the handler of every request of the API listener.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+	c := s.begin(ctx)
+	defer c.end()
+	defer c.recoverPanic()
+	stripTrailingSlashes(ctx)
+	s.router.Handler(ctx)
+}
+
+const callKey = "arqd.call"
+
+func callOf(ctx *fasthttp.RequestCtx) *call {
+	c, _ := ctx.UserValue(callKey).(*call)
+	return c
+}
+
+func (s *Server) begin(ctx *fasthttp.RequestCtx) *call {
+	c, _ := calls.Get().(*call)
+	c.ctx, c.srv, c.start = ctx, s, time.Now()
+	c.headers.ctx = ctx
+	c.newRequestID()
+	c.globalID = globalRequestID(c.headers.Header(requestIDHeader))
+	ctx.Response.Header.Set(requestIDHeader, c.requestID)
+	ctx.SetUserValue(callKey, c)
+	return c
+}
+
+// end says what became of the request, in headers, metrics and the log.
+func (c *call) end() {
+	if c.srv.draining.Load() {
+		c.ctx.SetConnectionClose()
+	}
+	took := time.Since(c.start)
+	c.srv.metrics.request(c.route, c.ctx.Method(), c.ctx.Response.StatusCode(), took)
+	if !c.srv.opt.QuietAccess {
+		c.logAccess(took)
+	}
+	c.ctx.RemoveUserValue(callKey)
+	c.reset()
+	calls.Put(c)
+}
+
+func (c *call) recoverPanic() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.srv.opt.Log.LogAttrs(c.srv.lifetime, slog.LevelError, "panic in a handler", c.attrs(
+		slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))...)
+	c.ctx.Response.ResetBody()
+	c.failFault(errInternal)
+}
+
+// attrs say which request a log line is about. Tokens are in none of them:
+// of the headers only the request id is logged.
+func (c *call) attrs(more ...slog.Attr) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 6+len(more))
+	attrs = append(attrs,
+		slog.String("request_id", c.requestID),
+		slog.String("method", string(c.ctx.Method())),
+		slog.String("path", loggedPath(c.ctx.RequestURI())))
+	if c.globalID != "" {
+		attrs = append(attrs, slog.String("global_request_id", c.globalID))
+	}
+	if c.identity != nil {
+		attrs = append(attrs,
+			slog.String("user_id", c.identity.UserID), slog.String("project_id", c.identity.ProjectID))
+	}
+	return append(attrs, more...)
+}
+
+const maxLoggedPath = 512
+
+func loggedPath(uri []byte) string {
+	if len(uri) > maxLoggedPath {
+		return string(uri[:maxLoggedPath]) + "..."
+	}
+	return string(uri)
+}
+
+func (c *call) logAccess(took time.Duration) {
+	log := c.srv.opt.Log
+	if !log.Enabled(c.srv.lifetime, slog.LevelInfo) {
+		return
+	}
+	r := &c.ctx.Response
+	length := r.Header.ContentLength() // -1: not known beforehand
+	if !r.IsBodyStream() {
+		length = len(r.Body())
+	}
+	log.LogAttrs(c.srv.lifetime, slog.LevelInfo, "request", c.attrs(
+		slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
+		slog.Duration("took", took), slog.String("peer", c.ctx.RemoteAddr().String()))...)
+}
+
+// run takes a routed call through the checks, in their order, to its handler.
+func (s *Server) run(c *call) error {
+	if !c.route.public {
+		if err := s.admit(c); err != nil {
+			return err
+		}
+	}
+	if !acceptsJSON(c.headers.Header(fasthttp.HeaderAccept)) {
+		return errAccept
+	}
+	if !c.route.unversioned {
+		if err := c.negotiate(); err != nil {
+			return err
+		}
+	}
+	if err := s.permit(c); err != nil {
+		return err
+	}
+	if c.route.method == fasthttp.MethodGet {
+		return c.route.handle(c)
+	}
+	if s.writes.Add(1) > int64(s.opt.MaxInflightWrites) {
+		s.writes.Add(-1)
+		return errOverloaded
+	}
+	defer s.writes.Add(-1)
+	return c.route.handle(c)
+}
+
+// admit lets in who has a valid token, once the service has started.
+func (s *Server) admit(c *call) error {
+	if !s.opened.Load() {
+		if len(s.backend.Ready()) > 0 {
+			return errStarting
+		}
+		s.opened.Store(true)
+	}
+	id, err := s.validator.Validate(s.lifetime, &c.headers)
+	if err == nil {
+		c.identity = id
+		return nil
+	}
+	switch {
+	case errors.Is(err, auth.ErrPeerRefused):
+		s.opt.Log.LogAttrs(s.lifetime, slog.LevelWarn, "identity refused", c.attrs(
+			slog.Any("error", err), slog.String("peer", c.ctx.RemoteAddr().String()))...)
+		return errUnauthorized
+	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrServiceUnauthorized):
+		return errUnauthorized
+	}
+	s.opt.Log.LogAttrs(s.lifetime, slog.LevelError, "identity unknown", c.attrs(slog.Any("error", err))...)
+	return errIdentityUnknown
+}
+
+// permit asks the policy. The target is the caller's own project: what of
+// another project's is named does not exist for the caller, which the handlers
+// say with 404.
+func (s *Server) permit(c *call) error {
+	if c.route.rule == "" {
+		return nil
+	}
+	c.target = auth.Target{ProjectID: c.identity.ProjectID, UserID: c.identity.UserID}
+	if !s.policy.Enforce(c.route.rule, &c.target, c.identity) {
+		return refuse(fasthttp.StatusForbidden, "The policy does not allow %s.", c.route.rule)
+	}
+	return nil
+}
+
+// errNoServiceToken is CVE-2026-40213/40214: what belongs to an instance is
+// changed by a service on behalf of the user only.
+var errNoServiceToken = &fault{
+	status:  fasthttp.StatusForbidden,
+	message: "This needs a valid X-Service-Token.",
+}
+
+func (c *call) requireService() error {
+	if !c.identity.Service {
+		return errNoServiceToken
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+	"github.com/valyala/fasthttp"
+)
+
+// Operators is the listener for those who run the service: metrics, health and
+// readiness. It needs no token, so it belongs on an address that users do not
+// reach.
+type Operators struct {
+	api      *Server
+	backend  Backend
+	gatherer prometheus.Gatherer
+	log      *slog.Logger
+	engine   *fasthttp.Server
+}
+
+// NewOperators makes the listener for an API server, whose options and metrics
+// it shares. It is called once per Server.
+func NewOperators(api *Server) *Operators {
+	o := &Operators{
+		api: api, backend: api.backend, log: api.opt.Log, gatherer: api.metrics.registry,
+	}
+	api.metrics.registry.MustRegister(statsCollector{api.backend.Stats})
+	api.metrics.registerServer(api)
+	o.engine = newEngine(api.opt)
+	o.engine.Handler = o.serve
+	return o
+}
+
+// registerServer adds what the API server knows of the moment.
+func (m *Metrics) registerServer(s *Server) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "arqd_http_open_connections", Help: "Open connections of the API listener.",
+		}, func() float64 { return float64(s.open.count.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "arqd_http_inflight_writes", Help: "Requests under way that may change something.",
+		}, func() float64 { return float64(s.writes.Load()) }))
+}
+
+// Serve answers on ln until Shutdown, and closes it.
+func (o *Operators) Serve(ln net.Listener) error {
+	err := o.engine.Serve(ln)
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown closes the listeners and waits for the answers under way. It comes
+// after that of the API server, whose readiness this listener tells.
+func (o *Operators) Shutdown(ctx context.Context) error {
+	return o.engine.ShutdownWithContext(ctx)
+}
+
+func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
+	defer o.recoverPanic(ctx)
+	if !ctx.IsGet() && !ctx.IsHead() {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
+		o.text(ctx, fasthttp.StatusMethodNotAllowed, "method not allowed\n")
+		return
+	}
+	switch path := strings.TrimRight(string(ctx.URI().PathOriginal()), "/"); path {
+	case "/metrics":
+		o.metrics(ctx)
+	case "/healthcheck":
+		o.health(ctx)
+	case "/readyz":
+		o.ready(ctx)
+	default:
+		o.text(ctx, fasthttp.StatusNotFound, "try /metrics, /healthcheck or /readyz\n")
+	}
+}
+
+func (o *Operators) recoverPanic(ctx *fasthttp.RequestCtx) {
+	if p := recover(); p != nil {
+		o.log.Error("panic in the operators' listener",
+			"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		o.text(ctx, fasthttp.StatusInternalServerError, "internal error\n")
+	}
+}
+
+func (o *Operators) text(ctx *fasthttp.RequestCtx, status int, body string) {
+	ctx.SetStatusCode(status)
+	ctx.SetContentType("text/plain; charset=utf-8")
+	ctx.SetBodyString(body)
+}
+
+func (o *Operators) metrics(ctx *fasthttp.RequestCtx) {
+	families, err := o.gatherer.Gather()
+	if err != nil {
+		o.log.Error("metrics not gathered", "error", err)
+		o.text(ctx, fasthttp.StatusInternalServerError, "metrics could not be gathered\n")
+		return
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	ctx.SetContentType(string(format))
+	encoder := expfmt.NewEncoder(ctx.Response.BodyWriter(), format)
+	for _, family := range families {
+		if err := encoder.Encode(family); err != nil {
+			o.log.Error("metrics not encoded", "error", err)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package http
+
+import (
+	"strconv"
+
+	"github.com/arqd/arqd/actors"
+)
+
+const arqPath = "/accelerator/v2/accelerator_requests/"
+
+// appendARQ appends an ARQ. It allocates nothing but room in dst: it is called
+// for every element of lists of 100,000.
+func appendARQ(dst []byte, a *actors.ARQ, base []byte) []byte {
+	dst = append(dst, `{"uuid": `...)
+	dst = appendQuotedUUID(dst, a.UUID)
+	dst = append(dst, `, "state": "`...)
+	dst = append(dst, a.State.String()...)
+	dst = append(dst, `", "device_profile_name": `...)
+	dst = appendString(dst, a.Group.ProfileName)
+	dst = append(dst, `, "device_profile_group_id": `...)
+	dst = strconv.AppendInt(dst, int64(a.Group.Index), 10)
+	dst = appendBinding(dst, a.Binding)
+	dst = append(dst, `, "project_id": `...)
+	dst = appendString(dst, a.ProjectID)
+	dst = appendHandle(dst, a.AttachHandle())
+	dst = append(dst, ", "...)
+	dst = appendLinks(dst, base, arqPath, a.UUID)
+	dst = append(dst, `, "created_at": `...)
+	dst = appendTime(dst, a.CreatedAt)
+	dst = append(dst, `, "updated_at": `...)
+	dst = appendTimeOrNull(dst, a.UpdatedAt)
+	return append(dst, '}')
+}
+
+func appendBinding(dst []byte, b *actors.Binding) []byte {
+	if b == nil {
+		return append(dst, `, "hostname": null, "device_rp_uuid": null, "instance_uuid": null`...)
+	}
+	dst = append(dst, `, "hostname": `...)
+	dst = appendString(dst, b.Hostname)
+	dst = append(dst, `, "device_rp_uuid": `...)
+	dst = appendQuotedUUID(dst, b.ProviderUUID)
+	dst = append(dst, `, "instance_uuid": `...)
+	return appendQuotedUUID(dst, b.InstanceUUID)
+}
+
+func appendHandle(dst []byte, h *actors.Handle) []byte {
+	if h == nil {
+		return append(dst, `, "attach_handle_type": "", "attach_handle_uuid": null, "attach_handle_info": {}`...)
+	}
+	dst = append(dst, `, "attach_handle_type": `...)
+	dst = appendString(dst, h.Type)
+	dst = append(dst, `, "attach_handle_uuid": `...)
+	dst = appendQuotedUUID(dst, h.UUID)
+	dst = append(dst, `, "attach_handle_info": `...)
+	return appendObject(dst, h.Info)
+}
+
+// appendObject appends a JSON object that was checked when it was stored.
+func appendObject(dst []byte, text string) []byte {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return append(dst, "{}"...)
+	}
+	return append(dst, text...)
+}
