@@ -86,6 +86,11 @@ func (s *System) ARQs(q ARQQuery) (iter.Seq[*ARQ], error) { return s.dir.query(q
 
 // CreateProfile makes a device profile. CodeConflict: its name or uuid exists.
 func (s *System) CreateProfile(ctx context.Context, spec ProfileSpec) (*Profile, error) {
+	groups := make([][]Request, len(spec.Groups)) // Validate tidies them; the caller's stay as they are
+	for i, requests := range spec.Groups {
+		groups[i] = slices.Clone(requests)
+	}
+	spec.Groups = groups
 	if err := spec.Validate(s.opts.MaxProfileARQs); err != nil {
 		return nil, err
 	}
@@ -95,7 +100,7 @@ func (s *System) CreateProfile(ctx context.Context, spec ProfileSpec) (*Profile,
 	}
 	for i, requests := range spec.Groups {
 		p.Groups = append(p.Groups, &Group{
-			ProfileUUID: p.UUID, ProfileName: p.Name, Index: i, Requests: slices.Clone(requests),
+			ProfileUUID: p.UUID, ProfileName: p.Name, Index: i, Requests: requests,
 		})
 	}
 	promise := newPromise[*Profile]()
