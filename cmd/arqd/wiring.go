@@ -66,6 +66,7 @@ func (s *service) apiOptions() http.Options {
 		OperationTimeout:  c.RequestTimeout,
 		MaxInflightWrites: c.MaxInflightWrites,
 		MaxARQsPerProfile: s.cfg.Arqd.MaxARQsPerProfile,
+		QuietAccess:       !c.AccessLog,
 		Log:               s.log,
 	}
 }

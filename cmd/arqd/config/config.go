@@ -47,6 +47,7 @@ type API struct {
 	IdleTimeout       time.Duration
 	RequestTimeout    time.Duration
 	MaxInflightWrites int
+	AccessLog         bool
 }
 
 // SSL is the section [ssl], as oslo.service names it; (*Config).TLSConfig
@@ -59,9 +60,8 @@ type SSL struct {
 
 // KeystoneAuthtoken is the section [keystone_authtoken].
 type KeystoneAuthtoken struct {
-	WWWAuthenticateURI        string
-	ServiceTokenRoles         []string
-	ServiceTokenRolesRequired bool
+	WWWAuthenticateURI string
+	ServiceTokenRoles  []string
 }
 
 // OsloPolicy is the section [oslo_policy].

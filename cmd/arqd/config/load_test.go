@@ -47,10 +47,10 @@ func TestDefaults(t *testing.T) {
 		Default: Default{Host: machine, StatePath: "arqd-state", LogFormat: LogText},
 		API: API{
 			HostIP: "127.0.0.1", Port: 6666, AuthStrategy: AuthNone, MaxBodyBytes: 1 << 20, MaxHeaderBytes: 16384,
-			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096,
+			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096, AccessLog: true,
 		},
 		KeystoneAuthtoken: KeystoneAuthtoken{
-			WWWAuthenticateURI: "http://127.0.0.1:5000/v3", ServiceTokenRoles: []string{"service"}, ServiceTokenRolesRequired: true,
+			WWWAuthenticateURI: "http://127.0.0.1:5000/v3", ServiceTokenRoles: []string{"service"},
 		},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
@@ -74,7 +74,7 @@ func TestValues(t *testing.T) {
 		t,
 		"[DEFAULT]", "host = node-1", "debug = ON", "log_format = json", "state_path = '/var/lib/arqd'",
 		"[api]", "public_endpoint = https://acc.example.org/accelerator/", "port = 0", "read_timeout = 0.5",
-		"[keystone_authtoken]", "service_token_roles = service, nova", "service_token_roles_required = no",
+		"[keystone_authtoken]", "service_token_roles = service, nova",
 		"[arqd]", "host_check = warn",
 		"[fake]", "hosts = $host,", "  ${DEFAULT.host}-2", "operation_delay = 250", "fail_images = "+image.String(),
 	)}, nil)
@@ -90,7 +90,6 @@ func TestValues(t *testing.T) {
 		{"port 0", c.API.Port, 0},
 		{"half a second", c.API.ReadTimeout, 500 * time.Millisecond},
 		{"roles", c.KeystoneAuthtoken.ServiceTokenRoles, []string{"service", "nova"}},
-		{"roles required", c.KeystoneAuthtoken.ServiceTokenRolesRequired, false},
 		{"host_check", c.Arqd.HostCheck, HostCheckWarn},
 		{"hosts over two lines, substituted", c.Fake.Hosts, []string{"node-1", "node-1-2"}},
 		{"milliseconds", c.Fake.OperationDelay, 250 * time.Millisecond},

@@ -41,6 +41,8 @@ func Options() []Option {
 			"Time after which a request that is not decided is answered 503."),
 		opt("api", "max_inflight_writes", "4096", integer(1, 1<<20), func(c *Config) *int { return &c.API.MaxInflightWrites },
 			"Changing requests in work at the same time; further ones are answered 503 at once."),
+		opt("api", "access_log", "true", boolean(), func(c *Config) *bool { return &c.API.AccessLog },
+			"Write a log line for each request. Faults are logged either way."),
 
 		opt("ssl", "cert_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CertFile },
 			"Certificate of the API, PEM, intermediates after it."),
@@ -53,8 +55,6 @@ func Options() []Option {
 			"Identity endpoint that a refused client is pointed to."),
 		opt("keystone_authtoken", "service_token_roles", "service", list(word(), "names"), func(c *Config) *[]string { return &c.KeystoneAuthtoken.ServiceTokenRoles },
 			"Roles of which a service token must have one."),
-		opt("keystone_authtoken", "service_token_roles_required", "true", boolean(), func(c *Config) *bool { return &c.KeystoneAuthtoken.ServiceTokenRolesRequired },
-			"Refuse a service token that has none of these roles."),
 
 		opt("oslo_policy", "enforce_new_defaults", "true", boolean(), func(c *Config) *bool { return &c.OsloPolicy.EnforceNewDefaults },
 			"Use the newer of the two sets of default rules, the one with the roles reader, member and admin."),
@@ -68,7 +68,7 @@ func Options() []Option {
 		opt("arqd", "admin_port", "6667", port(), func(c *Config) *int { return &c.Arqd.AdminPort },
 			"Port of the operators' listener; 0 takes any free one."),
 		opt("arqd", "agent_port", "6668", port(), func(c *Config) *int { return &c.Arqd.AgentPort },
-			"Port to which the agents of compute hosts connect; 0 takes any free one."),
+			"Port to which the agents of compute hosts will connect; not used in this version."),
 		opt("arqd", "bind_timeout", "60", seconds(0.1, 86400), func(c *Config) *time.Duration { return &c.Arqd.BindTimeout },
 			"Time after which a bind whose device is not prepared has failed."),
 		opt("arqd", "max_arqs_per_profile", "256", integer(1, 65536), func(c *Config) *int { return &c.Arqd.MaxARQsPerProfile },

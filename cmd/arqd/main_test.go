@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTheCommandLine(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.conf")
+	if err := os.WriteFile(bad, []byte("[api]\nport = high\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args           []string
+		code           int
+		stdout, stderr string // what they contain; "": nothing
+	}{
+		"nothing":             {nil, 2, "", "Usage:"},
+		"help":                {[]string{"help"}, 0, "Usage:", ""},
+		"version":             {[]string{"version"}, 0, "arqd dev (go1.", ""},
+		"unknown command":     {[]string{"sevre"}, 2, "", `unknown command "sevre"`},
+		"unknown flag":        {[]string{"serve", "--nope"}, 2, "", "-nope"},
+		"an argument":         {[]string{"serve", "now"}, 1, "", `takes no arguments: ["now"]`},
+		"help of serve":       {[]string{"serve", "--help"}, 0, "", "-config-file"},
+		"printing the config": {[]string{"serve", "--print-config"}, 0, "[api]", ""},
+		"no such file":        {[]string{"serve", "--config-file", "/nope"}, 1, "", "/nope"},
+		"a bad value":         {[]string{"serve", "--config-file", bad}, 1, "", bad + ":2: [api] port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), c.args, nil, &stdout, &stderr); code != c.code {
+				t.Errorf("exit code %d, want %d; said %s", code, c.code, &stderr)
+			}
+			for stream, got := range map[string]struct{ got, want string }{
+				"stdout": {stdout.String(), c.stdout}, "stderr": {stderr.String(), c.stderr},
+			} {
+				if !strings.Contains(got.got, got.want) || got.want == "" && got.got != "" {
+					t.Errorf("%s: %q, want %q", stream, got.got, got.want)
+				}
+			}
+		})
+	}
+}
