@@ -4,6 +4,8 @@
 GO ?= go
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+RUNS ?= 10000
+SEED ?= 0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -15,7 +17,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz bench cover clean
+.PHONY: help build run test check lint race fmt fuzz bench sim cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +50,9 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 
 bench: ## benchmarks, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
+
+sim: ## RUNS (10000) seeded simulations of the actors over a store with faults; SEED=n replays one
+	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -run 'TestSimulation' -v ./actors | grep -v level=
 
 cover: ## coverage of the unit tests; details in cover.out
 	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)

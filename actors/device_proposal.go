@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
@@ -31,9 +33,17 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 		p.taken = append(p.taken, change[heldHandle]{h, &taken})
 	}
 	for _, g := range m.gives {
-		if c, ok := a.give(g); ok {
-			p.given = append(p.given, c)
+		c, known := a.give(g)
+		if !known && a.undecided(g.handle) {
+			return false
 		}
+		if !known {
+			a.sys.log.Error("an ARQ gives back a handle that it does not hold", "arq", g.arq, "handle", g.handle)
+			p.taken, p.given, p.err = nil, nil, failure(CodeInternal, nil, "a handle is not its holder's")
+			m.answer(p)
+			return true
+		}
+		p.given = append(p.given, c)
 	}
 	if p.commands, p.err = a.plan(m.wants, picked); p.err != nil {
 		p.taken, p.given = nil, nil
@@ -117,12 +127,21 @@ func (a *deviceActor) pick(wants []handleWant) ([]*heldHandle, bool) {
 	return picked, true
 }
 
+// undecided says whether a handle is in a proposal whose outcome this actor has
+// not heard of. It may be durable, and others may know already.
+func (a *deviceActor) undecided(handle uuid.UUID) bool {
+	is := func(c change[heldHandle]) bool { return c.before.UUID == handle }
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool {
+		return slices.ContainsFunc(o.taken, is) || slices.ContainsFunc(o.given, is)
+	})
+}
+
 // give proposes a handle's release. While the device works on it, or when it
-// has to be cleaned up, it is not free at once.
+// has to be cleaned up, it is not free at once. It says false when, as far as
+// this actor knows, the ARQ does not hold the handle.
 func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 	h := a.handles[g.handle]
 	if h == nil || h.State != handleTaken || h.Holder != g.arq {
-		a.sys.log.Error("an ARQ gives back a handle that it does not hold", "arq", g.arq, "handle", g.handle)
 		return change[heldHandle]{}, false
 	}
 	given, event := *h, evGive

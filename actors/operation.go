@@ -329,8 +329,10 @@ func (o *operation) end() {
 	o.phase = finished
 }
 
-// release tells the participants the outcome.
+// release tells the participants the outcome: the devices first, so that
+// whoever hears of it from an ARQ finds its device informed.
 func (o *operation) release(won bool, b *batch) {
+	o.releaseDevices(won)
 	for id := range o.told {
 		m := &decided{op: o.self, won: won}
 		if b != nil {
@@ -343,7 +345,6 @@ func (o *operation) release(won bool, b *batch) {
 		o.sys.arqs.tell(id, m)
 	}
 	o.told = nil
-	o.releaseDevices(won)
 }
 
 func (o *operation) releaseDevices(won bool) {

@@ -1,0 +1,233 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// Report is what Verify found: counts, and every violation in words.
+type Report struct {
+	Records    map[persistence.Kind]int
+	Violations []string
+}
+
+func (r *Report) violation(format string, args ...any) {
+	r.Violations = append(r.Violations, fmt.Sprintf(format, args...))
+}
+
+// Verify reads every record and holds it against the rules that must always
+// be true of the data: a handle is taken exactly when a live ARQ holds it, and
+// by one; an instance's record names exactly the ARQs that name it; what is
+// referred to exists; numbers and names are unique. An error means that the
+// store could not be read to its end.
+func Verify(ctx context.Context, store interface {
+	Each(ctx context.Context, visit func(persistence.Record) error) error
+},
+) (*Report, error) {
+	v := &verifier{
+		Report:    &Report{Records: map[persistence.Kind]int{}},
+		arqs:      map[uuid.UUID]*ARQ{},
+		handles:   map[uuid.UUID]*heldHandle{},
+		instances: map[uuid.UUID][]uuid.UUID{},
+		profiles:  map[uuid.UUID]*Profile{},
+		devices:   map[uuid.UUID]*Device{},
+	}
+	if err := store.Each(ctx, v.take); err != nil {
+		return v.Report, err
+	}
+	v.checkARQs()
+	v.checkHandles()
+	v.checkInstances()
+	v.checkDevices()
+	v.checkProfiles()
+	return v.Report, nil
+}
+
+type verifier struct {
+	*Report
+	arqs      map[uuid.UUID]*ARQ
+	handles   map[uuid.UUID]*heldHandle
+	instances map[uuid.UUID][]uuid.UUID
+	profiles  map[uuid.UUID]*Profile
+	devices   map[uuid.UUID]*Device
+	numbers   sequence
+}
+
+func (v *verifier) take(r persistence.Record) error {
+	v.Records[r.Key.Kind]++
+	var err error
+	switch r.Key.Kind {
+	case kindARQ:
+		err = keep(v.arqs, r, decodeARQ)
+	case kindHandle:
+		err = keep(v.handles, r, decodeHandle)
+		v.checkClaims(r, err)
+	case kindInstance:
+		var members []uuid.UUID
+		if members, err = decodeInstance(r); err == nil {
+			v.instances[r.Key.ID] = members
+		}
+	case kindProfile:
+		p := &Profile{}
+		err = decodeJSON(r, p)
+		v.profiles[r.Key.ID] = p
+	case kindDevice:
+		d := &Device{}
+		err = decodeJSON(r, d)
+		v.devices[r.Key.ID] = d
+	case kindEvent:
+		_, err = decodeEvent(r)
+	case kindSequence:
+		err = decodeJSON(r, &v.numbers)
+	default:
+		v.violation("%s: a kind of record that this version does not know", r.Key)
+	}
+	if err != nil {
+		v.violation("%v", err)
+	}
+	return nil
+}
+
+func keep[T any](m map[uuid.UUID]*T, r persistence.Record, decode func(persistence.Record) (*T, error)) error {
+	t, err := decode(r)
+	if err == nil {
+		m[r.Key.ID] = t
+	}
+	return err
+}
+
+// checkClaims holds the second bar: a taken handle claims its holder.
+func (v *verifier) checkClaims(r persistence.Record, err error) {
+	if err != nil {
+		return
+	}
+	want := v.handles[r.Key.ID].claims()
+	if len(want) != len(r.Claims) || len(want) > 0 && want[0] != r.Claims[0] {
+		v.violation("%s: claims %v, its state calls for %v", r.Key, r.Claims, want)
+	}
+}
+
+func (v *verifier) checkARQs() {
+	for id, a := range v.arqs {
+		bound := a.State == Bound || a.State == BindStarted
+		wanted := bound || a.State == BindFailed || a.State == UnbindFailed
+		switch {
+		case (a.Binding != nil) != wanted:
+			v.violation("arq/%s is %s and has a binding: %v", id, a.State, a.Binding != nil)
+		case bound && a.Binding.Handle == nil:
+			v.violation("arq/%s is %s without an attach handle", id, a.State)
+		case a.State == BindFailed && a.Binding.Handle != nil:
+			v.violation("arq/%s is BindFailed and shows an attach handle", id)
+		}
+		if a.Binding != nil && a.Binding.Handle != nil {
+			h := v.handles[a.Binding.Handle.UUID]
+			if h == nil || h.State != handleTaken || h.Holder != id {
+				v.violation("arq/%s shows the handle %s, which it does not hold", id, a.Binding.Handle.UUID)
+			}
+		}
+		if p := v.profiles[a.Group.ProfileUUID]; p == nil {
+			v.violation("arq/%s was made from the device profile %s, which does not exist", id, a.Group.ProfileUUID)
+		}
+	}
+}
+
+func (v *verifier) checkHandles() {
+	holders := map[uuid.UUID]uuid.UUID{}
+	for id, h := range v.handles {
+		if (h.Holder != uuid.Nil) != (h.State == handleTaken) {
+			v.violation("handle/%s is in state %d with holder %s", id, h.State, h.Holder)
+		}
+		if h.State != handleTaken {
+			continue
+		}
+		if other, twice := holders[h.Holder]; twice {
+			v.violation("arq/%s holds two handles, %s and %s", h.Holder, other, id)
+		}
+		holders[h.Holder] = id
+		a := v.arqs[h.Holder]
+		if a == nil || a.Binding == nil || a.Binding.Handle == nil || a.Binding.Handle.UUID != id {
+			v.violation("handle/%s is taken by arq/%s, which does not exist or does not show it", id, h.Holder)
+		}
+	}
+}
+
+func (v *verifier) checkInstances() {
+	of := map[uuid.UUID]uuid.UUID{}
+	for instance, members := range v.instances {
+		if len(members) == 0 {
+			v.violation("instance/%s is recorded without accelerator requests", instance)
+		}
+		for _, m := range members {
+			if other, twice := of[m]; twice {
+				v.violation("arq/%s is in the records of two instances, or twice in one: %s, %s", m, other, instance)
+			}
+			of[m] = instance
+		}
+	}
+	for id, a := range v.arqs {
+		var named uuid.UUID
+		if a.Binding != nil {
+			named = a.Binding.InstanceUUID
+		}
+		if of[id] != named {
+			v.violation("arq/%s names the instance %s and is in the record of %s", id, named, of[id])
+		}
+		delete(of, id)
+	}
+	for id, instance := range of {
+		v.violation("instance/%s names arq/%s, which does not exist", instance, id)
+	}
+}
+
+func (v *verifier) checkDevices() {
+	numbers, deployables := map[string]uuid.UUID{}, map[uuid.UUID]bool{}
+	unique := func(kind string, number int, id uuid.UUID, last int) {
+		key := fmt.Sprintf("%s %d", kind, number)
+		if other, twice := numbers[key]; twice {
+			v.violation("%s is given to %s and %s", key, other, id)
+		}
+		numbers[key] = id
+		if number > last {
+			v.violation("%s was given to %s, but the sequence stands at %d", key, id, last)
+		}
+	}
+	for id, d := range v.devices {
+		unique("device", d.ID, id, v.numbers.Device)
+		for _, dep := range d.Deployables {
+			unique("deployable", dep.ID, dep.UUID, v.numbers.Deployable)
+			deployables[dep.UUID] = true
+		}
+	}
+	for id, h := range v.handles {
+		if !deployables[h.Deployable] {
+			v.violation("handle/%s is of the deployable %s, which does not exist", id, h.Deployable)
+		}
+	}
+}
+
+func (v *verifier) checkProfiles() {
+	names := map[string]uuid.UUID{}
+	for id, p := range v.profiles {
+		if other, twice := names[p.Name]; twice {
+			v.violation("the device profiles %s and %s are both named %q", other, id, p.Name)
+		}
+		names[p.Name] = id
+	}
+}
+
+// String gives the counts and the violations, a line each.
+func (r *Report) String() string {
+	var b strings.Builder
+	for _, k := range []persistence.Kind{kindARQ, kindHandle, kindInstance, kindDevice, kindProfile, kindEvent, kindSequence} {
+		fmt.Fprintf(&b, "%-9s %d\n", k, r.Records[k])
+	}
+	for _, s := range r.Violations {
+		fmt.Fprintf(&b, "VIOLATION %s\n", s)
+	}
+	return b.String()
+}
