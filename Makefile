@@ -52,7 +52,7 @@ bench: ## benchmarks, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
 
 sim: ## RUNS (10000) seeded simulations of the actors over a store with faults; SEED=n replays one
-	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -run 'TestSimulation' -v ./actors | grep -v level=
+	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -run 'TestSimulation' -v ./actors
 
 cover: ## coverage of the unit tests; details in cover.out
 	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)

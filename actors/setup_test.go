@@ -56,7 +56,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 	w := &world{t: t}
 	w.do = func(context.Context, devices.Command) error { return nil }
 	w.tell = func(context.Context, *Event) error { return nil }
-	if testing.Verbose() {
+	if testing.Verbose() && os.Getenv("SIM_RUNS") == "" {
 		w.opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	for _, o := range options {

@@ -25,6 +25,7 @@ const usage = `arqd is an accelerator-request service: the accelerator API v2 fo
 
 Usage:
   arqd serve [--config-file FILE]... [--print-config]   run the service
+  arqd store verify|dump [--config-file FILE]...        check, or print, the store of a service at rest
   arqd version                                          print the version
 
 With no configuration file, serve listens on 127.0.0.1:6666, keeps its state in
@@ -42,6 +43,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	switch args[0] {
 	case "serve":
 		err = serve(ctx, args[1:], environ, stdout, stderr)
+	case "store":
+		err = storeCommand(ctx, args[1:], environ, stdout, stderr)
 	case "version", "--version":
 		_, err = fmt.Fprintf(stdout, "arqd %s (%s)\n", version, runtime.Version())
 	case "help", "-h", "--help":

@@ -71,7 +71,7 @@ func (s *service) open(ctx context.Context) error {
 	}
 	// Recovery, which may take a while.
 	if err := s.system.Start(ctx); err != nil {
-		return fmt.Errorf("the state in %s cannot be used: %w", s.storeDir(), err)
+		return fmt.Errorf("the state in %s cannot be used: %w", storeDir(s.cfg), err)
 	}
 	if err := s.registerInventory(ctx); err != nil {
 		return err
@@ -106,13 +106,13 @@ func (s *service) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *service) storeDir() string { return filepath.Join(s.cfg.Default.StatePath, "store") }
+func storeDir(cfg *config.Config) string { return filepath.Join(cfg.Default.StatePath, "store") }
 
 func (s *service) openStore(metrics *http.Metrics) error {
 	if err := makeStateDir(s.cfg.Default.StatePath); err != nil {
 		return err
 	}
-	store, err := badger.Open(badger.Options{Dir: s.storeDir(), Logger: s.log, Observer: metrics})
+	store, err := badger.Open(badger.Options{Dir: storeDir(s.cfg), Logger: s.log, Observer: metrics})
 	if err != nil {
 		return err
 	}

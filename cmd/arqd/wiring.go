@@ -146,7 +146,7 @@ func (s *service) announce() {
 	s.log.Info("arqd serves the accelerator API", "version", version,
 		"url", scheme+"://"+s.listeners[0].Addr().String()+"/v2", "auth_strategy", s.cfg.API.AuthStrategy)
 	s.log.Info("metrics, health and readiness are served", "url", "http://"+s.listeners[1].Addr().String())
-	s.log.Info("state is kept on this machine", "directory", s.storeDir())
+	s.log.Info("state is kept on this machine", "directory", storeDir(s.cfg))
 	if s.cfg.API.AuthStrategy == config.AuthNone {
 		s.log.Warn("auth_strategy is none: every caller on this machine is the administrator")
 	}
