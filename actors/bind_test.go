@@ -235,7 +235,7 @@ func TestAMixedPatchIsAllOrNothing(t *testing.T) {
 // Two requests, each for both of two free handles: exactly one wins, and the
 // other is refused on committed state, every time.
 func TestTwoOfTwoOverTwo(t *testing.T) {
-	for round := range 50 {
+	for range 50 {
 		inBubble(t, 2, func(w *world) {
 			w.profile("one")
 			first, second := w.create("one", 2), w.create("one", 2)
@@ -244,17 +244,7 @@ func TestTwoOfTwoOverTwo(t *testing.T) {
 			wg.Go(func() { errs[0] = w.bind(w.to("h", instance), first...) })
 			wg.Go(func() { errs[1] = w.bind(w.to("h", another), second...) })
 			wg.Wait()
-			won := 0
-			for _, err := range errs {
-				if err == nil {
-					won++
-				} else {
-					w.wantCode(err, CodeNoFreeHandle)
-				}
-			}
-			if won != 1 {
-				t.Errorf("round %d: %d winners: %v", round, won, errs)
-			}
+			w.wantOneWinner(errs, CodeNoFreeHandle)
 			w.wantHandles(0, 2, 0)
 			w.wantConsistent()
 		})
@@ -278,9 +268,7 @@ func TestCrosswiseRequestsDoNotBlockEachOther(t *testing.T) {
 			wg.Go(func() { errs[0] = both(a, instance, "h", "g") })
 			wg.Go(func() { errs[1] = both(b, another, "g", "h") })
 			wg.Wait()
-			if (errs[0] == nil) == (errs[1] == nil) {
-				t.Errorf("want one winner: %v", errs)
-			}
+			w.wantOneWinner(errs, CodeNoFreeHandle)
 			w.wantHandles(0, 2, 0)
 			w.wantConsistent()
 		})
@@ -299,17 +287,7 @@ func TestOneARQIsBoundOnce(t *testing.T) {
 			wg.Go(func() { errs[i] = w.bind(to, id) })
 		}
 		wg.Wait()
-		won := 0
-		for _, err := range errs {
-			if err == nil {
-				won++
-			} else {
-				w.wantCode(err, CodeConflict)
-			}
-		}
-		if won != 1 {
-			t.Errorf("%d winners: %v", won, errs)
-		}
+		w.wantOneWinner(errs, CodeConflict)
 		w.wantHandles(15, 1, 0)
 		w.wantConsistent()
 	})

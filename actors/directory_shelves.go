@@ -101,18 +101,10 @@ func (s *deviceShelf) remove(d *Device) {
 	}
 }
 
-func (d *directory) profile(id uuid.UUID) (*Profile, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	p, ok := d.profiles.byUUID[id]
-	return p, ok
-}
+func (d *directory) profile(id uuid.UUID) (*Profile, bool) { return look(d, d.profiles.byUUID, id) }
 
 func (d *directory) profileByName(name string) (*Profile, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	p, ok := d.profiles.byName[name]
-	return p, ok
+	return look(d, d.profiles.byName, name)
 }
 
 // usersOf counts the ARQs of a profile. Its name is as unique as its uuid for
@@ -191,37 +183,29 @@ func (d *directory) allDevices() []*Device {
 	return d.devices.order.Values()
 }
 
-func (d *directory) device(id uuid.UUID) (*Device, bool) {
+// look finds a published view by its key.
+func look[K comparable, V any](d *directory, shelf map[K]V, key K) (V, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	v, ok := d.devices.byUUID[id]
+	v, ok := shelf[key]
 	return v, ok
 }
 
+func (d *directory) device(id uuid.UUID) (*Device, bool) { return look(d, d.devices.byUUID, id) }
+
 func (d *directory) deployable(id uuid.UUID) (deployableView, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	v, ok := d.devices.deployables[id]
-	return v, ok
+	return look(d, d.devices.deployables, id)
 }
 
 func (d *directory) deployableByID(id int) (deployableView, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	v, ok := d.devices.byID[id]
-	return v, ok
+	return look(d, d.devices.byID, id)
 }
 
+// provider finds a deployable by its resource provider.
 func (d *directory) provider(id uuid.UUID) (deployableView, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	v, ok := d.devices.providers[id]
-	return v, ok
+	return look(d, d.devices.providers, id)
 }
 
 func (d *directory) attribute(id uuid.UUID) (*Attribute, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	v, ok := d.devices.attributes[id]
-	return v, ok
+	return look(d, d.devices.attributes, id)
 }

@@ -63,17 +63,7 @@ func TestProfilesHaveUniqueNamesAndUUIDs(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		won := 0
-		for _, err := range errs {
-			if err == nil {
-				won++
-			} else {
-				w.wantCode(err, CodeConflict)
-			}
-		}
-		if won != 1 {
-			t.Errorf("%d of 8 made the same profile", won)
-		}
+		w.wantOneWinner(errs, CodeConflict)
 	})
 }
 

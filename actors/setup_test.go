@@ -267,6 +267,23 @@ func (w *world) wantCode(err error, want Code) {
 	}
 }
 
+// wantOneWinner expects one of several requests to have been granted, and all
+// others to have been refused with one code.
+func (w *world) wantOneWinner(errs []error, refused Code) {
+	w.t.Helper()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else {
+			w.wantCode(err, refused)
+		}
+	}
+	if won != 1 {
+		w.t.Errorf("%d winners: %v", won, errs)
+	}
+}
+
 // wantConsistent holds the data against the rules, and the views against the
 // data.
 func (w *world) wantConsistent() {
