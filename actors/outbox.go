@@ -20,6 +20,8 @@ type outbox struct {
 	ready   []uuid.UUID            // instances that wait for a worker
 	workers int
 	stats   *outboxStats
+
+	measured time.Time // when the oldest event was last looked for
 }
 
 // outboxStats is what metrics see of the outbox.
@@ -130,9 +132,18 @@ func (o *outbox) remove(e *Event) {
 	})
 }
 
-// measure publishes the age of the oldest event. Queues are short: only the
-// heads have to be looked at, and only while something waits.
+// measure publishes the age of the oldest event: at once when nothing waits,
+// otherwise no more than once a second, because it looks at every queue.
 func (o *outbox) measure() {
+	if len(o.queues) == 0 {
+		o.stats.oldest.Store(0)
+		return
+	}
+	now := o.sys.now()
+	if now.Sub(o.measured) < time.Second && o.stats.oldest.Load() != 0 {
+		return
+	}
+	o.measured = now
 	var oldest int64
 	for _, q := range o.queues {
 		if oldest == 0 || q[0].Created < oldest {
