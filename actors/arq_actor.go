@@ -68,7 +68,9 @@ func (a *arqActor) propose(m *proposeARQ) {
 
 func (a *arqActor) decided(ctx actor.Context, m *decided) {
 	if m.won && m.written {
-		a.arq = m.arq
+		if a.arq != nil && (m.arq == nil || m.arq.Generation > a.arq.Generation) {
+			a.arq = m.arq
+		}
 	} else if !m.won {
 		// Somebody else may have written: what is published is committed.
 		a.arq, _ = a.sys.dir.arq(a.id)

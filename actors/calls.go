@@ -78,6 +78,22 @@ func (s *System) partsToDelete(req *DeleteARQs) []*part {
 	return parts
 }
 
+// membersToDelete gives the ARQs of an instance as parts of a delete.
+func (s *System) membersToDelete(r *DeleteARQs) []*part {
+	var parts []*part
+	for _, id := range s.dir.instance(r.Instance).members {
+		parts = append(parts, s.deletePart(r, id, true))
+	}
+	return parts
+}
+
+func (s *System) deletePart(r *DeleteARQs, id uuid.UUID, optional bool) *part {
+	return &part{
+		id: id, optional: optional,
+		ask: arqAsk{event: evDelete, scope: r.Scope, service: r.Service},
+	}
+}
+
 // ARQ gives one ARQ, whoever asks.
 func (s *System) ARQ(id uuid.UUID) (*ARQ, bool) { return s.dir.arq(id) }
 
@@ -255,6 +271,8 @@ func (s *System) Stats() Stats {
 		st.ActiveActors[kindNames[k]] = int(s.engine.active[k].Load())
 	}
 	st.OutboxDepth = int(s.events.depth.Load())
+	st.EventsDelivered, st.EventsRetried = s.events.delivered.Load(), s.events.retried.Load()
+	st.EventsExpired = s.events.expired.Load()
 	if oldest := s.events.oldest.Load(); oldest != 0 {
 		st.OutboxOldest = max(0, s.now().Sub(time.UnixMilli(oldest)))
 	}

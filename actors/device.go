@@ -46,6 +46,7 @@ type Attribute struct {
 	DeployableID int
 	Key          string
 	Value        string
+	Reported     bool // by the host; the others were added through the API
 	CreatedAt    int64
 }
 

@@ -23,9 +23,11 @@ type deviceActor struct {
 	waiting []any                     // what cannot be served yet, in order
 	patient bool                      // a timer watches over undecided proposals
 	writing bool                      // a change of dev is undecided
+	serving any                       // the one of waiting that is being served
 	jobs    jobQueue
 	// releasing are the handles to be cleaned up; true: under way.
 	releasing map[uuid.UUID]bool
+	gone      map[uuid.UUID]bool // held, and not reported by the host any more
 }
 
 // deviceOffer is an undecided proposal.
@@ -42,6 +44,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		sets:      make(map[uuid.UUID]*handleSet),
 		handles:   make(map[uuid.UUID]*heldHandle),
 		releasing: make(map[uuid.UUID]bool),
+		gone:      make(map[uuid.UUID]bool),
 	}
 	for _, dep := range dev.Deployables {
 		a.sets[dep.UUID] = &handleSet{}
@@ -77,23 +80,34 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 // serveWaiting serves in order of arrival, as far as it gets.
 func (a *deviceActor) serveWaiting() {
 	for len(a.waiting) > 0 && !a.writing {
-		first := a.waiting[0]
-		if !a.serve(first) {
+		a.serving, a.waiting = a.waiting[0], a.waiting[1:]
+		if !a.serve(a.serving) {
+			a.waiting = slices.Insert(a.waiting, 0, a.serving)
 			a.watchOffers()
 			return
 		}
-		a.waiting = a.waiting[1:]
+	}
+}
+
+// abort answers the one whose message panicked, and goes on with the others.
+func (a *deviceActor) abort(_ actor.Context, err error) {
+	if f, ok := a.serving.(failer); ok {
+		f.fail(err)
 	}
 }
 
 // serve does what a message asks, or says false: not before a proposal that
 // is undecided has been decided.
 func (a *deviceActor) serve(msg any) bool {
-	switch m := msg.(type) {
-	case *proposeDevice:
+	if m, ok := msg.(*proposeDevice); ok {
 		return a.propose(m)
+	}
+	if a.changing() {
+		return false
+	}
+	switch m := msg.(type) {
 	case *program:
-		return a.program(m)
+		a.program(m)
 	case *setEnabled:
 		a.setEnabled(m)
 	case *addAttribute:
@@ -106,6 +120,12 @@ func (a *deviceActor) serve(msg any) bool {
 		a.recordImage(m)
 	}
 	return true
+}
+
+// changing says whether an undecided proposal alters the device's record:
+// another change now would make one of the two lose.
+func (a *deviceActor) changing() bool {
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return o.device != nil && !o.expired })
 }
 
 // watchOffers sees to it that nobody waits long for an undecided proposal.
@@ -128,6 +148,9 @@ func (a *deviceActor) decided(m *decided) {
 	a.unmark(o)
 	if !m.won {
 		return
+	}
+	if o.device != nil {
+		a.dev = o.device.after
 	}
 	for _, c := range o.taken {
 		a.adoptHandle(c.after)
@@ -173,12 +196,7 @@ func (a *deviceActor) adoptHandle(h *heldHandle) {
 	} else if _, known := a.releasing[h.UUID]; !known {
 		a.releasing[h.UUID] = false
 	}
-	set := a.sets[h.Deployable]
-	if set == nil {
-		set = &handleSet{}
-		a.sets[h.Deployable] = set
-	}
-	set.set(h)
+	a.set(h.Deployable).set(h)
 }
 
 // write stores a change of the device's record, and what goes with it. Until
@@ -210,5 +228,7 @@ func (a *deviceActor) adoptChange(c change[heldHandle]) {
 		return
 	}
 	delete(a.handles, c.before.UUID)
+	delete(a.releasing, c.before.UUID)
+	delete(a.gone, c.before.UUID)
 	a.sets[c.before.Deployable].drop(c.before)
 }

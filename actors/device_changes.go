@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/persistence"
 )
 
 // Changes of the device's own record. Each is one conditional write; while it
@@ -62,36 +63,27 @@ func (a *deviceActor) replace(next *Device, then func(error)) {
 }
 
 // program loads an image for an administrator, unless somebody's guest would
-// lose what it has. It says false while a bind is undecided.
-func (a *deviceActor) program(m *program) bool {
+// lose what it has. A bind that is undecided loses to it, or it to the bind.
+func (a *deviceActor) program(m *program) {
 	dep := a.dev.deployable(m.deployable)
 	switch {
 	case dep == nil:
 		m.fail(Refuse(CodeNotFound, "deployable %s not found", m.deployable))
-		return true
-	case a.sets[dep.UUID].anyTaken():
+		return
+	case a.sets[dep.UUID].ntaken > 0:
 		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
-		return true
+		return
 	case a.jobs.programs(dep.UUID):
 		m.fail(Refuse(CodeConflict, "the deployable %s is being programmed", dep.Name))
-		return true
-	case a.offering(dep.UUID):
-		return false
+		return
 	}
 	c := a.dev.command(devices.ProgramFPGA, dep)
 	c.Image = m.image
 	a.jobs.add(a, &job{
 		commands: []devices.Command{c},
-		program:  dep.UUID,
+		programs: []uuid.UUID{dep.UUID},
+		alone:    true,
 		then:     func(err error) { m.promise.resolve(a.dev.deployable(m.deployable), err) },
-	})
-	return true
-}
-
-// offering says whether a handle of the deployable is in an undecided proposal.
-func (a *deviceActor) offering(dep uuid.UUID) bool {
-	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool {
-		return slices.ContainsFunc(o.taken, func(c change[heldHandle]) bool { return c.before.Deployable == dep })
 	})
 }
 
@@ -99,7 +91,19 @@ func (a *deviceActor) offering(dep uuid.UUID) bool {
 type recordImage struct {
 	deployable string // its name
 	image      uuid.UUID
+	alone      bool // only if no handle changes hands meanwhile
 	then       func(error)
+	tried      int
+}
+
+// again retries a change that lost a race, unless it was to lose it.
+func (a *deviceActor) again(m *recordImage, err error) {
+	m.tried++
+	if err != nil && ErrorCode(err) == CodeConflict && !m.alone && m.tried < maxAttempts {
+		a.waiting = append(a.waiting, m)
+		return
+	}
+	m.then(err)
 }
 
 func (a *deviceActor) recordImage(m *recordImage) {
@@ -108,11 +112,20 @@ func (a *deviceActor) recordImage(m *recordImage) {
 	switch {
 	case i < 0:
 		m.then(Refuse(CodeNotFound, "the deployable %s is gone", m.deployable))
-	case next.Deployables[i].BitstreamID == m.image:
+	case next.Deployables[i].BitstreamID == m.image && !m.alone:
 		m.then(nil)
 	default:
 		next.Deployables[i].BitstreamID = m.image
 		next.Deployables[i].UpdatedAt = next.UpdatedAt
-		a.replace(next, m.then)
+		b := &batch{}
+		b.putDevice(a.dev, next)
+		if m.alone {
+			for _, h := range a.sets[next.Deployables[i].UUID].handles {
+				if h != nil {
+					b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
+				}
+			}
+		}
+		a.write(b, func(err error) { a.again(m, err) })
 	}
 }

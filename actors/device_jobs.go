@@ -20,7 +20,8 @@ type job struct {
 	commands []devices.Command
 	handles  []uuid.UUID // that it prepares
 	then     func(error)
-	program  uuid.UUID // the deployable that it loads an image into
+	alone    bool        // loads only while no handle is, or gets, taken
+	programs []uuid.UUID // the deployables that it loads images into
 }
 
 // jobQueue runs the jobs of one device one after another, each command off
@@ -33,7 +34,7 @@ type jobQueue struct {
 // programs says whether an image is being, or is about to be, loaded into a
 // deployable.
 func (q *jobQueue) programs(dep uuid.UUID) bool {
-	is := func(j *job) bool { return j.program == dep }
+	is := func(j *job) bool { return slices.Contains(j.programs, dep) }
 	return q.running != nil && is(q.running) || slices.ContainsFunc(q.queued, is)
 }
 
@@ -68,7 +69,7 @@ func (q *jobQueue) step(a *deviceActor) {
 		return
 	}
 	// What is loaded is unknown from the first moment that it may be touched.
-	a.waiting = append(a.waiting, &recordImage{c.Deployable, uuid.Nil, func(err error) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: uuid.Nil, alone: q.running.alone, then: func(err error) {
 		if err != nil {
 			q.end(a, err)
 			return
@@ -80,7 +81,7 @@ func (q *jobQueue) step(a *deviceActor) {
 func (q *jobQueue) do(a *deviceActor, c devices.Command) {
 	self := a.self
 	a.sys.work(func(ctx context.Context) {
-		err := a.sys.hardware.Do(ctx, c)
+		err := contained(func() error { return a.sys.hardware.Do(ctx, c) })
 		a.sys.engine.tell(self, commandDone{err})
 	})
 }
@@ -100,7 +101,7 @@ func (q *jobQueue) finished(a *deviceActor, err error) {
 		q.step(a)
 		return
 	}
-	a.waiting = append(a.waiting, &recordImage{c.Deployable, c.Image, func(err error) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: c.Image, then: func(err error) {
 		if err != nil {
 			q.end(a, err)
 			return
@@ -125,7 +126,7 @@ func (a *deviceActor) prepare(o *deviceOffer) {
 	}
 	for _, c := range o.commands {
 		if c.Kind == devices.ProgramFPGA {
-			j.program = a.named(c.Deployable)
+			j.programs = append(j.programs, a.named(c.Deployable))
 		}
 	}
 	op := o.op

@@ -50,8 +50,32 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 		m.answer(p)
 		return true
 	}
+	a.load(p)
 	a.offer(m, p)
 	return true
+}
+
+// load adds what a proposal that loads images rests on: nobody else may get a
+// handle of these deployables before or after it.
+func (a *deviceActor) load(p *deviceProposal) {
+	var next *Device
+	for _, c := range p.commands {
+		if c.Kind != devices.ProgramFPGA {
+			continue
+		}
+		if next == nil {
+			next = a.dev.clone(a.sys.unix())
+			p.device = &change[Device]{a.dev, next}
+		}
+		dep := next.deployable(a.named(c.Deployable))
+		dep.BitstreamID = uuid.Nil
+		for _, h := range a.sets[dep.UUID].handles {
+			is := func(c change[heldHandle]) bool { return c.before == h }
+			if h != nil && !slices.ContainsFunc(p.taken, is) && !slices.ContainsFunc(p.given, is) {
+				p.idle = append(p.idle, h)
+			}
+		}
+	}
 }
 
 func (a *deviceActor) offer(m *proposeDevice, p *deviceProposal) {
@@ -148,6 +172,9 @@ func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 	if h.Type == handleTypeMdev {
 		given.Undo, event = undoMdev, evRelease
 	}
+	if event == evGive && a.gone[h.UUID] {
+		event = evGiveGone
+	}
 	if a.jobs.prepares(h.UUID) {
 		event = evRelease
 	}
@@ -171,7 +198,7 @@ func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.
 		if other, seen := images[dep.UUID]; seen && other != image {
 			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
 		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {
-			if a.sets[dep.UUID].anyTaken() {
+			if a.sets[dep.UUID].ntaken > 0 {
 				return nil, Refuse(CodeConflict, "the deployable %s is in use with another image", dep.Name)
 			}
 			c := a.dev.command(devices.ProgramFPGA, dep)

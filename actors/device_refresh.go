@@ -26,6 +26,9 @@ func (a *deviceActor) refresh(m *refresh) {
 			i, changed = len(next.Deployables)-1, true
 		}
 		dep := next.Deployables[i]
+		if a.sys.refreshAttributes(dep, found.Attributes) {
+			dep.UpdatedAt, changed = next.UpdatedAt, true
+		}
 		if dep.NumAccelerators != found.NumAccelerators || dep.DriverName != found.DriverName {
 			dep.NumAccelerators, dep.DriverName = found.NumAccelerators, found.DriverName
 			dep.UpdatedAt, changed = next.UpdatedAt, true
@@ -48,9 +51,23 @@ func (a *deviceActor) refresh(m *refresh) {
 // checkInventory refuses what could not be shown to a client: the info of a
 // handle goes into answers as the JSON object that it is.
 func checkInventory(found []devices.Device) error {
+	paths, names := map[string]bool{}, map[string]bool{}
 	for i := range found {
+		if path := found[i].ControlPath.Info; paths[path] {
+			return Refuse(CodeInvalid, "the device %s is reported twice", path)
+		}
+		paths[found[i].ControlPath.Info] = true
 		for _, dep := range found[i].Deployables {
+			if names[dep.Name] {
+				return Refuse(CodeInvalid, "the deployable %s is reported twice", dep.Name)
+			}
+			names[dep.Name] = true
+			seen := make(map[string]bool, len(dep.AttachHandles))
 			for _, h := range dep.AttachHandles {
+				if seen[h.Info] {
+					return Refuse(CodeInvalid, "deployable %s: the attach handle %s is reported twice", dep.Name, h.Info)
+				}
+				seen[h.Info] = true
 				var object map[string]any
 				if err := json.Unmarshal([]byte(h.Info), &object); err != nil || object == nil {
 					return Refuse(CodeInvalid, "deployable %s: attach_info %q is not a JSON object", dep.Name, h.Info)
@@ -84,7 +101,9 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		known := a.knownHandles(dep)
 		order := len(a.set(dep).handles)
 		for _, h := range handles {
-			if _, ok := known[h.Info]; ok {
+			if k, ok := known[h.Info]; ok {
+				a.reported(b, k)
+				next()
 				delete(known, h.Info)
 				continue
 			}
@@ -96,16 +115,59 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 			next()
 		}
 		for _, gone := range known {
-			if gone.State == handleFree && !a.set(dep).offered.has(gone.Order) {
-				b.deleteHandle(gone)
-				next()
-			}
+			a.unreported(b, gone)
+			next()
 		}
 	}
 	if len(b.handles) > 0 {
 		batches = append(batches, b)
 	}
 	a.writeAll(batches, p)
+}
+
+// reported takes note of a handle that the host has; one that was missing is
+// free again.
+func (a *deviceActor) reported(b *batch, h *heldHandle) {
+	delete(a.gone, h.UUID)
+	if h.State == handleMissing {
+		back := *h
+		back.State, _ = h.State.next(evReturn)
+		b.putHandle(h, &back)
+	}
+}
+
+// unreported takes note of a handle that the host does not have. What nobody
+// holds goes; what somebody holds goes with its holder.
+func (a *deviceActor) unreported(b *batch, h *heldHandle) {
+	switch {
+	case h.State == handleMissing, h.State == handleFree && !a.set(h.Deployable).offered.has(h.Order):
+		b.deleteHandle(h)
+	case h.State != handleFree:
+		a.gone[h.UUID] = true
+	}
+}
+
+// refreshAttributes brings the reported attributes of a deployable in line and
+// says whether any differed. Those that an administrator added stay.
+func (s *System) refreshAttributes(dep *Deployable, found []devices.Attribute) bool {
+	var kept []*Attribute
+	fresh := slices.Clone(found)
+	for _, a := range dep.Attributes {
+		i := slices.Index(fresh, devices.Attribute{Key: a.Key, Value: a.Value})
+		if a.Reported && i < 0 {
+			continue
+		}
+		if a.Reported {
+			fresh = slices.Delete(fresh, i, i+1)
+		}
+		kept = append(kept, a)
+	}
+	if len(fresh) == 0 && len(kept) == len(dep.Attributes) {
+		return false
+	}
+	kept = append(kept, s.newAttributes(dep.ID, fresh)...)
+	dep.Attributes = kept
+	return true
 }
 
 func (a *deviceActor) writeAll(batches []*batch, p promise[struct{}]) {

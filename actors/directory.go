@@ -3,6 +3,7 @@ package actors
 import (
 	"sync"
 	"sync/atomic"
+	"unique"
 
 	"github.com/google/uuid"
 )
@@ -22,7 +23,6 @@ type directory struct {
 	devices   deviceShelf
 
 	handles [handleStateCount]atomic.Int64
-	names   interner
 }
 
 // instanceView is an instance that has ARQs.
@@ -36,7 +36,6 @@ func newDirectory() *directory {
 		instances: make(map[uuid.UUID]instanceView),
 		profiles:  newProfileShelf(),
 		devices:   newDeviceShelf(),
-		names:     interner{known: make(map[string]string)},
 	}
 	d.arqs.init()
 	d.indexes.init()
@@ -120,24 +119,5 @@ func (d *directory) instance(id uuid.UUID) instanceView {
 	return d.instances[id]
 }
 
-// interner keeps one copy of the names that many ARQs share: projects, hosts.
-type interner struct {
-	mu    sync.RWMutex
-	known map[string]string
-}
-
-func (n *interner) intern(s string) string {
-	n.mu.RLock()
-	k, ok := n.known[s]
-	n.mu.RUnlock()
-	if ok {
-		return k
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if k, ok := n.known[s]; ok {
-		return k
-	}
-	n.known[s] = s
-	return s
-}
+// intern gives the one copy of a name that many ARQs share: a project, a host.
+func intern(s string) string { return unique.Make(s).Value() }

@@ -23,7 +23,9 @@ func (d *directory) query(q ARQQuery) (iter.Seq[*ARQ], error) {
 		return slices.Values(d.ofInstance(q)), nil
 	}
 	if q.Limit > 0 && q.Limit <= pageLimit {
-		return slices.Values(d.page(q)), nil
+		if found, ok := d.page(q); ok {
+			return slices.Values(found), nil
+		}
 	}
 	return d.walk(q), nil
 }
@@ -56,15 +58,35 @@ func (q *ARQQuery) beyondMarker(a *ARQ) bool {
 	return c > 0 && !q.Descending || c < 0 && q.Descending
 }
 
-func (d *directory) page(q ARQQuery) []*ARQ {
-	found := make([]*ARQ, 0, min(q.Limit, 64))
+// page collects a page under the lock. It says false when that would take
+// long, because no index narrows the filters down.
+func (d *directory) page(q ARQQuery) (found []*ARQ, ok bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	visit(d.candidates(&q), &q, func(a *ARQ) bool {
+	indexes := d.candidates(&q)
+	if q.filters() > 1 && total(indexes) > pageLimit {
+		return nil, false
+	}
+	found = make([]*ARQ, 0, min(q.Limit, 64))
+	visit(indexes, &q, func(a *ARQ) bool {
 		found = append(found, a)
 		return len(found) < q.Limit
 	})
-	return found
+	return found, true
+}
+
+// filters counts the filters of a query: one alone has its index.
+func (q *ARQQuery) filters() int {
+	n := 0
+	for _, set := range []bool{
+		!q.Scope.Admin, q.ProjectID != "", q.ProfileName != "", q.Hostname != "",
+		q.ProviderUUID != uuid.Nil, len(q.States) > 0,
+	} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *directory) walk(q ARQQuery) iter.Seq[*ARQ] {

@@ -12,6 +12,7 @@ type handleSet struct {
 	free    bitset        // committed as free
 	offered bitset        // in a proposal that is undecided
 	nfree   int
+	ntaken  int
 	low     int // no free handle in the words below
 }
 
@@ -44,6 +45,8 @@ func (s *handleSet) set(h *heldHandle) {
 	for len(s.handles) <= h.Order {
 		s.handles = append(s.handles, nil)
 	}
+	s.countTaken(s.handles[h.Order], -1)
+	s.countTaken(h, 1)
 	s.handles[h.Order] = h
 	was, is := s.free.has(h.Order), h.State == handleFree
 	switch {
@@ -82,15 +85,8 @@ func (s *handleSet) pick(n int) []*heldHandle {
 	return picked
 }
 
-// anyTaken says whether an ARQ holds a handle.
-func (s *handleSet) anyTaken() bool {
-	if s.nfree == len(s.handles) {
-		return false
+func (s *handleSet) countTaken(h *heldHandle, by int) {
+	if h != nil && h.State == handleTaken {
+		s.ntaken += by
 	}
-	for _, h := range s.handles {
-		if h != nil && h.State == handleTaken {
-			return true
-		}
-	}
-	return false
 }

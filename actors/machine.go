@@ -60,23 +60,24 @@ const (
 type handleEvent uint8
 
 const (
-	evTake    handleEvent = iota
-	evGive                // given back, nothing to clean up
-	evRelease             // given back, to be cleaned up
+	evTake     handleEvent = iota
+	evGive                 // given back, nothing to clean up
+	evGiveGone             // given back, and the host no longer reports it
+	evRelease              // given back, to be cleaned up
 	evCleaned
-	evVanish // the host no longer reports it
-	evReturn // it does again
+	evReturn // the host reports it
 	handleEventCount
 )
 
-const refusedHandle = handleStateCount
+// noHandle marks what a handle in a state does not do.
+const noHandle = handleStateCount
 
 var handleTable = [handleStateCount][handleEventCount]handleState{
-	//                evTake       evGive      evRelease        evCleaned   evVanish       evReturn
-	handleFree:      {handleTaken, refusedHandle, refusedHandle, refusedHandle, handleMissing, handleFree},
-	handleTaken:     {refusedHandle, handleFree, handleReleasing, refusedHandle, refusedHandle, handleTaken},
-	handleReleasing: {refusedHandle, refusedHandle, handleReleasing, handleFree, refusedHandle, handleReleasing},
-	handleMissing:   {refusedHandle, refusedHandle, refusedHandle, refusedHandle, handleMissing, handleFree},
+	//                evTake       evGive      evGiveGone     evRelease        evCleaned   evReturn
+	handleFree:      {handleTaken, noHandle, noHandle, noHandle, noHandle, handleFree},
+	handleTaken:     {noHandle, handleFree, handleMissing, handleReleasing, noHandle, handleTaken},
+	handleReleasing: {noHandle, noHandle, noHandle, handleReleasing, handleFree, handleReleasing},
+	handleMissing:   {noHandle, noHandle, noHandle, noHandle, noHandle, handleFree},
 }
 
 // next gives the state that follows, and whether the event is allowed.
@@ -85,7 +86,7 @@ func (s handleState) next(e handleEvent) (handleState, bool) {
 		return s, false
 	}
 	n := handleTable[s][e]
-	if n == refusedHandle {
+	if n == noHandle {
 		return s, false
 	}
 	return n, true

@@ -71,8 +71,8 @@ func TestHandleStates(t *testing.T) {
 	if next, _ := handleReleasing.next(evCleaned); next != handleFree {
 		t.Errorf("cleaned: %d", next)
 	}
-	if _, ok := handleTaken.next(evVanish); ok {
-		t.Error("a taken handle vanishes from its ARQ")
+	if next, _ := handleTaken.next(evGiveGone); next != handleMissing {
+		t.Errorf("given back and gone: %d", next)
 	}
 }
 

@@ -116,7 +116,11 @@ type deviceProposal struct {
 	taken      []change[heldHandle]
 	given      []change[heldHandle]
 	commands   []devices.Command
-	err        error
+	// Only where an image is to be loaded: the device with that image no longer
+	// known, and the other handles, which must still be free when it is written.
+	device *change[Device]
+	idle   []*heldHandle
+	err    error
 }
 
 func (m *proposeDevice) answer(p *deviceProposal) {
@@ -237,6 +241,13 @@ func (m *proposeDeletion) answer(p *Profile, err error) {
 }
 
 func (m *proposeDeletion) fail(err error) { m.answer(nil, err) }
+
+// deletionIsLong tells a profile that the deletion it waits for takes long.
+type deletionIsLong struct{ op *actor.PID }
+
+// withdraw ends a deletion that has not been handed to the store yet. One that
+// has been is ahead of every create that the profile would let go.
+type withdraw struct{}
 
 // createsSettled tells a profile that the creates on their way are decided.
 type createsSettled struct{}

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"slices"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
@@ -30,6 +29,7 @@ type operation struct {
 	parts   []*part
 	awaited int
 	devices []*devicePart
+	members *membership        // the instances, as they were when checked
 	told    map[uuid.UUID]bool // ARQs that hold a proposal for us
 
 	// After an accepted bind that needs preparation:
@@ -97,7 +97,7 @@ func (o *operation) receive(ctx actor.Context, msg any) {
 		o.expired()
 	}
 	if o.phase == finished {
-		o.sys.operationDone(ctx)
+		ctx.Stop(ctx.Self())
 	}
 }
 
@@ -107,7 +107,7 @@ func (o *operation) abort(ctx actor.Context, err error) {
 	o.promise.fail(err)
 	if o.phase != finished {
 		o.phase = finished
-		o.sys.operationDone(ctx)
+		ctx.Stop(ctx.Self())
 	}
 }
 
@@ -116,6 +116,7 @@ func (o *operation) gather() {
 	o.attempt++
 	o.phase, o.devices, o.failure = asking, nil, nil
 	o.parts, o.told = o.choose(), map[uuid.UUID]bool{}
+	o.members = newMembership(o.sys.dir)
 	o.awaited = len(o.parts)
 	for i, p := range o.parts {
 		m := &proposeARQ{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i, ask: p.ask}
@@ -178,7 +179,7 @@ func (o *operation) checkInstances() error {
 		if p.ask.event != evBind || p.repeat {
 			continue
 		}
-		for _, m := range o.sys.dir.instance(p.ask.bind.InstanceUUID).members {
+		for _, m := range o.members.open(p.ask.bind.InstanceUUID).members {
 			if !leaving[m] {
 				return Refuse(CodeConflict, "the instance %s already has accelerator requests", p.ask.bind.InstanceUUID)
 			}
@@ -354,6 +355,3 @@ func (o *operation) releaseDevices(won bool) {
 		}
 	}
 }
-
-// timeLeft is how long an accepted bind may take.
-func (o *operation) timeLeft() time.Duration { return o.sys.opts.BindTimeout }

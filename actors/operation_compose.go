@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
 )
 
 // compose puts the proposals into one batch.
@@ -13,18 +15,29 @@ func (o *operation) compose() *batch {
 	for _, d := range o.devices {
 		o.composeDevice(b, d)
 	}
-	members := newMembership(o.sys.dir)
 	for _, p := range o.parts {
-		if p.repeat {
-			continue
+		if !p.repeat {
+			o.composeARQ(b, p, staged, o.members)
 		}
-		o.composeARQ(b, p, staged, members)
 	}
-	members.write(b)
+	o.members.write(b)
+	o.checkRepeats(b)
 	if !staged {
 		o.composeEvents(b)
 	}
 	return b
+}
+
+// checkRepeats makes what needs no write a condition of what does.
+func (o *operation) checkRepeats(b *batch) {
+	if b.empty() {
+		return
+	}
+	for _, p := range o.parts {
+		if p.repeat {
+			b.check(arqKey(p.id), p.arq.Generation)
+		}
+	}
 }
 
 // prepares says whether a device must do something before the guests can use
@@ -34,9 +47,14 @@ func (o *operation) prepares() bool {
 }
 
 func (o *operation) composeDevice(b *batch, d *devicePart) {
-	if len(d.wanting) > 0 {
+	if c := d.proposal.device; c != nil {
+		b.putDevice(c.before, c.after)
+	} else if len(d.wanting) > 0 {
 		// Still enabled, still with these attributes, when it is written.
 		b.check(deviceKey(d.device.UUID), d.proposal.generation)
+	}
+	for _, h := range d.proposal.idle {
+		b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
 	}
 	for i := range d.proposal.taken {
 		c := d.proposal.taken[i]
@@ -59,7 +77,7 @@ func (o *operation) composeARQ(b *batch, p *part, staged bool, m *membership) {
 		}
 		next := p.arq.after(event, binding, now)
 		if p.ask.bind.ProjectID != "" {
-			next.ProjectID = o.sys.dir.names.intern(p.ask.bind.ProjectID)
+			next.ProjectID = intern(p.ask.bind.ProjectID)
 		}
 		b.putARQ(p.arq, next)
 		m.join(binding.InstanceUUID, p.id)
@@ -83,7 +101,7 @@ func (o *operation) binding(p *part) *Binding {
 	to := p.ask.bind
 	h := p.taken.after.Handle
 	return &Binding{
-		Hostname:     o.sys.dir.names.intern(to.Hostname),
+		Hostname:     intern(to.Hostname),
 		ProviderUUID: to.ProviderUUID,
 		InstanceUUID: to.InstanceUUID,
 		Handle:       &h,
@@ -101,7 +119,6 @@ func (b *Binding) withoutHandle() *Binding {
 // the same request are not done.
 func (o *operation) composeExhausted() *batch {
 	b := &batch{}
-	members := newMembership(o.sys.dir)
 	now := o.sys.unix()
 	for _, p := range o.parts {
 		if p.ask.event != evBind || p.repeat {
@@ -109,13 +126,14 @@ func (o *operation) composeExhausted() *batch {
 		}
 		to := p.ask.bind
 		binding := &Binding{
-			Hostname:     o.sys.dir.names.intern(to.Hostname),
+			Hostname:     intern(to.Hostname),
 			ProviderUUID: to.ProviderUUID, InstanceUUID: to.InstanceUUID,
 		}
 		b.putARQ(p.arq, p.arq.after(evFailBind, binding, now))
-		members.join(to.InstanceUUID, p.id)
+		o.members.join(to.InstanceUUID, p.id)
 	}
-	members.write(b)
+	o.members.write(b)
+	o.checkRepeats(b)
 	o.composeEvents(b)
 	return b
 }
@@ -156,14 +174,16 @@ func newMembership(d *directory) *membership {
 	return &membership{dir: d, before: map[uuid.UUID]instanceView{}, after: map[uuid.UUID][]uuid.UUID{}}
 }
 
-func (m *membership) open(instance uuid.UUID) {
-	if _, ok := m.before[instance]; ok {
-		return
+// open reads an instance, once: what was checked is what the batch rests on.
+func (m *membership) open(instance uuid.UUID) instanceView {
+	if v, ok := m.before[instance]; ok {
+		return v
 	}
 	v := m.dir.instance(instance)
 	m.order = append(m.order, instance)
 	m.before[instance] = v
 	m.after[instance] = slices.Clone(v.members)
+	return v
 }
 
 func (m *membership) join(instance, arq uuid.UUID) {
@@ -182,6 +202,9 @@ func (m *membership) leave(a *ARQ) {
 
 func (m *membership) write(b *batch) {
 	for _, i := range m.order {
+		if slices.Equal(m.before[i].members, m.after[i]) {
+			continue // only looked at
+		}
 		b.setInstance(i, m.before[i], m.after[i])
 	}
 }

@@ -3,8 +3,6 @@ package actors
 import (
 	"context"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // A bind that needs preparation is accepted with a first batch (BindStarted,
@@ -38,7 +36,7 @@ func (o *operation) startPreparation(b *batch) {
 	o.phase = preparing
 	o.release(true, b) // the devices start with this
 	self := o.self
-	o.deadline = o.sys.after(o.timeLeft(), func() { o.sys.engine.tell(self, bindDeadline{}) })
+	o.deadline = o.sys.after(o.sys.opts.BindTimeout, func() { o.sys.engine.tell(self, bindDeadline{}) })
 	o.promise.resolve(struct{}{}, nil)
 }
 
@@ -56,7 +54,7 @@ func (o *operation) prepared(m *commandsDone) {
 
 func (o *operation) expired() {
 	if o.phase == preparing {
-		o.failure = Refuse(CodeTimeout, "the device was not prepared within %s", o.timeLeft())
+		o.failure = Refuse(CodeTimeout, "the device was not prepared within %s", o.sys.opts.BindTimeout)
 		o.settle()
 	}
 }
@@ -108,20 +106,4 @@ func (s *System) unsettled(accepted []*part, event arqEvent) []*part {
 		})
 	}
 	return parts
-}
-
-// membersToDelete gives the ARQs of an instance as parts of a delete.
-func (s *System) membersToDelete(r *DeleteARQs) []*part {
-	var parts []*part
-	for _, id := range s.dir.instance(r.Instance).members {
-		parts = append(parts, s.deletePart(r, id, true))
-	}
-	return parts
-}
-
-func (s *System) deletePart(r *DeleteARQs, id uuid.UUID, optional bool) *part {
-	return &part{
-		id: id, optional: optional,
-		ask: arqAsk{event: evDelete, scope: r.Scope, service: r.Service},
-	}
 }

@@ -87,7 +87,7 @@ func (o *outbox) deliver(e *Event) {
 	o.workers++
 	self := o.sys.outbox
 	o.sys.work(func(ctx context.Context) {
-		err := o.sys.notifier.Notify(ctx, e)
+		err := contained(func() error { return o.sys.notifier.Notify(ctx, e) })
 		o.sys.engine.tell(self, &delivered{e, err})
 	})
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -40,9 +41,10 @@ func (a *profileActor) receive(ctx actor.Context, msg any) {
 		a.serveWaiting()
 	case *decided:
 		a.decided(ctx, m)
-	case offerExpired:
-		a.offered = nil
-		a.serveWaiting()
+	case deletionIsLong:
+		if a.offered != nil && a.offered.Equal(m.op) {
+			a.sys.engine.tell(m.op, withdraw{})
+		}
 	case createsSettled:
 		a.awaited.Store(false)
 		a.serveWaiting()
@@ -53,30 +55,36 @@ func (a *profileActor) receive(ctx actor.Context, msg any) {
 
 func (a *profileActor) serveWaiting() {
 	for len(a.waiting) > 0 && a.offered == nil {
-		switch m := a.waiting[0].(type) {
+		next := a.waiting[0]
+		a.waiting = a.waiting[1:]
+		switch m := next.(type) {
 		case *createARQs:
 			a.create(m)
 		case *proposeDeletion:
 			if !a.propose(m) {
+				a.waiting = slices.Insert(a.waiting, 0, next)
 				return
 			}
 		}
-		a.waiting = a.waiting[1:]
 	}
 	if a.offered != nil && len(a.waiting) > 0 {
-		a.sys.after(offerPatience, func() { a.sys.profiles.tell(a.id, offerExpired{}) })
+		op := a.offered
+		a.sys.after(offerPatience, func() { a.sys.profiles.tell(a.id, deletionIsLong{op}) })
 	}
 }
 
 // create makes the ARQs: for each group as many as it asks for.
 func (a *profileActor) create(m *createARQs) {
+	if a.profile == nil { // deleted, or made anew with the same uuid
+		a.profile, _ = a.sys.dir.profile(a.id)
+	}
 	if a.profile == nil {
 		m.fail(profileNotFound(m.request.ProfileName))
 		return
 	}
 	b := &batch{}
 	b.check(profileKey(a.id), a.profile.Generation)
-	now, project := a.sys.unix(), a.sys.dir.names.intern(m.request.ProjectID)
+	now, project := a.sys.unix(), intern(m.request.ProjectID)
 	made := []*ARQ{}
 	for _, g := range a.profile.Groups {
 		for range g.Amount() {

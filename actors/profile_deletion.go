@@ -10,14 +10,15 @@ import (
 
 // profileDeletion is one DELETE of device profiles, all or nothing.
 type profileDeletion struct {
-	sys      *System
-	self     *actor.PID
-	names    []string // names or uuids, as the client gave them
-	promise  promise[struct{}]
-	profiles []*Profile
-	errs     []error
-	awaited  int
-	done     bool
+	sys       *System
+	self      *actor.PID
+	names     []string // names or uuids, as the client gave them
+	promise   promise[struct{}]
+	profiles  []*Profile
+	errs      []error
+	awaited   int
+	done      bool
+	submitted bool
 }
 
 func (o *profileDeletion) receive(ctx actor.Context, msg any) {
@@ -29,17 +30,21 @@ func (o *profileDeletion) receive(ctx actor.Context, msg any) {
 		o.profiles[m.index], o.errs[m.index] = m.profile, m.err
 		o.awaited--
 		o.proceed()
+	case withdraw:
+		if !o.submitted {
+			o.finish(false, Refuse(CodeUnavailable, "a device profile is busy; try again"))
+		}
 	case *batchDone:
 		o.decided(m)
 	}
 	if o.done {
-		o.sys.operationDone(ctx)
+		ctx.Stop(ctx.Self())
 	}
 }
 
 func (o *profileDeletion) abort(ctx actor.Context, err error) {
 	o.finish(false, err)
-	o.sys.operationDone(ctx)
+	ctx.Stop(ctx.Self())
 }
 
 func (o *profileDeletion) gather() {
@@ -77,6 +82,7 @@ func (o *profileDeletion) proceed() {
 		b.deleteProfile(o.profiles[i])
 	}
 	self := o.self
+	o.submitted = true
 	o.sys.submit(b, func(r persistence.Result) {
 		o.sys.engine.tell(self, &batchDone{batch: b, result: r})
 	})

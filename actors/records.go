@@ -96,6 +96,9 @@ func decodeARQ(r persistence.Record) (*ARQ, error) {
 	if a.State >= stateCount {
 		return nil, fmt.Errorf("%s: %w: state %d", r.Key, errBody, a.State)
 	}
+	if a.Binding == nil && (a.State == BindStarted || a.State == Bound) {
+		return nil, fmt.Errorf("%s: %w: %s without a binding", r.Key, errBody, a.State)
+	}
 	return a, nil
 }
 

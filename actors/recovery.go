@@ -82,10 +82,10 @@ func (s *System) takeARQ(f *recovered, r persistence.Record) error {
 	if err != nil {
 		return err
 	}
-	a.ProjectID = s.dir.names.intern(a.ProjectID)
+	a.ProjectID = intern(a.ProjectID)
 	a.Group = f.shared(a.Group)
 	if a.Binding != nil {
-		a.Binding.Hostname = s.dir.names.intern(a.Binding.Hostname)
+		a.Binding.Hostname = intern(a.Binding.Hostname)
 	}
 	if a.State == BindStarted {
 		i := a.Binding.InstanceUUID

@@ -147,11 +147,17 @@ func (s *System) newDeployable(d *Device, found *devices.Deployable, number int)
 		Name: found.Name, DriverName: found.DriverName, NumAccelerators: found.NumAccelerators,
 		ProviderUUID: found.ProviderUUID(), CreatedAt: now, UpdatedAt: now,
 	}
-	for _, a := range found.Attributes {
-		dep.Attributes = append(dep.Attributes, &Attribute{
-			ID: s.nextOrder(), UUID: uuid.New(), DeployableID: number,
-			Key: a.Key, Value: a.Value, CreatedAt: now,
+	dep.Attributes = s.newAttributes(number, found.Attributes)
+	return dep
+}
+
+func (s *System) newAttributes(deployable int, found []devices.Attribute) []*Attribute {
+	var made []*Attribute
+	for _, a := range found {
+		made = append(made, &Attribute{
+			ID: s.nextOrder(), UUID: uuid.New(), DeployableID: deployable,
+			Key: a.Key, Value: a.Value, Reported: true, CreatedAt: s.unix(),
 		})
 	}
-	return dep
+	return made
 }

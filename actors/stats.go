@@ -11,6 +11,9 @@ type Stats struct {
 	HandlesTaken     int
 	HandlesReleasing int
 	ActiveActors     map[string]int // by kind: arq, device, operation, profile
+	EventsDelivered  uint64
+	EventsRetried    uint64
+	EventsExpired    uint64 // nobody took them in time
 	OutboxDepth      int
 	OutboxOldest     time.Duration // age of the oldest undelivered event; 0: none
 }

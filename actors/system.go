@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +63,7 @@ type System struct {
 	life     lifeCycle
 	stopping context.Context //nolint:containedctx // it is the life of the workers, not of a request
 	cancel   context.CancelFunc
-	workers  sync.WaitGroup
+	workers  workers
 }
 
 // New makes a System that serves nothing yet: Start does.
@@ -158,7 +157,7 @@ func storeError(r persistence.Result) error {
 
 // work runs fn off every mailbox; Stop ends its context and waits for it.
 func (s *System) work(fn func(ctx context.Context)) {
-	s.workers.Go(func() { fn(s.stopping) })
+	s.workers.begin(func() { fn(s.stopping) })
 }
 
 // after calls fn after a time, unless stop is called or the service stops.
@@ -175,8 +174,6 @@ func (s *System) after(d time.Duration, fn func()) (stop func()) {
 func (s *System) operate(o receiver) {
 	s.engine.tell(s.engine.spawn(kindOperationActor, o), begin{})
 }
-
-func (s *System) operationDone(ctx actor.Context) { ctx.Stop(ctx.Self()) }
 
 // sweep sends idle actors to rest, until the service stops.
 func (s *System) sweep(ctx context.Context) {

@@ -22,8 +22,13 @@ func applied(ctx context.Context, store persistence.Store, t *persistence.Transi
 	if err != nil {
 		return persistence.Unknown, err
 	}
+	sure := false
 	for i, p := range t.Puts {
-		if r := found[i]; r.Generation == p.Expected+1 && !bytes.Equal(r.Body, p.Body) || r.Generation <= p.Expected {
+		switch r := found[i]; {
+		case r.Generation > p.Expected+1: // overwritten since, ours or not
+		case r.Generation == p.Expected+1 && bytes.Equal(r.Body, p.Body):
+			sure = true
+		default:
 			return persistence.Lost, nil
 		}
 	}
@@ -31,6 +36,10 @@ func applied(ctx context.Context, store persistence.Store, t *persistence.Transi
 		if found[len(t.Puts)+i].Generation >= d.Expected {
 			return persistence.Lost, nil
 		}
+		sure = true
+	}
+	if !sure {
+		return persistence.Unknown, nil
 	}
 	return persistence.Won, nil
 }

@@ -24,12 +24,14 @@ var (
 		"Events for Nova that are not delivered yet.", nil, nil)
 	descOutboxAge = prometheus.NewDesc("arqd_outbox_oldest_seconds",
 		"Age of the oldest event not delivered; 0 if there is none.", nil, nil)
+	descEvents = prometheus.NewDesc("arqd_outbox_events_total",
+		"Attempts to deliver events, by outcome; expired events are given up.", []string{"outcome"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		descARQs, descHandles, descActors, descDevices, descProfiles, descOutboxDepth, descOutboxAge,
+		descARQs, descHandles, descActors, descDevices, descProfiles, descOutboxDepth, descOutboxAge, descEvents,
 	} {
 		ch <- desc
 	}
@@ -54,4 +56,9 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descProfiles, float64(s.Profiles))
 	gauge(descOutboxDepth, float64(s.OutboxDepth))
 	gauge(descOutboxAge, s.OutboxOldest.Seconds())
+	for outcome, count := range map[string]uint64{
+		"delivered": s.EventsDelivered, "retried": s.EventsRetried, "expired": s.EventsExpired,
+	} {
+		ch <- prometheus.MustNewConstMetric(descEvents, prometheus.CounterValue, float64(count), outcome)
+	}
 }
