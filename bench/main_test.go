@@ -1,0 +1,54 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+)
+
+// table is what the benchmarks have measured, for print at the end.
+var table = newTable()
+
+// TestMain runs the tests, or, in a child process of theirs, one role.
+func TestMain(m *testing.M) {
+	uuid.EnableRandPool() // as cmd/arqd does
+	if name := os.Getenv(roleVariable); name != "" {
+		play(name)
+		return
+	}
+	code := m.Run()
+	if err := table.Print(os.Stdout); err != nil && code == 0 {
+		code = 1
+	}
+	if err := goleak.Find(
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		// Badger's dependencies start these when the package is loaded.
+		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
+	); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// roles are what a child process can be. Each answers questions from standard
+// input, a JSON text each, on standard output, and ends with its input.
+var roles = map[string]func(ask *json.Decoder, answer *json.Encoder) error{
+	roleEcho:  echo,
+	roleRaw:   rawCommits,
+	roleStore: storeCommits,
+	roleLoad:  generateLoad,
+	roleHeap:  measureHeap,
+}
+
+func play(name string) {
+	if err := roles[name](json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+}

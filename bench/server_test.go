@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/actors"
+)
+
+// The benchmarks of this file are for profiles: the service is in this process
+// and the load comes from another, so that time, allocations and profiles are
+// the service's alone.
+
+// BenchmarkServerCreate is the durable create of one ARQ, 64 connections.
+func BenchmarkServerCreate(b *testing.B) {
+	p, client := openInProcess(b), startChild(b, roleLoad)
+	measureServer(b, client, Load{
+		Addr: p.addr, Connections: 64, Count: b.N, Status: 201,
+		Requests: [][]byte{CreateARQs(p.addr, profileName)},
+	})
+}
+
+// BenchmarkServerShow is the GET of one ARQ of many, 64 connections.
+func BenchmarkServerShow(b *testing.B) {
+	p, client := openInProcess(b), startChild(b, roleLoad)
+	all := requests(p.create(b, 1000), func(_ int, id uuid.UUID) []byte { return ShowARQ(p.addr, id) })
+	measureServer(b, client, Load{Addr: p.addr, Connections: 64, Count: b.N, Status: 200, Requests: all})
+}
+
+// BenchmarkServerList is a page of 1000 ARQs, 16 connections.
+func BenchmarkServerList(b *testing.B) {
+	p, client := openInProcess(b), startChild(b, roleLoad)
+	p.create(b, 1000)
+	measureServer(b, client, Load{
+		Addr: p.addr, Connections: 16, Count: b.N, Status: 200, Requests: [][]byte{ListARQs(p.addr, 1000)},
+	})
+}
+
+// create makes ARQs and gives their uuids.
+func (p *inProcess) create(b *testing.B, n int) []uuid.UUID {
+	b.Helper()
+	made := make([]uuid.UUID, 0, n)
+	for range n {
+		arqs, err := p.system.CreateARQs(b.Context(), actors.CreateARQs{ProfileName: profileName, ProjectID: "admin"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		made = append(made, arqs[0].UUID)
+	}
+	return made
+}
+
+func measureServer(b *testing.B, client *child, load Load) {
+	b.Helper()
+	before, err := OwnCPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var result Result
+	b.ReportAllocs()
+	b.ResetTimer()
+	client.call(b, load, &result)
+	b.StopTimer()
+	after, err := OwnCPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((after-before).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64(b.N)/result.Elapsed.Seconds(), "op/s")
+}

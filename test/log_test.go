@@ -1,0 +1,166 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// logLine is what the tests look at in a line of arqd's log.
+type logLine struct {
+	Level    string `json:"level"`
+	Msg      string `json:"msg"`
+	URL      string `json:"url"`
+	Path     string `json:"path"`
+	Status   any    `json:"status"` // of a request the number
+	GlobalID string `json:"global_request_id"`
+}
+
+// serviceLog takes the output of a process. Of the access log it keeps what is
+// looked for: 5xx answers, and which of the clients' request ids were seen.
+type serviceLog struct {
+	mu       sync.Mutex
+	partial  []byte
+	lines    []string // all but the access log
+	failures []string // of the access log, those with a 5xx answer
+	recent   []string
+	urls     map[string]string
+	seen     map[string]bool // messages
+	ids      map[string]bool // X-Openstack-Request-Id of requests that were handled
+	changed  chan struct{}   // closed and replaced with each write
+}
+
+const recentLines = 20
+
+func newServiceLog() *serviceLog {
+	return &serviceLog{
+		urls: map[string]string{}, seen: map[string]bool{}, ids: map[string]bool{}, changed: make(chan struct{}),
+	}
+}
+
+// Write implements io.Writer.
+func (l *serviceLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.partial = append(l.partial, b...)
+	for {
+		line, rest, found := bytes.Cut(l.partial, []byte{'\n'})
+		if !found {
+			break
+		}
+		l.add(line)
+		l.partial = rest
+	}
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return len(b), nil
+}
+
+func (l *serviceLog) add(raw []byte) {
+	line := string(raw)
+	l.recent = append(l.recent, line)
+	if len(l.recent) > 2*recentLines {
+		l.recent = slices.Clone(l.recent[recentLines:])
+	}
+	var fields logLine
+	if json.Unmarshal(raw, &fields) != nil {
+		l.lines = append(l.lines, line)
+		return
+	}
+	l.seen[fields.Msg] = true
+	if fields.Msg != "request" {
+		l.lines = append(l.lines, line)
+		l.urls[fields.Msg] = fields.URL
+		return
+	}
+	if fields.GlobalID != "" {
+		l.ids[fields.GlobalID] = true
+	}
+	if status, ok := fields.Status.(float64); ok && status >= 500 {
+		l.failures = append(l.failures, line)
+	}
+}
+
+// await waits for a line with the message; it says false when ctx or the
+// process has ended without it.
+func (l *serviceLog) await(ctx context.Context, ended <-chan struct{}, message string) bool {
+	for {
+		l.mu.Lock()
+		seen, changed := l.seen[message], l.changed
+		l.mu.Unlock()
+		if seen {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ended:
+			return l.says(message)
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// says tells whether a line had the message.
+func (l *serviceLog) says(message string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[message]
+}
+
+// url gives the attribute url of the line with the message.
+func (l *serviceLog) url(message string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.urls[message]
+}
+
+// handled tells whether the request of this global id came to be handled.
+func (l *serviceLog) handled(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ids[id]
+}
+
+// tail gives the last lines.
+func (l *serviceLog) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.recent[max(0, len(l.recent)-recentLines):], "\n")
+}
+
+// plain gives what was written and is no log line: messages to the terminal.
+func (l *serviceLog) plain() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var plain []string
+	for _, line := range l.lines {
+		if !json.Valid([]byte(line)) {
+			plain = append(plain, line)
+		}
+	}
+	if len(l.partial) > 0 {
+		plain = append(plain, string(l.partial))
+	}
+	return plain
+}
+
+var crashWords = []string{"panic", "fatal error:", "DATA RACE", "goroutine ", "SIGSEGV", "SIGBUS"}
+
+// faults sorts out lines of a crash, of other errors, and of 5xx answers.
+func (l *serviceLog) faults() (crashes, errs, failures []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		switch {
+		case slices.ContainsFunc(crashWords, func(w string) bool { return strings.Contains(line, w) }):
+			crashes = append(crashes, line)
+		case strings.Contains(line, `"level":"ERROR"`):
+			errs = append(errs, line)
+		}
+	}
+	return crashes, errs, slices.Clone(l.failures)
+}
