@@ -39,8 +39,10 @@ func (a *arqActor) receive(ctx actor.Context, msg any) {
 	case *decided:
 		a.decided(ctx, m)
 	case offerExpired:
-		a.offered = nil
-		a.serveWaiting()
+		if a.offered != nil && a.offered.Equal(m.op) {
+			a.offered = nil
+			a.serveWaiting()
+		}
 	case passivate:
 		a.passivate(ctx)
 	}
@@ -50,7 +52,8 @@ func (a *arqActor) propose(m *proposeARQ) {
 	if a.offered != nil {
 		a.waiting = append(a.waiting, m)
 		if len(a.waiting) == 1 {
-			a.sys.after(offerPatience, func() { a.sys.arqs.tell(a.id, offerExpired{}) })
+			op := a.offered
+			a.sys.after(offerPatience, func() { a.sys.arqs.tell(a.id, offerExpired{op}) })
 		}
 		return
 	}

@@ -138,14 +138,21 @@ func (s *System) DeleteProfiles(ctx context.Context, namesOrUUIDs []string) erro
 }
 
 func (s *System) findProfile(nameOrUUID string) (*Profile, bool) {
-	if p, ok := s.dir.profileByName(nameOrUUID); ok {
-		return p, true
+	if id, ok := parseUUID(nameOrUUID); ok {
+		if p, ok := s.dir.profile(id); ok {
+			return p, true
+		}
 	}
-	id, err := uuid.Parse(nameOrUUID)
-	if err != nil {
-		return nil, false
+	return s.dir.profileByName(nameOrUUID)
+}
+
+// parseUUID takes the two spellings that clients use, with dashes and without.
+func parseUUID(text string) (uuid.UUID, bool) {
+	if len(text) != 36 && len(text) != 32 {
+		return uuid.Nil, false
 	}
-	return s.dir.profile(id)
+	id, err := uuid.Parse(text)
+	return id, err == nil
 }
 
 // Profile gives a profile by uuid.

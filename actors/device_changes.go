@@ -73,7 +73,8 @@ func (a *deviceActor) program(m *program) {
 	case a.sets[dep.UUID].ntaken > 0:
 		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
 		return
-	case a.jobs.programs(dep.UUID):
+	}
+	if _, busy := a.jobs.loading(dep.UUID); busy {
 		m.fail(Refuse(CodeConflict, "the deployable %s is being programmed", dep.Name))
 		return
 	}
@@ -81,7 +82,7 @@ func (a *deviceActor) program(m *program) {
 	c.Image = m.image
 	a.jobs.add(a, &job{
 		commands: []devices.Command{c},
-		programs: []uuid.UUID{dep.UUID},
+		programs: map[uuid.UUID]uuid.UUID{dep.UUID: m.image},
 		alone:    true,
 		then:     func(err error) { m.promise.resolve(a.dev.deployable(m.deployable), err) },
 	})

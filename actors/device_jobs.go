@@ -20,8 +20,8 @@ type job struct {
 	commands []devices.Command
 	handles  []uuid.UUID // that it prepares
 	then     func(error)
-	alone    bool        // loads only while no handle is, or gets, taken
-	programs []uuid.UUID // the deployables that it loads images into
+	alone    bool                    // loads only while no handle is, or gets, taken
+	programs map[uuid.UUID]uuid.UUID // the deployables that it loads images into, and which
 }
 
 // jobQueue runs the jobs of one device one after another, each command off
@@ -31,11 +31,15 @@ type jobQueue struct {
 	queued  []*job
 }
 
-// programs says whether an image is being, or is about to be, loaded into a
+// loading gives the image that is being, or is about to be, loaded into a
 // deployable.
-func (q *jobQueue) programs(dep uuid.UUID) bool {
-	is := func(j *job) bool { return slices.Contains(j.programs, dep) }
-	return q.running != nil && is(q.running) || slices.ContainsFunc(q.queued, is)
+func (q *jobQueue) loading(dep uuid.UUID) (image uuid.UUID, is bool) {
+	for _, j := range append([]*job{q.running}, q.queued...) {
+		if j != nil && !is {
+			image, is = j.programs[dep]
+		}
+	}
+	return image, is
 }
 
 // prepares says whether the device works, or is about to work, on a handle.
@@ -66,6 +70,11 @@ func (q *jobQueue) step(a *deviceActor) {
 	c := q.running.commands[0]
 	if c.Kind != devices.ProgramFPGA {
 		q.do(a, c)
+		return
+	}
+	if dep := a.dev.deployable(a.named(c.Deployable)); dep != nil && dep.BitstreamID == c.Image && !q.running.alone {
+		q.running.commands = q.running.commands[1:] // another bind has loaded it
+		q.step(a)
 		return
 	}
 	// What is loaded is unknown from the first moment that it may be touched.
@@ -120,13 +129,13 @@ func (q *jobQueue) end(a *deviceActor, err error) {
 
 // prepare starts the commands of a bind that was accepted.
 func (a *deviceActor) prepare(o *deviceOffer) {
-	j := &job{commands: o.commands}
+	j := &job{commands: o.commands, programs: map[uuid.UUID]uuid.UUID{}}
 	for _, c := range o.taken {
 		j.handles = append(j.handles, c.after.UUID)
 	}
 	for _, c := range o.commands {
 		if c.Kind == devices.ProgramFPGA {
-			j.programs = append(j.programs, a.named(c.Deployable))
+			j.programs[a.named(c.Deployable)] = c.Image
 		}
 	}
 	op := o.op

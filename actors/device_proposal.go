@@ -38,8 +38,7 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 			return false
 		}
 		if !known {
-			a.sys.log.Error("an ARQ gives back a handle that it does not hold", "arq", g.arq, "handle", g.handle)
-			p.taken, p.given, p.err = nil, nil, failure(CodeInternal, nil, "a handle is not its holder's")
+			p.taken, p.given, p.err = nil, nil, errStale
 			m.answer(p)
 			return true
 		}
@@ -105,9 +104,21 @@ func (a *deviceActor) admit(wants []handleWant) error {
 		if err := dep.fits(w.arq.Group); err != nil {
 			return err
 		}
-		if a.jobs.programs(dep.UUID) {
-			return Refuse(CodeConflict, "the deployable %s is being programmed", dep.Name)
+		if err := a.admitDuringLoad(dep, w.arq.Group); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// admitDuringLoad lets those join who want the image that is being loaded.
+func (a *deviceActor) admitDuringLoad(dep *Deployable, g *Group) error {
+	loading, busy := a.jobs.loading(dep.UUID)
+	if !busy {
+		return nil
+	}
+	if wanted, err := g.image(); err != nil || wanted != loading {
+		return Refuse(CodeConflict, "the deployable %s is being programmed with another image", dep.Name)
 	}
 	return nil
 }
@@ -198,7 +209,7 @@ func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.
 		if other, seen := images[dep.UUID]; seen && other != image {
 			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
 		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {
-			if a.sets[dep.UUID].ntaken > 0 {
+			if _, joins := a.jobs.loading(dep.UUID); !joins && a.sets[dep.UUID].ntaken > 0 {
 				return nil, Refuse(CodeConflict, "the deployable %s is in use with another image", dep.Name)
 			}
 			c := a.dev.command(devices.ProgramFPGA, dep)

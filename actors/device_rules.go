@@ -45,8 +45,12 @@ func (d *Deployable) traits() []string {
 // fits says why a group may not be served by a deployable; nil: it may.
 func (d *Deployable) fits(g *Group) error {
 	if classes := g.ResourceClasses(); len(classes) > 0 && !slices.Contains(classes, d.resourceClass()) {
+		offered := d.resourceClass()
+		if offered == "" {
+			offered = "no resource class"
+		}
 		return Refuse(CodeConflict, "the request wants %s, the deployable %s offers %s",
-			strings.Join(classes, " or "), d.Name, d.resourceClass())
+			strings.Join(classes, " or "), d.Name, offered)
 	}
 	traits := d.traits()
 	for _, t := range g.RequiredTraits() {
@@ -83,8 +87,8 @@ func (g *Group) image() (uuid.UUID, error) {
 	if wanted == "" {
 		return uuid.Nil, nil
 	}
-	id, err := uuid.Parse(wanted)
-	if err != nil {
+	id, ok := parseUUID(wanted)
+	if !ok {
 		return uuid.Nil, Refuse(CodeConflict, "%s of the device profile %s is not a uuid", keyBitstream, g.ProfileName)
 	}
 	return id, nil

@@ -49,7 +49,8 @@ import (
 type passivate struct{}
 
 // offerExpired tells an actor that a proposal it made was undecided for long.
-type offerExpired struct{}
+// An ARQ is told which one.
+type offerExpired struct{ op *actor.PID }
 
 // proposeARQ asks an ARQ whether it would take part in an operation.
 type proposeARQ struct {

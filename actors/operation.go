@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -258,6 +259,10 @@ func (o *operation) deviceProposed(m *deviceProposal) {
 	}
 }
 
+// errStale is a device's word that an ARQ's proposal was overtaken: what it
+// would give back it does not hold any more.
+var errStale = Refuse(CodeUnavailable, "too many concurrent changes; try again")
+
 // allDevicesProposed writes, unless a device refused. "No free handle" comes
 // last: it alone leaves a trace.
 func (o *operation) allDevicesProposed() {
@@ -265,6 +270,9 @@ func (o *operation) allDevicesProposed() {
 	for _, d := range o.devices {
 		switch err := d.proposal.err; {
 		case err == nil:
+		case errors.Is(err, errStale):
+			o.gatherAgain()
+			return
 		case ErrorCode(err) == CodeNoFreeHandle:
 			exhausted = err
 		default:
@@ -304,15 +312,20 @@ func (o *operation) decided(m *batchDone) {
 	case err == nil:
 		o.won(m.batch)
 	case m.result.Outcome == persistence.Lost && m.result.Err == nil:
-		o.release(false, nil)
-		if o.attempt >= maxAttempts {
-			o.finish(Refuse(CodeUnavailable, "too many concurrent changes; try again"))
-			return
-		}
-		o.gather()
+		o.gatherAgain()
 	default:
 		o.finish(err)
 	}
+}
+
+// gatherAgain gives up an attempt that was overtaken, and makes another.
+func (o *operation) gatherAgain() {
+	o.release(false, nil)
+	if o.attempt >= maxAttempts {
+		o.finish(errStale)
+		return
+	}
+	o.gather()
 }
 
 // finish answers, tells everybody who waits for a decision that there is

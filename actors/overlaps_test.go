@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -61,7 +62,7 @@ func slowDevices(p persistence.Transition) memory.Fault {
 // while the first is undecided: one image, one guest.
 func TestTwoUndecidedBindsDoNotLoadTwoImages(t *testing.T) {
 	const other = "20000000-0000-4000-8000-000000000002"
-	for name, second := range map[string]string{"another image": other, "the same image": image, "none": ""} {
+	for name, second := range map[string]string{"another image": other, "none": ""} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 2, func(w *world) {
 				loads := 0
@@ -96,6 +97,44 @@ func TestTwoUndecidedBindsDoNotLoadTwoImages(t *testing.T) {
 				w.wantStates("Initial", b)
 				if loads != 1 {
 					t.Errorf("loaded %d times", loads)
+				}
+				w.wantConsistent()
+			})
+		})
+	}
+}
+
+// Those who want the image that is being loaded wait for it with the first.
+func TestBindsOfOneImageShareItsLoading(t *testing.T) {
+	for name, good := range map[string]bool{"a good image": true, "a bad one": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 3, func(w *world) {
+				loads := 0
+				end := withProgramming(w)
+				do := w.do
+				w.do = func(ctx context.Context, c devices.Command) error {
+					loads++
+					return do(ctx, c)
+				}
+				ids := w.create("program", 3)
+				w.must(w.bind(w.to("h", instance), ids[0]))
+				w.must(w.bind(w.to("h", another), ids[1]))
+				w.must(w.bind(w.to("h", uuid.New()), ids[2]))
+				w.wantStates("BindStarted", ids...)
+				if good {
+					end <- nil
+					synctest.Wait()
+					w.wantStates("Bound", ids...)
+					if loads != 1 {
+						t.Errorf("loaded %d times", loads)
+					}
+				} else {
+					for range ids {
+						end <- errors.New("bad image")
+					}
+					synctest.Wait()
+					w.wantStates("BindFailed", ids...)
+					w.wantHandles(3, 0, 0)
 				}
 				w.wantConsistent()
 			})

@@ -163,5 +163,5 @@ func (a *profileActor) leave(ctx actor.Context) {
 }
 
 func profileNotFound(name string) error {
-	return Refuse(CodeNotFound, "device profile %s not found", name)
+	return Refuse(CodeNotFound, "device profile %.255s not found", name)
 }

@@ -101,16 +101,27 @@ func (w *world) wantPages(q ARQQuery, want []uuid.UUID) {
 func TestAnUnknownMarkerIsRefused(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.profile("one")
-		id := w.create("one", 1)[0]
-		for _, q := range []ARQQuery{
-			{Scope: admin, After: uuid.New()},
-			{Scope: Scope{ProjectID: "other"}, After: id}, // not for the caller
-		} {
-			_, err := w.sys.ARQs(q)
-			w.wantCode(err, CodeInvalid)
-		}
-		_, err := w.sys.Profiles(ProfileQuery{After: uuid.New()})
+		_, err := w.sys.ARQs(ARQQuery{Scope: admin, After: uuid.New()})
 		w.wantCode(err, CodeInvalid)
+		_, err = w.sys.Profiles(ProfileQuery{After: uuid.New()})
+		w.wantCode(err, CodeInvalid)
+	})
+}
+
+// Paging goes on behind an ARQ that was deleted between two pages.
+func TestADeletedMarkerStillMarksAPlace(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 4)
+		w.must(w.remove(ids[1]))
+		for _, limit := range []int{0, 10} {
+			if got := w.query(ARQQuery{Scope: demo, After: ids[1], Limit: limit}); !slices.Equal(got, ids[2:]) {
+				t.Errorf("after the deleted one: %v, want %v", got, ids[2:])
+			}
+			if got := w.query(ARQQuery{Scope: demo, After: ids[1], Limit: limit, Descending: true}); !slices.Equal(got, ids[:1]) {
+				t.Errorf("before the deleted one: %v, want %v", got, ids[:1])
+			}
+		}
 	})
 }
 

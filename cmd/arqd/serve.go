@@ -46,12 +46,12 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	if *printConfig {
-		return cfg.Print(stdout)
-	}
 	log, level := newLogger(cfg, stderr)
 	for _, w := range warnings {
 		log.Warn("configuration", "where", w.Where, "text", w.Text)
+	}
+	if *printConfig {
+		return cfg.Print(stdout)
 	}
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
@@ -60,7 +60,7 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close(context.WithoutCancel(ctx)))
 	}
-	go reloadOnHangup(ctx, files, environ, cfg, log, level)
+	go reloadOnHangup(ctx, files, environ, s, level)
 	select {
 	case <-ctx.Done():
 		stop() // a second signal ends the process at once
@@ -94,7 +94,7 @@ func setLevel(level *slog.LevelVar, cfg *config.Config) {
 // reloadOnHangup reads the configuration again at each SIGHUP and takes over
 // what can be changed while running.
 func reloadOnHangup(
-	ctx context.Context, files, environ []string, running *config.Config, log *slog.Logger, level *slog.LevelVar,
+	ctx context.Context, files, environ []string, s *service, level *slog.LevelVar,
 ) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -107,15 +107,19 @@ func reloadOnHangup(
 		}
 		next, _, err := config.Load(files, environ)
 		if err != nil {
-			log.Error("the configuration was not reloaded", "error", err)
+			s.log.Error("the configuration was not reloaded", "error", err)
 			continue
 		}
 		setLevel(level, next)
-		for _, o := range running.Changed(next) {
+		for _, o := range s.cfg.Changed(next) {
 			if !o.Reloadable {
-				log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
+				s.log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
 			}
 		}
-		log.Info("configuration reloaded")
+		select {
+		case s.lookNow <- struct{}{}:
+		default:
+		}
+		s.log.Info("configuration reloaded")
 	}
 }

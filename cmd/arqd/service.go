@@ -31,7 +31,8 @@ type service struct {
 	api       *http.Server
 	operators *http.Operators
 	listeners []net.Listener
-	inventory atomic.Bool // the built-in devices are on record
+	inventory atomic.Bool   // the built-in devices are on record
+	lookNow   chan struct{} // look at the policy file now
 
 	failed  chan error // a listener gave up
 	running sync.WaitGroup
@@ -39,7 +40,7 @@ type service struct {
 }
 
 func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
-	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 2), cancel: func() {}}
+	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 2), lookNow: make(chan struct{}, 1), cancel: func() {}}
 }
 
 // open starts the parts, each with the reason for its place. After an error,
@@ -102,6 +103,10 @@ func (s *service) close(ctx context.Context) error {
 	s.running.Wait()
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("[arqd]shutdown_timeout: not everything came to an end within %s; what was left was cut off",
+			s.cfg.Arqd.ShutdownTimeout)
 	}
 	return errors.Join(errs...)
 }

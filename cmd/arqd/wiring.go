@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -76,11 +75,10 @@ func (s *service) newAuth() (auth.Validator, *auth.Enforcer, error) {
 	if !s.cfg.OsloPolicy.EnforceNewDefaults {
 		set = auth.SetLegacy
 	}
+	// config has refused a missing file that was asked for; the default one may
+	// come and go.
 	file := s.cfg.OsloPolicy.PolicyFile
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		file = "" // config has refused a missing file that was asked for
-	}
-	enforcer, err := auth.NewEnforcer(set, file)
+	enforcer, err := auth.NewEnforcerWithOptionalFile(set, file)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,8 +94,8 @@ func (s *service) newAuth() (auth.Validator, *auth.Enforcer, error) {
 // policyInterval is how often the policy file is looked at.
 const policyInterval = 5 * time.Second
 
-// watchPolicy takes over changes of the policy file. A bad file leaves the
-// policy as it was, and is complained of once.
+// watchPolicy takes over changes of the policy file, also when it is told to
+// look now. A bad file leaves the policy as it was, and is complained of once.
 func (s *service) watchPolicy(ctx context.Context, enforcer *auth.Enforcer) {
 	tick := time.NewTicker(policyInterval)
 	defer tick.Stop()
@@ -107,6 +105,8 @@ func (s *service) watchPolicy(ctx context.Context, enforcer *auth.Enforcer) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-s.lookNow:
+			complained = nil
 		}
 		changed, err := enforcer.Reload()
 		if err != nil && !errors.Is(err, complained) {
@@ -114,7 +114,7 @@ func (s *service) watchPolicy(ctx context.Context, enforcer *auth.Enforcer) {
 		}
 		complained = err
 		if changed {
-			s.log.Info("policy reloaded")
+			s.log.Info("policy reloaded", "file", s.cfg.OsloPolicy.PolicyFile)
 			for _, w := range enforcer.Policy().Warnings() {
 				s.log.Warn("policy", "text", w)
 			}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 type Enforcer struct {
 	set     Set
 	path    string
+	needed  bool // a missing file is an error
 	current atomic.Pointer[Policy]
 
 	mu   sync.Mutex // one reload at a time; guards what follows
@@ -23,19 +25,31 @@ type Enforcer struct {
 // NewEnforcer loads the policy: a default set and the file at path; without a
 // path the set alone. A file that is missing or bad is an error.
 func NewEnforcer(set Set, path string) (*Enforcer, error) {
-	e := &Enforcer{set: set, path: path}
-	if path != "" {
-		if _, err := e.Reload(); err != nil {
-			return nil, err
-		}
-		return e, nil
-	}
-	p, err := NewPolicy(set, nil)
-	if err != nil {
+	return newEnforcer(&Enforcer{set: set, path: path, needed: true})
+}
+
+// NewEnforcerWithOptionalFile does the same with a file that may be missing, at
+// first or at times: then the set alone is in force.
+func NewEnforcerWithOptionalFile(set Set, path string) (*Enforcer, error) {
+	return newEnforcer(&Enforcer{set: set, path: path})
+}
+
+func newEnforcer(e *Enforcer) (*Enforcer, error) {
+	if err := e.useDefaults(); err != nil {
 		return nil, err
 	}
-	e.current.Store(p)
+	if _, err := e.Reload(); err != nil {
+		return nil, err
+	}
 	return e, nil
+}
+
+func (e *Enforcer) useDefaults() error {
+	p, err := NewPolicy(e.set, nil)
+	if err == nil {
+		e.current.Store(p)
+	}
+	return err
 }
 
 // Policy gives the policy in force.
@@ -58,6 +72,9 @@ func (e *Enforcer) Reload() (changed bool, err error) {
 	defer e.mu.Unlock()
 	// Looked at before reading: a write in between shows at the next call.
 	info, err := os.Stat(e.path)
+	if errors.Is(err, fs.ErrNotExist) && !e.needed {
+		return e.withoutFile()
+	}
 	if err != nil {
 		return false, e.gone(err)
 	}
@@ -71,6 +88,15 @@ func (e *Enforcer) Reload() (changed bool, err error) {
 	}
 	e.current.Store(p)
 	return true, nil
+}
+
+// withoutFile goes back to the set alone when the file has been taken away.
+func (e *Enforcer) withoutFile() (changed bool, err error) {
+	if e.seen == nil && e.bad == nil {
+		return false, nil
+	}
+	e.seen, e.bad = nil, nil
+	return true, e.useDefaults()
 }
 
 func (e *Enforcer) gone(err error) error {

@@ -129,3 +129,32 @@ func TestEnforceDuringReload(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A policy file under its default name may come and go while the service runs.
+func TestAnOptionalFileComesAndGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	e, err := NewEnforcerWithOptionalFile(SetNew, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := &Identity{UserID: "u", ProjectID: "p"}
+	target := &Target{ProjectID: "p", UserID: "u"}
+	want := func(when string, changed, allowed bool) {
+		t.Helper()
+		got, err := e.Reload()
+		if err != nil || got != changed || e.Enforce(RuleARQCreate, target, nobody) != allowed {
+			t.Errorf("%s: changed %v, allowed %v, %v", when, got, !allowed, err)
+		}
+	}
+	want("without a file", false, false)
+	if err := os.WriteFile(path, []byte("\"cyborg:arq:create\": \"@\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("with a file", true, true)
+	want("the same file", false, true)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	want("without it again", true, false)
+	want("still without", false, false)
+}

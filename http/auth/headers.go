@@ -47,7 +47,8 @@ var (
 	errNotConfirmed = fmt.Errorf("%w: X-Identity-Status is not Confirmed", ErrUnauthorized)
 	errNoUser       = fmt.Errorf("%w: X-User-Id is missing", ErrUnauthorized)
 	errNoProject    = fmt.Errorf("%w: X-Project-Id is missing: the token must be scoped to a project", ErrUnauthorized)
-	errRepeated     = fmt.Errorf("%w: an identity header is repeated or holds control characters", ErrUnauthorized)
+	errLongID       = fmt.Errorf("%w: X-User-Id or X-Project-Id is longer than %d", ErrUnauthorized, longestID)
+	errRepeated     = fmt.Errorf("%w: an identity header is repeated, too long or holds control characters", ErrUnauthorized)
 	errServiceState = fmt.Errorf("%w: X-Service-Identity-Status is not Confirmed", ErrServiceUnauthorized)
 	errServiceRole  = fmt.Errorf("%w: X-Service-Roles names none of the service token roles", ErrServiceUnauthorized)
 	errForeignPeer  = fmt.Errorf("%w: it is neither on loopback nor verified by a client certificate", ErrPeerRefused)
@@ -95,12 +96,20 @@ func (v *Headers) Validate(_ context.Context, h HeaderSource) (*Identity, error)
 	return id, nil
 }
 
-// read takes the headers over. It refuses control characters, among them the
-// "\n" that stands between the values of a repeated header.
+// longestHeader bounds what a proxy may say of a caller: ids are at most 255
+// characters in Keystone, and roles are few.
+const (
+	longestHeader = 4096
+	longestID     = 255
+)
+
+// read takes the headers over. It refuses what is too long, and control
+// characters, among them the "\n" that stands between the values of a repeated
+// header.
 func (values *headerValues) read(h HeaderSource) bool {
 	for i, name := range headerNames {
 		value := h.Header(name)
-		if hasControl(value) {
+		if len(value) > longestHeader || hasControl(value) {
 			return false
 		}
 		values[i] = value
@@ -128,6 +137,8 @@ func (v *Headers) identity(values *headerValues) (*Identity, error) {
 		return nil, errNoUser
 	case values[hProject] == "":
 		return nil, errNoProject
+	case len(values[hUser]) > longestID || len(values[hProject]) > longestID:
+		return nil, errLongID
 	}
 	id := &Identity{
 		UserID:          strings.Clone(values[hUser]),

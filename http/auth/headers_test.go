@@ -239,3 +239,14 @@ func TestIsAdmin(t *testing.T) {
 		}
 	}
 }
+
+func TestLongIDsAreRefused(t *testing.T) {
+	for _, name := range []string{"X-User-Id", "X-Project-Id", "X-Roles"} {
+		for length, ok := range map[int]bool{255: true, 5000: false} {
+			r := from(name + ": " + strings.Repeat("x", length))
+			if _, err := NewHeaders([]string{"service"}).Validate(t.Context(), r); (err == nil) != ok {
+				t.Errorf("%s of %d characters: %v", name, length, err)
+			}
+		}
+	}
+}
