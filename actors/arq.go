@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"sync/atomic"
+
 	"github.com/google/uuid"
 )
 
@@ -65,6 +67,18 @@ type Group struct {
 	ProfileName string
 	Index       int // device_profile_group_id
 	Requests    []Request
+
+	makes atomic.Int32 // Amount()+1, once it was asked for
+}
+
+// amount is Amount, worked out once.
+func (g *Group) amount() int {
+	if n := g.makes.Load(); n > 0 {
+		return int(n) - 1
+	}
+	n := g.Amount()
+	g.makes.Store(int32(n) + 1)
+	return n
 }
 
 // Request is one key and value of a device profile group, such as

@@ -18,6 +18,20 @@ type batch struct {
 	events    []*Event
 }
 
+// newBatch makes an empty batch with room for the commonest case, one ARQ, in
+// one piece of memory.
+func newBatch() *batch {
+	room := &struct {
+		batch
+		checks [1]persistence.Check
+		puts   [1]persistence.Put
+		arqs   [1]change[ARQ]
+	}{}
+	b := &room.batch
+	b.t.Checks, b.t.Puts, b.arqs = room.checks[:0], room.puts[:0], room.arqs[:0]
+	return b
+}
+
 // change is a record before (nil: new) and after (nil: deleted).
 type change[T any] struct {
 	before, after *T

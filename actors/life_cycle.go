@@ -48,7 +48,7 @@ func call[T any](ctx context.Context, s *System, p promise[T], send func() error
 	if err := send(); err != nil {
 		return none, err
 	}
-	return p.wait(ctx, s.opts.CallTimeout)
+	return p.wait(ctx, s.callPatience)
 }
 
 // Start recovers what the store holds and begins to serve. Transitions that a

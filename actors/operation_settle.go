@@ -83,7 +83,7 @@ func (s *System) settle(accepted []*part, event arqEvent, request string) {
 		choose: func() []*part { return s.unsettled(accepted, event) },
 	})
 	s.work(func(ctx context.Context) {
-		_, err := done.wait(ctx, s.opts.BindTimeout)
+		_, err := done.wait(ctx, s.settlePatience)
 		if err == nil || ctx.Err() != nil {
 			return
 		}

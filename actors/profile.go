@@ -13,6 +13,15 @@ type Profile struct {
 	CreatedAt   int64 // Unix seconds
 }
 
+// amount is how many ARQs the profile makes.
+func (p *Profile) amount() int {
+	n := 0
+	for _, g := range p.Groups {
+		n += g.amount()
+	}
+	return n
+}
+
 // ProfileSpec is a device profile as a client asks for it. UUID is the zero
 // uuid when the client leaves the choice to us. Groups hold keys and values in
 // the order of the body; values are text.

@@ -82,12 +82,12 @@ func (a *profileActor) create(m *createARQs) {
 		m.fail(profileNotFound(m.request.ProfileName))
 		return
 	}
-	b := &batch{}
+	b := newBatch()
 	b.check(profileKey(a.id), a.profile.Generation)
 	now, project := a.sys.unix(), intern(m.request.ProjectID)
-	made := []*ARQ{}
+	made := make([]*ARQ, 0, a.profile.amount())
 	for _, g := range a.profile.Groups {
-		for range g.Amount() {
+		for range g.amount() {
 			arq := &ARQ{UUID: uuid.Must(uuid.NewV7()), ProjectID: project, Group: g, CreatedAt: now}
 			b.putARQ(nil, arq)
 			made = append(made, arq)

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"time"
 )
 
 // promise carries one answer from an actor, or from the store's completion,
@@ -36,20 +35,13 @@ func (p promise[T]) fail(err error) {
 }
 
 // wait waits for the answer, for ctx or for the limit, whichever comes first.
-func (p promise[T]) wait(ctx context.Context, limit time.Duration) (T, error) {
-	select {
-	case a := <-p.answer: // often already there
-		return a.value, a.err
-	default:
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+func (p promise[T]) wait(ctx context.Context, limit *patience) (T, error) {
 	var none T
 	select {
 	case a := <-p.answer:
 		return a.value, a.err
-	case <-timer.C:
-		return none, Refuse(CodeTimeout, "no outcome within %s; the change may still be made", limit)
+	case <-limit.over():
+		return none, Refuse(CodeTimeout, "no outcome within %s; the change may still be made", limit.limit)
 	case <-ctx.Done():
 		return none, failure(CodeTimeout, ctx.Err(), "the request was given up; the change may still be made")
 	}

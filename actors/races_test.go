@@ -200,7 +200,7 @@ func TestAPanicIsContained(t *testing.T) {
 		for range 20 { // more often than the library's supervisor would bear
 			p := newPromise[struct{}]()
 			e.tell(pid, &setEnabled{promise: p})
-			if _, err := p.wait(t.Context(), time.Second); ErrorCode(err) != CodeInternal || err == nil {
+			if _, err := p.wait(t.Context(), newPatience(time.Second)); ErrorCode(err) != CodeInternal || err == nil {
 				t.Fatalf("answered %v", err)
 			}
 		}

@@ -48,7 +48,7 @@ func eventKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindE
 func sequenceKey() persistence.Key { return persistence.Key{Kind: kindSequence} }
 
 func encodeARQ(a *ARQ) []byte {
-	e := newEncoder(256)
+	e := newEncoder(arqSize(a))
 	e.buf = append(e.buf, byte(a.State))
 	e.int(a.CreatedAt)
 	e.int(a.UpdatedAt)
@@ -70,6 +70,21 @@ func encodeARQ(a *ARQ) []byte {
 		}
 	}
 	return e.buf
+}
+
+// arqSize is a little more than the bytes that encodeARQ writes.
+func arqSize(a *ARQ) int {
+	n := 56 + len(a.ProjectID) + len(a.Group.ProfileName)
+	for _, q := range a.Group.Requests {
+		n += 4 + len(q.Key) + len(q.Value)
+	}
+	if b := a.Binding; b != nil {
+		n += 40 + len(b.Hostname)
+		if b.Handle != nil {
+			n += 24 + len(b.Handle.Type) + len(b.Handle.Info)
+		}
+	}
+	return n
 }
 
 func decodeARQ(r persistence.Record) (*ARQ, error) {

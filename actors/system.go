@@ -58,7 +58,11 @@ type System struct {
 	registry *actor.PID
 	outbox   *actor.PID
 	events   outboxStats
-	order    atomic.Int64
+
+	callPatience   *patience
+	settlePatience *patience
+
+	order atomic.Int64
 
 	life     lifeCycle
 	stopping context.Context //nolint:containedctx // it is the life of the workers, not of a request
@@ -71,7 +75,9 @@ func New(opts Options, store persistence.Store, hardware Hardware, notifier Noti
 	opts.fill()
 	s := &System{
 		opts: opts, log: opts.Logger, store: store, hardware: hardware, notifier: notifier,
-		dir: newDirectory(),
+		dir:            newDirectory(),
+		callPatience:   newPatience(opts.CallTimeout),
+		settlePatience: newPatience(opts.BindTimeout),
 	}
 	s.engine = newEngine(opts.Logger)
 	s.arqs = newPIDTable(s.engine, kindARQActor, s.activateARQ)
