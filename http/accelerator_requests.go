@@ -11,7 +11,7 @@ import (
 )
 
 func noARQ(id string) error {
-	return refuse(fasthttp.StatusNotFound, "There is no accelerator request %.80q.", id)
+	return refuse(fasthttp.StatusNotFound, "accelerator request %.80s not found", id)
 }
 
 func createARQs(c *call) error {

@@ -169,6 +169,21 @@ func findARQs(backend Backend, q actors.ARQQuery, page paging) (foundARQs, error
 	if err != nil {
 		return foundARQs{}, err
 	}
-	sorted, err := arqSortKeys.apply(slices.Collect(seq), page, arqID)
+	sorted, err := arqSortKeys.apply(withMarker(backend, q.Scope, slices.Collect(seq), page.marker), page, arqID)
 	return foundARQs{seq: slices.Values(sorted), small: len(sorted) <= smallPage}, err
+}
+
+// withMarker adds the marker's ARQ to those found, if it is there but no
+// longer matches: its own values then still mark its place. The page begins
+// behind it, so that it is not in the answer. ARQs that the caller may not see
+// mark nothing, for the place would tell their values.
+func withMarker(backend Backend, scope actors.Scope, found []*actors.ARQ, marker uuid.UUID) []*actors.ARQ {
+	at, matches := slices.BinarySearchFunc(found, marker, func(a *actors.ARQ, id uuid.UUID) int {
+		return compareUUIDs(a.UUID, id)
+	})
+	arq, exists := backend.ARQ(marker)
+	if matches || !exists || !scope.Admin && arq.ProjectID != scope.ProjectID {
+		return found
+	}
+	return slices.Insert(found, at, arq)
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -113,6 +114,33 @@ func TestListARQs(t *testing.T) {
 	h.do("GET", "/v2/accelerator_requests?sort_key=state&marker="+nobody, ask{}).fails(400, "marker")
 }
 
+// A page may end with an ARQ that another has changed before the next page is
+// asked for.
+func TestMarkersThatNoLongerMatchTheFilter(t *testing.T) {
+	h := serve(t)
+	arq3, foreign := uuid.UUID{1}, uuid.UUID{2}
+	h.backend.arqs = []*actors.ARQ{boundARQ(arq3), boundARQ(foreign), initialARQ(arq1), boundARQ(arq2)}
+	h.backend.arqs[0].UpdatedAt, h.backend.arqs[1].ProjectID = noon, "p-other"
+	h.backend.queryARQs = func(actors.ARQQuery) (iter.Seq[*actors.ARQ], error) {
+		return slices.Values([]*actors.ARQ{h.backend.arqs[0], h.backend.arqs[3]}), nil
+	}
+	for query, want := range map[string][]string{
+		"updated_at&marker=" + arq1.String():               {arq3.String(), arq2.String()},
+		"updated_at&limit=1&marker=" + arq1.String():       {arq3.String()},
+		"updated_at&sort_dir=desc&marker=" + arq1.String(): nil,
+		"project_id&marker=" + arq1.String():               {arq2.String()},
+		"project_id&sort_dir=desc&marker=" + arq1.String(): {arq2.String()},
+		"updated_at&marker=" + arq3.String():               {arq2.String()},
+	} {
+		path := "/v2/accelerator_requests?state=Bound&sort_key=" + query
+		checkNames(t, h.do("GET", path, ask{as: "demo"}), "arqs", "uuid", want)
+	}
+	for _, marker := range []string{foreign.String(), nobody} {
+		path := "/v2/accelerator_requests?sort_key=updated_at&marker=" + marker
+		h.do("GET", path, ask{as: "demo"}).fails(400, "marker")
+	}
+}
+
 func TestResolvedOfAnInstance(t *testing.T) {
 	path := "/v2/accelerator_requests?bind_state=resolved&instance=" + instance.String()
 	h := serve(t)
@@ -165,6 +193,16 @@ func TestLongListsAreStreamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Chunks came with HTTP/1.1.
+func TestLongListsForOldClients(t *testing.T) {
+	h := serve(t)
+	h.backend.arqs = manyARQs(streamFrom * 4)
+	got := h.raw("GET /v2/accelerator_requests HTTP/1.0\r\nX-Auth-Token: admin\r\n\r\n")
+	got.has("transfer-encoding", "")
+	got.has("content-length", strconv.Itoa(len(got.body)))
+	checkSameARQs(t, got.body, h.backend.arqs)
 }
 
 func checkSameARQs(t *testing.T, body string, want []*actors.ARQ) {

@@ -3,6 +3,7 @@ package http
 import (
 	"io"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 
@@ -44,7 +45,7 @@ func (c *call) writeARQs(found foundARQs) error {
 		s.finish()
 	} else {
 		s.next, s.stop = iter.Pull(found.seq)
-		s.fill(streamFrom)
+		s.fill(c.wholeUpTo())
 	}
 	c.ctx.SetStatusCode(fasthttp.StatusOK)
 	c.ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
@@ -59,6 +60,15 @@ func (c *call) writeARQs(found foundARQs) error {
 		c.ctx.Response.SetBodyStream(s, -1)
 	}
 	return nil
+}
+
+// wholeUpTo is the size up to which a list is one body. Whoever speaks
+// HTTP/1.0 knows no chunks, and so gets any list whole.
+func (c *call) wholeUpTo() int {
+	if c.ctx.Request.Header.IsHTTP11() {
+		return streamFrom
+	}
+	return math.MaxInt
 }
 
 // arqStream renders a list of ARQs, if need be while it is written. The engine
@@ -158,8 +168,10 @@ func (s *arqStream) Close() error {
 		s.stop()
 	}
 	if s.buffer != nil {
-		s.buffer.bytes = s.body
-		listBuffers.Put(s.buffer)
+		if cap(s.body) <= 2*streamFrom {
+			s.buffer.bytes = s.body
+			listBuffers.Put(s.buffer)
+		}
 		s.buffer, s.body = nil, nil
 	}
 	s.ended = true

@@ -101,7 +101,7 @@ func showAttribute(c *call) error {
 }
 
 func noAttribute(id string) error {
-	return refuse(fasthttp.StatusNotFound, "There is no attribute %.80q.", id)
+	return refuse(fasthttp.StatusNotFound, "attribute %.80s not found", id)
 }
 
 func createAttribute(c *call) error {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 )
 
@@ -15,6 +16,7 @@ var (
 	errNoBody   = invalid("The request needs a JSON body.")
 	errBodyForm = invalid("Content-Type: must be application/json.")
 	errBodyType = refuse(415, "Content-Type: must be application/json.")
+	errBodyCode = refuse(415, "Content-Encoding: must be identity.")
 	errBodyJSON = invalid("The body is not valid JSON.")
 )
 
@@ -27,6 +29,9 @@ func (c *call) withBody(use func(*fastjson.Value) error) error {
 	}
 	if err := checkContentType(aliasOf(c.ctx.Request.Header.ContentType())); err != nil {
 		return err
+	}
+	if encoding := c.headers.Header(fasthttp.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return errBodyCode
 	}
 	parser := parsers.Get()
 	defer parsers.Put(parser)

@@ -23,6 +23,7 @@ type call struct {
 	srv       *Server
 	headers   headerSource
 	route     *route // nil: none matched
+	malformed bool   // it never became a request: no method, no path
 	identity  *auth.Identity
 	target    auth.Target
 	minor     int // microversion 2.minor
@@ -32,6 +33,15 @@ type call struct {
 	globalID  string // the caller's request id, if valid
 	linkBase  []byte // JSON text
 	buffer    []byte // for the answer
+}
+
+// method is that of the request, none if it is malformed: the engine would
+// say GET.
+func (c *call) method() []byte {
+	if c.malformed {
+		return nil
+	}
+	return c.ctx.Method()
 }
 
 var calls = sync.Pool{New: func() any { return new(call) }}

@@ -51,25 +51,39 @@ func (l *listeners) close() {
 	l.all = nil
 }
 
-// connections counts the open connections.
+// connections are the open ones.
 type connections struct {
 	count atomic.Int64
 	idle  chan struct{} // a token when the count falls to zero
+
+	fresh   sync.Map // of net.Conn: those that have sent nothing yet
+	sockets sync.Map // of net.Conn: their second descriptors, see linger
 }
 
-func (o *connections) track(_ net.Conn, state fasthttp.ConnState) {
+func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateNew:
 		o.count.Add(1)
+		o.fresh.Store(conn, nil)
+	case fasthttp.StateActive:
+		o.fresh.Delete(conn)
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
+		o.fresh.Delete(conn)
+		o.hearOut(conn)
 		if o.count.Add(-1) == 0 {
 			select {
 			case o.idle <- struct{}{}:
 			default:
 			}
 		}
-	case fasthttp.StateActive, fasthttp.StateIdle:
+	case fasthttp.StateIdle:
 	}
+}
+
+// silent tells whether not a byte of a first request has arrived.
+func (o *connections) silent(conn net.Conn) bool {
+	_, fresh := o.fresh.Load(conn)
+	return fresh
 }
 
 // letIdleConnectionsFinish waits, for DrainGrace at most, until no connection

@@ -88,7 +88,7 @@ func (c *call) deployable() (*actors.Deployable, error) {
 	}
 	deployable, _, ok := c.srv.backend.Deployable(id)
 	if !ok {
-		return nil, refuse(fasthttp.StatusNotFound, "There is no deployable %.80q.", text)
+		return nil, refuse(fasthttp.StatusNotFound, "deployable %.80s not found", text)
 	}
 	return deployable, nil
 }

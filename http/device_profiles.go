@@ -2,6 +2,7 @@ package http
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -12,7 +13,7 @@ import (
 )
 
 func noProfile(name string) error {
-	return refuse(fasthttp.StatusNotFound, "There is no device profile %.255q.", name)
+	return refuse(fasthttp.StatusNotFound, "device profile %.255s not found", name)
 }
 
 func createProfile(c *call) error {
@@ -25,9 +26,6 @@ func createProfile(c *call) error {
 		return err
 	})
 	if err != nil {
-		return err
-	}
-	if err := spec.Validate(c.srv.opt.MaxARQsPerProfile); err != nil {
 		return err
 	}
 	ctx, cancel := c.deadline()
@@ -95,7 +93,7 @@ func parseProfileHead(profile *fastjson.Object, spec *actors.ProfileSpec) error 
 // parseGroup keeps the order of the keys. Numbers are taken for amounts only:
 // the values of other keys are text to begin with.
 func parseGroup(index int, v *fastjson.Value) ([]actors.Request, error) {
-	object, err := objectOf(v, "groups")
+	object, err := objectOf(v, fmt.Sprintf("groups[%d]", index))
 	if err != nil {
 		return nil, err
 	}

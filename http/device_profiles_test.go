@@ -24,8 +24,9 @@ func TestCreateProfile(t *testing.T) {
 	h := serve(t)
 	var got actors.ProfileSpec
 	h.backend.createProfile = func(spec actors.ProfileSpec) (*actors.Profile, error) {
+		err := spec.Validate(256)
 		got = spec
-		return oneProfile(), nil
+		return oneProfile(), err
 	}
 	const body = `[{"name": "one", "id": 7, "foo": {}, "description": 7, "uuid": "AAAAAAAA00004000800000000000000a",
 		"groups": [{"resources: FPGA ": 2, "trait:CUSTOM_X": "required", "accel:x": "é\u0001", "resources:FPGA": " 3 "},
@@ -53,6 +54,9 @@ func TestCreateProfile(t *testing.T) {
 
 func TestProfilesThatAreRefused(t *testing.T) {
 	h := serve(t)
+	h.backend.createProfile = func(spec actors.ProfileSpec) (*actors.Profile, error) {
+		return oneProfile(), spec.Validate(256)
+	}
 	one := func(members string) string { return "[{" + members + "}]" }
 	const groups = `"groups": [{"resources:FPGA": "1"}]`
 	for _, tc := range []struct{ name, body, words string }{
@@ -74,7 +78,8 @@ func TestProfilesThatAreRefused(t *testing.T) {
 		{"groups empty", one(`"name": "a", "groups": []`), "groups"},
 		{"groups null", one(`"name": "a", "groups": null`), "groups"},
 		{"groups object", one(`"name": "a", "groups": {"resources:FPGA": "1"}`), "groups"},
-		{"groups of strings", one(`"name": "a", "groups": ["x"]`), "groups"},
+		{"groups of strings", one(`"name": "a", "groups": ["x"]`), "groups[0]: must be"},
+		{"groups of null", one(`"name": "a", "groups": [{}, null]`), "groups[1]: must be"},
 		{"amount null", one(`"name": "a", "groups": [{"resources:FPGA": null}]`), "groups[0]"},
 		{"amount list", one(`"name": "a", "groups": [{"resources:FPGA": [1]}]`), "groups[0]"},
 		{"amount float", one(`"name": "a", "groups": [{"resources:FPGA": 1.5}]`), "resources:FPGA"},
@@ -133,7 +138,14 @@ func TestBodiesThatAreNotJSON(t *testing.T) {
 				fails(status, "Content-Type")
 		}
 	}
+	for _, encoding := range []string{"gzip", "deflate, identity", "identity\r\nContent-Encoding: br"} {
+		h.do("POST", "/v2/device_profiles", ask{body: "[]", headers: map[string]string{"Content-Encoding": encoding}}).
+			fails(415, "Content-Encoding")
+	}
 	h.backend.createProfile = func(actors.ProfileSpec) (*actors.Profile, error) { return oneProfile(), nil }
+	h.do("POST", "/v2/device_profiles", ask{
+		body: `[{"name": "a", "groups": [{}]}]`, headers: map[string]string{"Content-Encoding": "Identity"},
+	}).gives(201, profileJSON)
 	for _, contentType := range []string{"application/json; charset=utf-8", "APPLICATION/JSON"} {
 		h.do("POST", "/v2/device_profiles", ask{
 			body: `[{"name": "a", "groups": [{}]}]`, form: true, headers: map[string]string{"Content-Type": contentType},

@@ -11,7 +11,7 @@ import (
 )
 
 func noDevice(id string) error {
-	return refuse(fasthttp.StatusNotFound, "There is no device %.80q.", id)
+	return refuse(fasthttp.StatusNotFound, "device %.80s not found", id)
 }
 
 var deviceSortKeys = sortKeys[*actors.Device]{

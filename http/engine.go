@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -13,14 +14,44 @@ type engineLog struct{ log *slog.Logger }
 
 // Printf implements fasthttp.Logger.
 func (l engineLog) Printf(format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = unquoted(err)
+		}
+	}
 	l.log.Debug("connection", "text", fmt.Sprintf(format, args...))
 }
 
+// unquoted is the text of an error of the engine as far as it quotes nothing:
+// some quote headers, and headers hold tokens.
+func unquoted(err error) string {
+	text, _, _ := strings.Cut(err.Error(), `"`)
+	return text
+}
+
+// headerReceived keeps the engine from asking for a body that it then refuses:
+// without the header Expect it refuses at once.
+func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if h.ContentLength() > s.opt.MaxBodyBytes {
+		h.Del(fasthttp.HeaderExpect)
+	}
+	return fasthttp.RequestConfig{}
+}
+
 // refuseMalformed answers what never became a request: the handler is not
-// called for it, so it has no route and counts as unmatched.
+// called for it, so it has no route and counts as unmatched. The engine closes
+// the connection after the answer.
 func (s *Server) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
+	if s.open.silent(ctx.Conn()) {
+		_ = ctx.Conn().Close() // the answer that the engine still makes goes nowhere
+		return
+	}
+	s.open.linger(ctx.Conn())
 	c := s.begin(ctx)
 	defer c.end()
+	c.malformed = true
+	s.opt.Log.LogAttrs(s.lifetime, slog.LevelDebug, "malformed request", c.attrs(
+		slog.String("reason", unquoted(err)), slog.String("peer", ctx.RemoteAddr().String()))...)
 	c.fail(malformed(err))
 }
 

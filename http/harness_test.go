@@ -131,6 +131,17 @@ func (h *harness) do(method, path string, a ask) answer {
 	return exchange(h.t, conn, method, path, a)
 }
 
+// raw sends text as it is, on a connection of its own.
+func (h *harness) raw(text string) answer {
+	h.t.Helper()
+	conn := h.dial()
+	defer conn.Close()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		h.t.Fatal(err)
+	}
+	return readAnswer(h.t, conn, "raw", text)
+}
+
 func exchange(t *testing.T, conn net.Conn, method, path string, a ask) answer {
 	t.Helper()
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {

@@ -10,12 +10,13 @@ import (
 
 // logRecorder keeps the log lines.
 type logRecorder struct {
+	level slog.Level // the lowest that is kept
 	mu    sync.Mutex
 	lines []map[string]string
 }
 
 // Enabled implements slog.Handler.
-func (*logRecorder) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+func (l *logRecorder) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }
 
 // Handle implements slog.Handler.
 func (l *logRecorder) Handle(_ context.Context, r slog.Record) error {

@@ -15,8 +15,6 @@ type Metrics struct {
 
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	// unrouted counts what matched no route, by method.
-	unrouted map[string]*routeCounters
 
 	batchTransitions prometheus.Histogram
 	batchRecords     prometheus.Histogram
@@ -56,15 +54,11 @@ func NewMetrics() *Metrics {
 			prometheus.ExponentialBuckets(256, 4, 10)),
 		commitSeconds: histogram("arqd_store_commit_duration_seconds", "Time of one durable commit.",
 			prometheus.ExponentialBuckets(0.0001, 2, 15)),
-		unrouted: map[string]*routeCounters{},
 	}
 	m.registry.MustRegister(m.requests, m.duration,
 		m.batchTransitions, m.batchRecords, m.batchBytes, m.commitSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerStore()
-	for _, method := range append([]string{otherMethod}, knownMethods...) {
-		m.unrouted[method] = m.routeCounters(method, routeUnmatched)
-	}
 	return m
 }
 

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -39,16 +40,22 @@ func (m *Metrics) routeCounters(method, route string) *routeCounters {
 	}
 }
 
-// request takes note of one answer.
+// request takes note of one answer. Only what has a route is quick.
 func (m *Metrics) request(r *route, method []byte, code int, took time.Duration) {
-	counters := m.unrouted[otherMethod]
-	if r != nil {
-		counters = r.count
-	} else if known, ok := m.unrouted[string(method)]; ok {
-		counters = known
+	if r != nil && r.count != nil {
+		r.count.code(code).Inc()
+		r.count.duration.Observe(took.Seconds())
+		return
 	}
-	counters.code(code).Inc()
-	counters.duration.Observe(took.Seconds())
+	pattern, verb := routeUnmatched, otherMethod
+	if r != nil {
+		pattern = labelOf(r.pattern)
+	}
+	if slices.Contains(knownMethods, aliasOf(method)) {
+		verb = string(method)
+	}
+	m.requests.WithLabelValues(pattern, verb, strconv.Itoa(code)).Inc()
+	m.duration.WithLabelValues(pattern, verb).Observe(took.Seconds())
 }
 
 // code gives the counter of a status code, made when it is first needed.

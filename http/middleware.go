@@ -17,6 +17,10 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	c := s.begin(ctx)
 	defer c.end()
 	defer c.recoverPanic()
+	if !validHost(ctx.Request.Header.Host()) {
+		c.fail(errHost)
+		return
+	}
 	stripTrailingSlashes(ctx)
 	s.router.Handler(ctx)
 }
@@ -45,7 +49,7 @@ func (c *call) end() {
 		c.ctx.SetConnectionClose()
 	}
 	took := time.Since(c.start)
-	c.srv.metrics.request(c.route, c.ctx.Method(), c.ctx.Response.StatusCode(), took)
+	c.srv.metrics.request(c.route, c.method(), c.ctx.Response.StatusCode(), took)
 	if !c.srv.opt.QuietAccess {
 		c.logAccess(took)
 	}
@@ -69,10 +73,11 @@ func (c *call) recoverPanic() {
 // of the headers only the request id is logged.
 func (c *call) attrs(more ...slog.Attr) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 6+len(more))
-	attrs = append(attrs,
-		slog.String("request_id", c.requestID),
-		slog.String("method", string(c.ctx.Method())),
-		slog.String("path", loggedPath(c.ctx.RequestURI())))
+	attrs = append(attrs, slog.String("request_id", c.requestID))
+	if !c.malformed {
+		attrs = append(attrs,
+			slog.String("method", string(c.ctx.Method())), slog.String("path", loggedPath(c.ctx.RequestURI())))
+	}
 	if c.globalID != "" {
 		attrs = append(attrs, slog.String("global_request_id", c.globalID))
 	}

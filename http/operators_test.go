@@ -49,6 +49,11 @@ func TestMetricsPage(t *testing.T) {
 	api.do("GET", "/secret/path", ask{})
 	api.do("BREW", "/v2/devices", ask{})
 	api.do("PUT", "/v2/devices", ask{})
+	api.do("OPTIONS", "/accelerator/v2/devices/"+nobody, ask{})
+	api.do("PUT", "/v2/devices", ask{as: "none"})
+	api.do("DELETE", "/v2", ask{})
+	api.do("PUT", "/secret/path", ask{})
+	api.raw("junk\r\n\r\n")
 	api.do("GET", "/", ask{})
 
 	got := ops.do("GET", "/metrics", ask{as: "none"})
@@ -59,8 +64,13 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_http_requests_total{code="200",method="GET",route="/v2/devices"} 2`,
 		`arqd_http_requests_total{code="404",method="GET",route="/v2/devices/{id}"} 2`,
 		`arqd_http_requests_total{code="404",method="GET",route="unmatched"} 1`,
-		`arqd_http_requests_total{code="405",method="other",route="unmatched"} 1`,
-		`arqd_http_requests_total{code="405",method="PUT",route="unmatched"} 1`,
+		`arqd_http_requests_total{code="405",method="other",route="/v2/devices"} 1`,
+		`arqd_http_requests_total{code="405",method="PUT",route="/v2/devices"} 1`,
+		`arqd_http_requests_total{code="204",method="OPTIONS",route="/v2/devices/{id}"} 1`,
+		`arqd_http_requests_total{code="401",method="PUT",route="/v2/devices"} 1`,
+		`arqd_http_requests_total{code="405",method="DELETE",route="/v2"} 1`,
+		`arqd_http_requests_total{code="404",method="PUT",route="unmatched"} 1`,
+		`arqd_http_requests_total{code="400",method="other",route="unmatched"} 1`,
 		`arqd_http_requests_total{code="200",method="GET",route="/"} 1`,
 		`arqd_http_request_duration_seconds_count{method="GET",route="/v2/devices"} 2`,
 		`arqd_arqs{state="Initial"} 1`,

@@ -26,7 +26,6 @@ type Options struct {
 
 	MaxConnections    int // 16384
 	MaxInflightWrites int // requests that may change something, at a time; 1024
-	MaxARQsPerProfile int // 256
 
 	// QuietAccess leaves out the log line per request.
 	QuietAccess bool
@@ -45,7 +44,6 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.DrainGrace, time.Second)
 	setDefault(&o.MaxConnections, 16384)
 	setDefault(&o.MaxInflightWrites, 1024)
-	setDefault(&o.MaxARQsPerProfile, 256)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

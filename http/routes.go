@@ -18,9 +18,9 @@ type route struct {
 	rule    string // of the policy; none for public routes
 	handle  func(*call) error
 
-	public      bool // needs no token, and is served before the service is ready
-	unversioned bool // ignores the microversion header
-	count       *routeCounters
+	public      bool           // needs no token, and is served before the service is ready
+	unversioned bool           // ignores the microversion header
+	count       *routeCounters // nil: not counted for one method
 }
 
 // mounts are where the resources are served: the links of answers lead below
@@ -112,8 +112,8 @@ func (s *Server) mount(r *router.Router, path string, routes []route) {
 	}
 	slices.Sort(methods)
 	allow := strings.Join(methods, ", ")
-	public := routes[0].public
-	r.ANY(path, func(ctx *fasthttp.RequestCtx) { s.otherMethod(callOf(ctx), allow, public) })
+	other := route{pattern: routes[0].pattern, public: routes[0].public}
+	r.ANY(path, func(ctx *fasthttp.RequestCtx) { s.otherMethod(callOf(ctx), &other, allow) })
 }
 
 // labelOf is the pattern below /v2, which stands for all mount points.
@@ -142,8 +142,10 @@ func (s *Server) noRoute(ctx *fasthttp.RequestCtx) {
 	c.fail(errNoRoute)
 }
 
-func (s *Server) otherMethod(c *call, allow string, public bool) {
-	if !public {
+// otherMethod is for the methods that a path has no route for.
+func (s *Server) otherMethod(c *call, r *route, allow string) {
+	c.route = r
+	if !r.public {
 		if err := s.admit(c); err != nil {
 			c.fail(err)
 			return

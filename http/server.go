@@ -64,6 +64,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	s.router = s.newRouter()
 	s.engine = newEngine(opt)
 	s.engine.Handler = s.serve
+	s.engine.HeaderReceived = s.headerReceived
 	s.engine.ErrorHandler = s.refuseMalformed
 	s.engine.ConnState = s.open.track
 	return s

@@ -64,7 +64,6 @@ func (s *service) apiOptions() http.Options {
 		IdleTimeout:       c.IdleTimeout,
 		OperationTimeout:  c.RequestTimeout,
 		MaxInflightWrites: c.MaxInflightWrites,
-		MaxARQsPerProfile: s.cfg.Arqd.MaxARQsPerProfile,
 		QuietAccess:       !c.AccessLog,
 		Log:               s.log,
 	}
