@@ -1,16 +1,20 @@
 package badger
 
 import (
+	"log/slog"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/badger/integrity"
 )
 
 // The records of the benchmarks are of the size of an ARQ.
@@ -215,4 +219,44 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkOpen opens a directory as a killed process leaves it: with tables
+// and a log. "check" is the part of it before Badger is opened.
+func BenchmarkOpen(b *testing.B) {
+	const records = 150_000
+	origin, dir := b.TempDir(), filepath.Join(b.TempDir(), "state")
+	s, err := Open(Options{Dir: origin})
+	if err != nil {
+		b.Fatal(err)
+	}
+	load(b, s.db, records)
+	awaitFlush(b, origin)
+	files := take(b, origin)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	var check, open time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		files.put(b, dir)
+		b.StartTimer()
+		begin := time.Now()
+		if err := integrity.Check(dir, slog.New(slog.DiscardHandler)); err != nil {
+			b.Fatal(err)
+		}
+		checked := time.Now()
+		s, err := Open(Options{Dir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		check, open = check+checked.Sub(begin), open+time.Since(checked)
+		b.StopTimer()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(check.Microseconds())/1e3/float64(b.N), "check-ms/op")
+	b.ReportMetric(float64(open.Microseconds())/1e3/float64(b.N), "open-ms/op")
 }

@@ -30,7 +30,7 @@ type answer struct {
 // committer is the one goroutine that writes.
 type committer struct {
 	requests *queue[request]
-	answers  *queue[answer]
+	teller   teller
 	limits   limits
 	batch    *batch
 	commit   func(*badgerdb.Txn) error
@@ -166,13 +166,14 @@ func (c *committer) fail(err error) {
 	}
 }
 
-// tell hands the answers of the batch to the reporter. It never waits: done
-// may call Submit, and so wait for the committer.
+// tell tells the outcomes of the batch, in order. A goroutine of its own for
+// that would let the next commit begin a little sooner, and was measured to
+// cost more than it saves: a switch per batch, and smaller batches.
 func (c *committer) tell() {
 	for i := range c.told {
 		c.stats.count(c.told[i].result.Outcome)
+		c.teller.tell(c.told[i])
 	}
-	c.answers.putAll(c.told)
 	clear(c.told)
 	c.told = c.told[:0]
 }

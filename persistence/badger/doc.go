@@ -6,9 +6,11 @@
 // one Badger transaction and commits that with a sync. So the size of a batch
 // is what arrived during the sync before: alone a writer waits for one sync,
 // under load hundreds share one. Badger itself has no group commit.
-// A second goroutine, the reporter, tells outcomes while the next batch is
-// being synced.
+// It then tells the outcomes, and takes what has been queued meanwhile.
 //
 // A failed commit leaves Badger in a state that nobody can tell. The store
 // then takes no more writes until it is opened again; reads stay up.
+//
+// Badger drops what it cannot read of its logs. So Open reads the files before
+// Badger does and refuses damage; see integrity for what can be found.
 package badger

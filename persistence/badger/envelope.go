@@ -34,7 +34,7 @@ var (
 	errTruncated = errors.New("truncated")
 	errChecksum  = errors.New("checksum mismatch")
 	errVersion   = errors.New("unknown envelope version")
-	errZero      = errors.New("generation 0")
+	errRange     = errors.New("generation out of range")
 )
 
 // envelopeBound is the most bytes that the envelope of a put takes.
@@ -93,8 +93,8 @@ func decodeEnvelope(r *persistence.Record, key, value []byte) error {
 	r.Generation = d.uvarint()
 	r.Indexes = indexesOf(d.pairs())
 	r.Claims = claimsOf(d.pairs())
-	if d.err == nil && r.Generation == 0 {
-		d.err = errZero
+	if d.err == nil && (r.Generation == 0 || r.Generation > maxGeneration) {
+		d.err = errRange
 	}
 	r.Body = append([]byte{}, d.rest...)
 	return d.err

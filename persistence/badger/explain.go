@@ -9,20 +9,26 @@ import (
 	"syscall"
 
 	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/badger/integrity"
 )
 
 // ErrInUse is wrapped by the error of Open when the directory belongs to
 // another process, or to another Store of this one.
 var ErrInUse = errors.New("another arqd (or another process) already uses this state directory")
 
-// damagedError says that a directory cannot be opened because of what is in it.
+// damagedError says that a directory cannot be opened because of what is in it,
+// and what can be done.
 type damagedError struct {
 	dir   string
 	cause error
 }
 
 func (e *damagedError) Error() string {
-	return "state directory " + e.dir + " is damaged: " + e.cause.Error()
+	text := "state directory " + e.dir + " is damaged: " + e.cause.Error()
+	if _, advised := errors.AsType[*integrity.Damage](e.cause); !advised {
+		text += "; " + integrity.Restore
+	}
+	return text
 }
 
 // Unwrap lets errors.Is find persistence.ErrCorrupt and the cause.
@@ -52,6 +58,7 @@ var damage = []string{
 // explain turns an error of opening into the sentence an operator reads.
 func explain(dir string, err error) error {
 	text := err.Error()
+	_, found := errors.AsType[*integrity.Damage](err)
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK), strings.Contains(text, "Cannot acquire directory lock"):
 		return fmt.Errorf("%w: %s", ErrInUse, dir)
@@ -59,7 +66,7 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("state directory %s is not writable: %w", dir, err)
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("no space left for state directory %s: %w", dir, err)
-	case errors.Is(err, errPanic), containsAny(text, damage):
+	case found, errors.Is(err, errPanic), containsAny(text, damage):
 		return &damagedError{dir, err}
 	}
 	return fmt.Errorf("cannot open state directory %s: %w", dir, err)

@@ -54,6 +54,9 @@ func (l limits) size(t *persistence.Transition) (records, bytes int, err error) 
 			return 0, 0, fmt.Errorf("%w: record %s of %d bytes, the most is %d",
 				persistence.ErrInvalid, t.Puts[i].Key, value, l.maxValue)
 		}
+		if t.Puts[i].Expected == maxGeneration {
+			return 0, 0, fmt.Errorf("%w: record %s beyond generation %d", persistence.ErrInvalid, t.Puts[i].Key, maxGeneration)
+		}
 		bytes += keyLength(t.Puts[i].Key) + value + entryOverhead
 	}
 	for i := range t.Deletes {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/arqd/arqd/persistence/badger/integrity"
 )
 
 // Open opens the store in a directory, or makes one there. Its errors are one
@@ -21,7 +23,7 @@ type opener func(badgerdb.Options) (*badgerdb.DB, error)
 
 func openWith(opts Options, open opener) (*Store, error) {
 	opts = opts.withDefaults()
-	if err := prepare(opts.Dir); err != nil {
+	if err := prepare(opts); err != nil {
 		return nil, err
 	}
 	db, err := openEngine(opts, open)
@@ -67,10 +69,11 @@ func guarded(open opener, opts badgerdb.Options) (db *badgerdb.DB, err error) {
 	return open(opts)
 }
 
-// prepare makes the directory, holds it alone for a moment and removes what a
-// process killed at the wrong instant leaves: empty log files, on which Badger
-// stumbles.
-func prepare(dir string) error {
+// prepare makes the directory and holds it alone for a moment: it removes what
+// a process killed at the wrong instant leaves, empty log files, on which
+// Badger stumbles, and refuses damage that Badger would pass over.
+func prepare(opts Options) error {
+	dir := opts.Dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return explain(dir, err)
 	}
@@ -82,7 +85,13 @@ func prepare(dir string) error {
 	if err := probe(dir); err != nil {
 		return explain(dir, err)
 	}
-	return removeEmptyLogs(dir)
+	if err := removeEmptyLogs(dir); err != nil {
+		return err
+	}
+	if err := integrity.Check(dir, opts.Logger); err != nil {
+		return explain(dir, err)
+	}
+	return nil
 }
 
 // probe finds out whether files can be made in dir: Badger's own messages do

@@ -147,12 +147,12 @@ func TestIgnoredTableIsDamage(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for want, err := range map[string]error{
-		"state directory D is not writable: read-only file system":     syscall.EROFS,
-		"state directory D is not writable: permission denied":         syscall.EACCES,
-		"no space left for state directory D: no space left on device": syscall.ENOSPC,
-		"state directory D is damaged: manifest has bad magic":         errors.New("manifest has bad magic"),
-		"cannot open state directory D: too many open files":           syscall.EMFILE,
-		ErrInUse.Error() + ": D":                                       errors.New(`Cannot acquire directory lock on "D"`),
+		"state directory D is not writable: read-only file system":                                  syscall.EROFS,
+		"state directory D is not writable: permission denied":                                      syscall.EACCES,
+		"no space left for state directory D: no space left on device":                              syscall.ENOSPC,
+		"state directory D is damaged: manifest has bad magic; restore the directory from a backup": errors.New("manifest has bad magic"),
+		"cannot open state directory D: too many open files":                                        syscall.EMFILE,
+		ErrInUse.Error() + ": D": errors.New(`Cannot acquire directory lock on "D"`),
 	} {
 		if got := explain("D", err).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -56,9 +56,9 @@ func (o Options) withDefaults() Options {
 
 // engine gives Badger's options. Its writes are always synced. Conflicts need
 // no detection with a single writer; everything that is read often lives in
-// the actors, so that there is nothing to cache; checksums of whole tables are
-// verified when they are opened, because Badger's iterators end silently at a
-// block that they cannot read.
+// the actors, so that there is nothing to cache; checksums of tables are
+// verified before (see integrity), and not while they are read, because
+// Badger's iterators end silently at a block that they cannot read.
 func (o Options) engine(log badgerdb.Logger) badgerdb.Options {
 	threshold := min(int64(inlineLimit), o.MemTableSize*15/100)
 	return badgerdb.DefaultOptions(o.Dir).
@@ -67,7 +67,7 @@ func (o Options) engine(log badgerdb.Logger) badgerdb.Options {
 		WithDetectConflicts(false).
 		WithCompression(badgeroptions.None).
 		WithBlockCacheSize(0).
-		WithChecksumVerificationMode(badgeroptions.OnTableRead).
+		WithChecksumVerificationMode(badgeroptions.NoVerification).
 		WithMemTableSize(o.MemTableSize).
 		WithValueThreshold(threshold).
 		WithValueLogFileSize(valueLogFile).

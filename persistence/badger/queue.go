@@ -7,27 +7,20 @@ import "sync"
 type queue[T any] struct {
 	mu     sync.Mutex
 	work   sync.Cond // something was put, or the queue was closed
-	room   sync.Cond // everything was taken, or the queue was closed
-	limit  int
 	items  []T
 	closed bool
 }
 
-// newQueue makes a queue that holds up to limit items.
-func newQueue[T any](limit int) *queue[T] {
-	q := &queue[T]{limit: limit}
-	q.work.L, q.room.L = &q.mu, &q.mu
+func newQueue[T any]() *queue[T] {
+	q := &queue[T]{}
+	q.work.L = &q.mu
 	return q
 }
 
-// put adds an item, waiting for room where there is none. It returns false
-// when the queue is closed.
+// put adds an item. It returns false when the queue is closed.
 func (q *queue[T]) put(item T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.items) >= q.limit && !q.closed {
-		q.room.Wait()
-	}
 	if q.closed {
 		return false
 	}
@@ -36,14 +29,6 @@ func (q *queue[T]) put(item T) bool {
 		q.work.Signal()
 	}
 	return true
-}
-
-// putAll adds items whatever the limit.
-func (q *queue[T]) putAll(items []T) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.items = append(q.items, items...)
-	q.work.Signal()
 }
 
 // take waits for items and returns them all. The queue goes on with the memory
@@ -56,7 +41,6 @@ func (q *queue[T]) take(spare []T) []T {
 	}
 	items := q.items
 	q.items = spare[:0]
-	q.room.Broadcast()
 	return items
 }
 
@@ -72,5 +56,4 @@ func (q *queue[T]) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	q.work.Broadcast()
-	q.room.Broadcast()
 }

@@ -11,17 +11,12 @@ import (
 	"github.com/arqd/arqd/persistence"
 )
 
-// queueLimit is the number of transitions that may wait for the committer
-// before Submit blocks.
-const queueLimit = 8192
-
 // Store is a persistence.Store on one directory. Open makes it.
 type Store struct {
 	dir        string
 	db         *badgerdb.DB
 	log        *slog.Logger
 	committer  *committer
-	reporter   *reporter
 	readers    readers
 	recovering atomic.Bool
 
@@ -32,17 +27,15 @@ type Store struct {
 
 var _ persistence.Store = (*Store)(nil)
 
-// start makes a store on an open database and starts its two goroutines.
+// start makes a store on an open database and starts its committer.
 func start(db *badgerdb.DB, opts Options) *Store {
-	answers := newQueue[answer](queueLimit)
 	s := &Store{
-		dir:      opts.Dir,
-		db:       db,
-		log:      opts.Logger,
-		reporter: &reporter{answers: answers, log: opts.Logger},
+		dir: opts.Dir,
+		db:  db,
+		log: opts.Logger,
 		committer: &committer{
-			requests: newQueue[request](queueLimit),
-			answers:  answers,
+			requests: newQueue[request](),
+			teller:   teller{opts.Logger},
 			limits:   limitsOf(db),
 			batch:    newBatch(db),
 			commit:   (*badgerdb.Txn).Commit,
@@ -51,16 +44,12 @@ func start(db *badgerdb.DB, opts Options) *Store {
 		},
 	}
 	s.committer.refusal.Store(new(s.unavailable(errNotRecovered)))
-	s.running.Go(func() {
-		s.committer.run()
-		answers.close()
-	})
-	s.running.Go(s.reporter.run)
+	s.running.Go(s.committer.run)
 	return s
 }
 
-// Submit queues a transition. It waits while 8192 others are queued.
-// See persistence.Store.
+// Submit queues a transition. It never waits: how much may be under way is for
+// those to bound who let requests in. See persistence.Store.
 func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) {
 	r := request{t: t, done: done, err: t.Validate()}
 	if r.err == nil {
@@ -68,7 +57,7 @@ func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) 
 	}
 	if !s.committer.requests.put(r) {
 		lost := persistence.Result{Outcome: persistence.Lost, Err: s.unavailable(errClosed)}
-		go s.reporter.tell(answer{done, lost})
+		go s.committer.teller.tell(answer{done, lost})
 	}
 }
 

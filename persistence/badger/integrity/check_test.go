@@ -1,0 +1,106 @@
+package integrity
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// database makes a directory with a record in each of some tables.
+func database(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, key := range []string{"a", "b", "c"} {
+		db := openBadger(t, dir)
+		set(t, db, key)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestWholeDirectoryIsAccepted(t *testing.T) {
+	for name, dir := range map[string]string{"empty": t.TempDir(), "database": database(t)} {
+		if err := Check(dir, silent); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEveryFlipIsRefused changes each byte of the files of which each byte
+// counts.
+func TestEveryFlipIsRefused(t *testing.T) {
+	dir := database(t)
+	for file, from := range map[string]int{"MANIFEST": 0, "000001.sst": 0, "000002.sst": 0, "KEYREGISTRY": 16} {
+		name := filepath.Join(dir, file)
+		good := read(t, name)
+		for at := from; at < len(good); at++ {
+			for _, flip := range []byte{1, 0x80, 0xff} {
+				bad := bytes.Clone(good)
+				bad[at] ^= flip
+				write(t, name, bad)
+				if d, ok := errors.AsType[*Damage](Check(dir, silent)); !ok || d.File != file {
+					t.Fatalf("%s at %d changed by %x: %v", file, at, flip, d)
+				}
+			}
+		}
+		write(t, name, good)
+	}
+}
+
+func TestMissingFiles(t *testing.T) {
+	for _, file := range []string{"MANIFEST", "000002.sst"} {
+		dir := database(t)
+		if err := os.Remove(filepath.Join(dir, file)); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, Check(dir, silent), file, "is missing")
+	}
+}
+
+func TestCutTables(t *testing.T) {
+	dir := database(t)
+	name := filepath.Join(dir, "000001.sst")
+	good := read(t, name)
+	for length := range good {
+		write(t, name, good[:length])
+		if d, ok := errors.AsType[*Damage](Check(dir, silent)); !ok || d.File != "000001.sst" {
+			t.Fatalf("cut to %d bytes: %v", length, d)
+		}
+	}
+}
+
+// TestManifestMayEndInACrash: the last change may be cut short, nothing else.
+func TestManifestMayEndInACrash(t *testing.T) {
+	dir := database(t)
+	b := read(t, filepath.Join(dir, "MANIFEST"))
+	last := manifestHeader
+	for at := last; at < len(b); {
+		last = at
+		length, _ := changeAt(b, at)
+		at += changeHeader + length
+	}
+	for at := last; at < len(b); at++ {
+		if err := checkManifest(b[:at]); err != nil {
+			t.Errorf("cut at %d: %v", at, err)
+		}
+	}
+	for at := manifestHeader; at < last; at++ {
+		bad := bytes.Clone(b)
+		for i := at; i < at+changeHeader && i < last; i++ {
+			bad[i] = 0x7e
+		}
+		if err := checkManifest(bad); err == nil {
+			t.Errorf("8 bytes changed at %d are not found", at)
+		}
+	}
+}
+
+// TestPanicIsDamage: what a library makes of nonsense ends no process.
+func TestPanicIsDamage(t *testing.T) {
+	err := guarded("x.sst", func() error { panic("slice out of range") })
+	refused(t, err, "x.sst", "slice out of range")
+}

@@ -1,0 +1,93 @@
+package integrity
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"path/filepath"
+	"slices"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/fb"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/table"
+)
+
+// tableNames lists the tables, except those that arqd cannot have written:
+// their blocks are packed.
+func tableNames(list badgerdb.Manifest) []string {
+	var names []string
+	for id, t := range list.Tables {
+		if t.Compression == options.None && t.KeyID == 0 {
+			names = append(names, table.IDToFilename(id))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checkTables verifies every byte of the tables. Badger would verify the blocks
+// too, but after it has trusted what they say of themselves, in goroutines of
+// its own: a damaged one ends the process.
+func checkTables(dir string, names []string) error {
+	for _, name := range names {
+		err := withFile(filepath.Join(dir, name), func(b []byte) error { return checkTable(name, b) })
+		if err != nil {
+			return missing(name, err)
+		}
+	}
+	return nil
+}
+
+// checkTable reads a table from its end. Blocks and the index each are
+//
+//	content, CRC-32C of the content as a message, its length
+//
+// but the length of the index, which has no length elsewhere, comes between
+// content and checksum. Lengths are 4 bytes, big endian. The content of a block
+// ends with the number of its entries.
+func checkTable(name string, b []byte) error {
+	rest, sum, ok := cutSum(b)
+	rest, index, ok2 := cutTail(rest)
+	if !ok || !ok2 || crc32.Checksum(index, castagnoli) != sum {
+		return damaged(name, "has a damaged index")
+	}
+	list := fb.GetRootAsTableIndex(index, 0)
+	var block fb.BlockOffset
+	for i := range list.OffsetsLength() {
+		list.Offsets(&block, i)
+		begin, end := int(block.Offset()), int(block.Offset())+int(block.Len())
+		if end > len(rest) {
+			return damaged(name, "is cut short")
+		}
+		content, sum, ok := cutSum(rest[begin:end])
+		if !ok || crc32.Checksum(content, castagnoli) != sum {
+			return damaged(name, "has a damaged block at offset %d", begin)
+		}
+	}
+	return nil
+}
+
+// cutTail takes from the end of b a length and so many bytes before it.
+func cutTail(b []byte) (rest, tail []byte, ok bool) {
+	at := len(b) - 4
+	if at < 0 {
+		return nil, nil, false
+	}
+	length := int(binary.BigEndian.Uint32(b[at:]))
+	if length > at {
+		return nil, nil, false
+	}
+	return b[:at-length], b[at-length : at], true
+}
+
+// cutSum takes a checksum from the end of b: a message with one field that is
+// not 0, the second, a varint. (The first would be the algorithm.)
+func cutSum(b []byte) (rest []byte, sum uint32, ok bool) {
+	const secondVarint = 2 << 3
+	rest, message, ok := cutTail(b)
+	if !ok || len(message) == 0 {
+		return rest, 0, ok && len(message) == 0 // a checksum of 0 is not written
+	}
+	v, n := binary.Uvarint(message[1:])
+	return rest, uint32(v), message[0] == secondVarint && n == len(message)-1 && v>>32 == 0
+}
