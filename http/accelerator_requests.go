@@ -26,8 +26,7 @@ func createARQs(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	arqs, err := c.srv.backend.CreateARQs(ctx, req)
 	if err != nil {
 		return err
@@ -101,8 +100,7 @@ func (c *call) patchARQs(only uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	if err := c.srv.backend.PatchARQs(ctx, req); err != nil {
 		return err
 	}
@@ -162,8 +160,7 @@ func (c *call) deleteNamed(names ...string) error {
 
 func (c *call) delete(req actors.DeleteARQs) error {
 	req.Scope, req.Service, req.RequestID = c.scope(), c.identity.Service, c.originID()
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	if err := c.srv.backend.DeleteARQs(ctx, req); err != nil {
 		return err
 	}

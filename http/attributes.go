@@ -116,8 +116,7 @@ func createAttribute(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	attribute, err := c.srv.backend.CreateAttribute(ctx, wanted)
 	if err != nil {
 		return err
@@ -173,8 +172,7 @@ func deleteAttribute(c *call) error {
 	if !ok {
 		return noAttribute(text)
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	if err := c.srv.backend.DeleteAttribute(ctx, id); err != nil {
 		return err
 	}

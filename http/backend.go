@@ -10,8 +10,9 @@ import (
 )
 
 // Backend is what the REST face needs of the service. Errors are
-// *actors.Error; anything else is an internal fault. The views returned are
-// immutable and stay valid.
+// *actors.Error; anything else is an internal fault. Every call comes back
+// within a time limit of the Backend's (CodeTimeout), or when its context ends.
+// The views returned are immutable and stay valid.
 type Backend interface {
 	CreateARQs(ctx context.Context, req actors.CreateARQs) ([]*actors.ARQ, error)
 	PatchARQs(ctx context.Context, req actors.Patch) error

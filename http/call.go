@@ -88,11 +88,10 @@ func (c *call) originID() string {
 	return c.requestID
 }
 
-// deadline is the context of one change. It outlives the connection on
-// purpose: a client that goes away does not undo what it asked for.
-func (c *call) deadline() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.srv.lifetime, c.srv.opt.OperationTimeout)
-}
+// lifetime is the context of a change. It outlives the connection on purpose:
+// a client that goes away does not undo what it asked for. The time limit is
+// the Backend's.
+func (c *call) lifetime() context.Context { return c.srv.lifetime }
 
 // pathID is the {id} of the path, percent-decoded. The router has copied it.
 func (c *call) pathID() string {

@@ -109,8 +109,7 @@ func programDeployable(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	programmed, err := c.srv.backend.ProgramDeployable(ctx, deployable.UUID, image)
 	if err != nil {
 		return err

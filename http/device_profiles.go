@@ -28,8 +28,7 @@ func createProfile(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	profile, err := c.srv.backend.CreateProfile(ctx, spec)
 	if err != nil {
 		return err
@@ -219,8 +218,7 @@ func (c *call) deleteProfiles(names []string) error {
 			return noProfile(name)
 		}
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	if err := c.srv.backend.DeleteProfiles(ctx, names); err != nil {
 		return err
 	}

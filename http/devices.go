@@ -92,8 +92,7 @@ func (c *call) setDevice(enabled bool) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline()
-	defer cancel()
+	ctx := c.lifetime()
 	if err := c.srv.backend.SetDeviceEnabled(ctx, device.UUID, enabled); err != nil {
 		return err
 	}

@@ -16,10 +16,9 @@ type Options struct {
 	MaxBodyBytes   int // of a request; 1 MiB
 	MaxHeaderBytes int // request line and headers together; 32 KiB
 
-	ReadTimeout      time.Duration // of a whole request; 30 s
-	WriteTimeout     time.Duration // of a whole answer; 2 min
-	IdleTimeout      time.Duration // between two requests; 75 s
-	OperationTimeout time.Duration // of one change by the Backend; 60 s
+	ReadTimeout  time.Duration // of a whole request; 30 s
+	WriteTimeout time.Duration // of a whole answer; 2 min
+	IdleTimeout  time.Duration // between two requests; 75 s
 	// DrainGrace is how long Shutdown leaves idle connections open, so that a
 	// request already on its way to one is answered; 1 s, negative: none.
 	DrainGrace time.Duration
@@ -40,7 +39,6 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ReadTimeout, 30*time.Second)
 	setDefault(&o.WriteTimeout, 2*time.Minute)
 	setDefault(&o.IdleTimeout, 75*time.Second)
-	setDefault(&o.OperationTimeout, time.Minute)
 	setDefault(&o.DrainGrace, time.Second)
 	setDefault(&o.MaxConnections, 16384)
 	setDefault(&o.MaxInflightWrites, 1024)

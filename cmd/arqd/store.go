@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/arqd/arqd/actors"
@@ -44,7 +43,7 @@ func storeCommand(ctx context.Context, args, environ []string, stdout, stderr io
 		return err
 	}
 	dir := storeDir(cfg)
-	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) == 0 {
 		return fmt.Errorf("there is no store in %s", dir)
 	}
 	store, err := badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})

@@ -62,7 +62,6 @@ func (s *service) apiOptions() http.Options {
 		MaxHeaderBytes:    c.MaxHeaderBytes,
 		ReadTimeout:       c.ReadTimeout,
 		IdleTimeout:       c.IdleTimeout,
-		OperationTimeout:  c.RequestTimeout,
 		MaxInflightWrites: c.MaxInflightWrites,
 		QuietAccess:       !c.AccessLog,
 		Log:               s.log,
