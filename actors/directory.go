@@ -2,7 +2,6 @@ package actors
 
 import (
 	"sync"
-	"sync/atomic"
 	"unique"
 
 	"github.com/google/uuid"
@@ -22,7 +21,7 @@ type directory struct {
 	profiles  profileShelf
 	devices   deviceShelf
 
-	handles [handleStateCount]atomic.Int64
+	handles handleCounts
 }
 
 // instanceView is an instance that has ARQs.
@@ -36,6 +35,7 @@ func newDirectory() *directory {
 		instances: make(map[uuid.UUID]instanceView),
 		profiles:  newProfileShelf(),
 		devices:   newDeviceShelf(),
+		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen)},
 	}
 	d.arqs.init()
 	d.indexes.init()
@@ -61,15 +61,10 @@ func (d *directory) publish(b *batch) {
 	for _, c := range b.devices {
 		d.devices.replace(c.before, c.after)
 	}
-	d.mu.Unlock()
 	for _, c := range b.handles {
-		if c.before != nil {
-			d.handles[c.before.State].Add(-1)
-		}
-		if c.after != nil {
-			d.handles[c.after.State].Add(1)
-		}
+		d.handles.replace(c.before, c.after)
 	}
+	d.mu.Unlock()
 }
 
 // publishARQ replaces one view. What is indexed now decides what is taken out

@@ -187,7 +187,7 @@ func (d *directory) count(st *Stats) {
 		st.ARQs[s] = index.Len()
 	}
 	st.Devices, st.Profiles = len(d.devices.byUUID), len(d.profiles.byUUID)
-	st.HandlesFree = int(d.handles[handleFree].Load())
-	st.HandlesTaken = int(d.handles[handleTaken].Load())
-	st.HandlesReleasing = int(d.handles[handleReleasing].Load())
+	st.HandlesFree = d.handles.byState[handleFree]
+	st.HandlesTaken = d.handles.byState[handleTaken]
+	st.HandlesReleasing = d.handles.byState[handleReleasing]
 }

@@ -183,6 +183,37 @@ func (d *directory) allDevices() []*Device {
 	return d.devices.order.Values()
 }
 
+// handleCounts counts handles by state, guarded by directory.mu. Like the views
+// it never goes back: a handle counts as its newest generation.
+type handleCounts struct {
+	known   map[uuid.UUID]handleSeen
+	byState [handleStateCount]int
+}
+
+type handleSeen struct {
+	generation uint64
+	state      handleState
+}
+
+func (c *handleCounts) replace(before, after *heldHandle) {
+	if after == nil {
+		if seen, ok := c.known[before.UUID]; ok {
+			c.byState[seen.state]--
+			delete(c.known, before.UUID)
+		}
+		return
+	}
+	seen, ok := c.known[after.UUID]
+	if ok && seen.generation >= after.Generation {
+		return
+	}
+	if ok {
+		c.byState[seen.state]--
+	}
+	c.byState[after.State]++
+	c.known[after.UUID] = handleSeen{after.Generation, after.State}
+}
+
 // look finds a published view by its key.
 func look[K comparable, V any](d *directory, shelf map[K]V, key K) (V, bool) {
 	d.mu.RLock()
