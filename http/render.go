@@ -1,7 +1,6 @@
 package http
 
 import (
-	"encoding/hex"
 	"time"
 	"unicode/utf8"
 
@@ -62,13 +61,22 @@ func appendEscape(dst []byte, b byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
 }
 
+// uuidLength is that of the usual form, with dashes.
+const uuidLength = 36
+
+// appendUUID writes in place: a list of 1,000 has some thousands of them.
 func appendUUID(dst []byte, id uuid.UUID) []byte {
-	dst = hex.AppendEncode(dst, id[:4])
-	for _, part := range [...][2]int{{4, 6}, {6, 8}, {8, 10}, {10, 16}} {
-		dst = append(dst, '-')
-		dst = hex.AppendEncode(dst, id[part[0]:part[1]])
+	var text [uuidLength]byte
+	at := 0
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
+		}
+		text[at], text[at+1] = hexDigits[b>>4], hexDigits[b&15]
+		at += 2
 	}
-	return dst
+	return append(dst, text[:]...)
 }
 
 func appendQuotedUUID(dst []byte, id uuid.UUID) []byte {
@@ -85,13 +93,27 @@ func appendUUIDOrNull(dst []byte, id uuid.UUID) []byte {
 	return appendQuotedUUID(dst, id)
 }
 
-// appendTime appends Unix seconds as 2026-11-23T15:17:35+00:00. RFC3339 is the
-// one layout that package time writes without parsing it.
+// appendTime appends Unix seconds as 2026-11-23T15:17:35+00:00.
 func appendTime(dst []byte, seconds int64) []byte {
+	t := time.Unix(seconds, 0).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		year = 9999 // no clock says so
+	}
+	hour, minute, second := t.Clock()
 	dst = append(dst, '"')
-	dst = time.Unix(seconds, 0).UTC().AppendFormat(dst, time.RFC3339)
-	dst = dst[:len(dst)-1] // Z
+	dst = append2(append2(dst, year/100), year%100)
+	dst = append2(append(dst, '-'), int(month))
+	dst = append2(append(dst, '-'), day)
+	dst = append2(append(dst, 'T'), hour)
+	dst = append2(append(dst, ':'), minute)
+	dst = append2(append(dst, ':'), second)
 	return append(dst, `+00:00"`...)
+}
+
+// append2 appends a number below 100 as two digits.
+func append2(dst []byte, n int) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10))
 }
 
 // appendTimeOrNull appends null for 0.

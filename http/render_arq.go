@@ -11,9 +11,10 @@ const arqPath = "/accelerator/v2/accelerator_requests/"
 // appendARQ appends an ARQ. It allocates nothing but room in dst: it is called
 // for every element of lists of 100,000.
 func appendARQ(dst []byte, a *actors.ARQ, base []byte) []byte {
-	dst = append(dst, `{"uuid": `...)
-	dst = appendQuotedUUID(dst, a.UUID)
-	dst = append(dst, `, "state": "`...)
+	dst = append(dst, `{"uuid": "`...)
+	id := len(dst)
+	dst = appendUUID(dst, a.UUID)
+	dst = append(dst, `", "state": "`...)
 	dst = append(dst, a.State.String()...)
 	dst = append(dst, `", "device_profile_name": `...)
 	dst = appendString(dst, a.Group.ProfileName)
@@ -23,9 +24,11 @@ func appendARQ(dst []byte, a *actors.ARQ, base []byte) []byte {
 	dst = append(dst, `, "project_id": `...)
 	dst = appendString(dst, a.ProjectID)
 	dst = appendHandle(dst, a.AttachHandle())
-	dst = append(dst, ", "...)
-	dst = appendLinks(dst, base, arqPath, a.UUID)
-	dst = append(dst, `, "created_at": `...)
+	dst = append(dst, `, "links": [{"href": "`...)
+	dst = append(dst, base...)
+	dst = append(dst, arqPath...)
+	dst = append(dst, dst[id:id+uuidLength]...) // the same text again
+	dst = append(dst, `", "rel": "self"}], "created_at": `...)
 	dst = appendTime(dst, a.CreatedAt)
 	dst = append(dst, `, "updated_at": `...)
 	dst = appendTimeOrNull(dst, a.UpdatedAt)
