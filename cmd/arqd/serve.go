@@ -54,16 +54,26 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 		return cfg.Print(stdout)
 	}
 
+	// Taken from here to the end: a SIGHUP that nobody takes ends the process,
+	// also while it starts or answers its last requests.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	s := newService(cfg, log, len(files) == 0)
 	if err := s.open(ctx); err != nil {
-		return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+		stopped := s.close(context.WithoutCancel(ctx))
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			log.Info("stopped before it was ready")
+			return stopped
+		}
+		return errors.Join(err, stopped)
 	}
-	go reloadOnHangup(ctx, files, environ, s, level)
+	go reloadOnHangup(ctx, hangups, files, environ, s, level)
 	select {
 	case <-ctx.Done():
-		stop() // a second signal ends the process at once
 		log.Info("stopping: no new requests; those under way are answered first")
 	case err = <-s.failed:
 	}
@@ -94,11 +104,8 @@ func setLevel(level *slog.LevelVar, cfg *config.Config) {
 // reloadOnHangup reads the configuration again at each SIGHUP and takes over
 // what can be changed while running.
 func reloadOnHangup(
-	ctx context.Context, files, environ []string, s *service, level *slog.LevelVar,
+	ctx context.Context, hangups <-chan os.Signal, files, environ []string, s *service, level *slog.LevelVar,
 ) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	for {
 		select {
 		case <-ctx.Done():

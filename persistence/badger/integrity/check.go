@@ -26,11 +26,12 @@ func Check(dir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := checkTables(dir, names); err != nil {
+	flushed, err := checkTables(dir, names)
+	if err != nil {
 		return err
 	}
 	for _, ending := range []string{".vlog", ".mem"} {
-		if err := checkLogs(dir, ending, log); err != nil {
+		if err := checkLogs(dir, ending, flushed, log); err != nil {
 			return err
 		}
 	}

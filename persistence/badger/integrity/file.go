@@ -44,8 +44,10 @@ func guarded(file string, f func() error) (err error) {
 	return f()
 }
 
-// usedLength is the length of a file without a hole at its end. File systems
-// that know of no holes have none.
+// usedLength is the length of a file without a hole at its end, but for the
+// header of a log: one that is all hole was begun in the instant of a crash, or
+// its header was not on disk when the power failed. File systems that know of
+// no holes have none.
 func usedLength(f *os.File) (int, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -55,7 +57,7 @@ func usedLength(f *os.File) (int, error) {
 	for end := int64(0); end < size; {
 		data, err := f.Seek(end, unix.SEEK_DATA)
 		if errors.Is(err, syscall.ENXIO) {
-			return int(end), nil
+			return int(max(end, min(size, logHeader))), nil
 		}
 		if err != nil {
 			return int(size), nil //nolint:nilerr // no such question to this file system: all of it is read

@@ -55,7 +55,7 @@ func TestLastTransactionMayBeTorn(t *testing.T) {
 		dir := withLogs(t, log)
 		for at := last; at < len(log); at++ {
 			write(t, filepath.Join(dir, logName(0)), damage(log, at))
-			if err := checkLogs(dir, ".mem", silent); err != nil {
+			if err := checkLogs(dir, ".mem", 0, silent); err != nil {
 				t.Fatalf("%s at %d: %v", name, at, err)
 			}
 			left := read(t, filepath.Join(dir, logName(0)))
@@ -79,7 +79,7 @@ func TestDamageBeforeTheLastTransactionIsRefused(t *testing.T) {
 			}
 			bad = append(bad, log[last:]...)
 			write(t, filepath.Join(dir, logName(0)), bad)
-			refused(t, checkLogs(dir, ".mem", silent), logName(0), "unreadable at offset")
+			refused(t, checkLogs(dir, ".mem", 0, silent), logName(0), "unreadable at offset")
 			if !bytes.Equal(read(t, filepath.Join(dir, logName(0))), bad) {
 				t.Fatalf("%s at %d: the file was changed", name, at)
 			}
@@ -122,7 +122,7 @@ func TestSeveralLogs(t *testing.T) {
 		"only the vector of the header bad": {[][]byte{flip(first, 10), second}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checkLogs(withLogs(t, test.logs...), ".mem", silent)
+			err := checkLogs(withLogs(t, test.logs...), ".mem", 0, silent)
 			if test.file > 0 {
 				refused(t, err, logName(test.file-1), test.why)
 			} else if err != nil {

@@ -14,12 +14,14 @@ import (
 // The remains of a transaction that a crash has interrupted are cut off, on
 // disk, before anything is written after it: Badger would do so, but can fail
 // on what they look like.
-func checkLogs(dir, ending string, log *slog.Logger) error {
+//
+// flushed is the last transaction that is in a table.
+func checkLogs(dir, ending string, flushed uint64, log *slog.Logger) error {
 	names, err := logNames(dir, ending)
 	if err != nil {
 		return err
 	}
-	var r logsReader
+	r := logsReader{flushed: flushed}
 	for _, name := range names {
 		if err := withFile(filepath.Join(dir, name), func(b []byte) error { return r.next(name, b) }); err != nil {
 			return err
@@ -58,6 +60,7 @@ func logNames(dir, ending string) ([]string, error) {
 type logsReader struct {
 	before     string // the last log that holds a complete transaction
 	last       uint64 // that transaction
+	flushed    uint64 // the last one in the tables
 	torn       string // a log that ends in the middle of a transaction
 	keep, drop int    // bytes of torn
 }
@@ -71,7 +74,7 @@ func (r *logsReader) next(name string, log []byte) error {
 	}
 	s := readLog(log)
 	written := s.written(log)
-	j := s.judge(log[:written], r.last)
+	j := s.judge(log[:written], r.reached())
 	if j.any {
 		if err := r.follows(log); err != nil {
 			return err
@@ -96,10 +99,20 @@ func (r *logsReader) follows(log []byte) error {
 		return damagedLog(r.torn, "is unreadable from offset %d on, and a later log follows", r.keep)
 	}
 	first, ok := readEntry(log[logHeader:])
-	if ok && r.last != 0 && first.transaction > r.last+1 {
+	if ok && r.last != 0 && first.transaction > r.reached()+1 {
 		return damagedLog(r.before, "ends with transaction %d, and the next log begins with %d", r.last, first.transaction)
 	}
 	return nil
+}
+
+// reached is the last transaction that was not lost before the log at hand. A
+// log between two others may be gone: whoever reads for long keeps an older one
+// from being deleted, while what follows it is in tables already.
+func (r *logsReader) reached() uint64 {
+	if r.last == 0 {
+		return 0 // nothing is known of the first log
+	}
+	return max(r.last, r.flushed)
 }
 
 // cut shortens a file and waits until that is on disk.

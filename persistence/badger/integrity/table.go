@@ -28,14 +28,20 @@ func tableNames(list badgerdb.Manifest) []string {
 // checkTables verifies every byte of the tables. Badger would verify the blocks
 // too, but after it has trusted what they say of themselves, in goroutines of
 // its own: a damaged one ends the process.
-func checkTables(dir string, names []string) error {
+//
+// It returns the last transaction that they hold a part of.
+func checkTables(dir string, names []string) (last uint64, err error) {
 	for _, name := range names {
-		err := withFile(filepath.Join(dir, name), func(b []byte) error { return checkTable(name, b) })
+		err := withFile(filepath.Join(dir, name), func(b []byte) error {
+			newest, err := checkTable(name, b)
+			last = max(last, newest)
+			return err
+		})
 		if err != nil {
-			return missing(name, err)
+			return 0, missing(name, err)
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // checkTable reads a table from its end. Blocks and the index each are
@@ -45,11 +51,13 @@ func checkTables(dir string, names []string) error {
 // but the length of the index, which has no length elsewhere, comes between
 // content and checksum. Lengths are 4 bytes, big endian. The content of a block
 // ends with the number of its entries.
-func checkTable(name string, b []byte) error {
+//
+// It returns the number of the newest transaction in the table.
+func checkTable(name string, b []byte) (newest uint64, err error) {
 	rest, sum, ok := cutSum(b)
 	rest, index, ok2 := cutTail(rest)
 	if !ok || !ok2 || crc32.Checksum(index, castagnoli) != sum {
-		return damaged(name, "has a damaged index")
+		return 0, damaged(name, "has a damaged index")
 	}
 	list := fb.GetRootAsTableIndex(index, 0)
 	var block fb.BlockOffset
@@ -57,14 +65,14 @@ func checkTable(name string, b []byte) error {
 		list.Offsets(&block, i)
 		begin, end := int(block.Offset()), int(block.Offset())+int(block.Len())
 		if end > len(rest) {
-			return damaged(name, "is cut short")
+			return 0, damaged(name, "is cut short")
 		}
 		content, sum, ok := cutSum(rest[begin:end])
 		if !ok || crc32.Checksum(content, castagnoli) != sum {
-			return damaged(name, "has a damaged block at offset %d", begin)
+			return 0, damaged(name, "has a damaged block at offset %d", begin)
 		}
 	}
-	return nil
+	return list.MaxVersion(), nil
 }
 
 // cutTail takes from the end of b a length and so many bytes before it.
