@@ -281,6 +281,45 @@ func TestAProfileThatGetsUsersDuringALongDeletionStays(t *testing.T) {
 	})
 }
 
+// A deletion that was withdrawn while a profile still waited for its creates
+// is over for that profile too.
+func TestAWithdrawnDeletionHoldsNoProfileThatItStillWaitedFor(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		w.profile("two")
+		first := true
+		w.setFaults(func(p persistence.Transition) memory.Fault {
+			if first && len(p.Puts) > 0 && p.Puts[0].Key.Kind == kindARQ {
+				first = false
+				return memory.Fault{Effect: memory.Lose, Delay: 2 * offerPatience, Err: fmt.Errorf("bad day: %w", persistence.ErrUnavailable)}
+			}
+			return memory.Fault{}
+		})
+		create := func(name string) error {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			_, err := w.sys.CreateARQs(ctx, CreateARQs{ProfileName: name, ProjectID: "demo"})
+			return err
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { w.wantCode(create("two"), CodeUnavailable) })
+		synctest.Wait()
+		wg.Go(func() {
+			w.wantCode(w.sys.DeleteProfiles(context.Background(), []string{"one", "two"}), CodeUnavailable)
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			if err := create("one"); err != nil {
+				t.Errorf("create on the profile whose create made the deletion give way: %v", err)
+			}
+		})
+		wg.Wait()
+		if err := create("two"); err != nil {
+			t.Errorf("create on the profile the deletion still waited for: %v", err)
+		}
+	})
+}
+
 // What others wrote over a generation that was never ours is no proof that it
 // was ours.
 func TestALaterGenerationIsNoProofOfAnUnknownWrite(t *testing.T) {

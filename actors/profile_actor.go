@@ -150,6 +150,10 @@ func (a *profileActor) decided(ctx actor.Context, m *decided) {
 	if a.offered != nil && a.offered.Equal(m.op) {
 		a.offered = nil
 	}
+	a.waiting = slices.DeleteFunc(a.waiting, func(w any) bool { // it gave up before it was answered
+		p, ok := w.(*proposeDeletion)
+		return ok && p.op.Equal(m.op)
+	})
 	a.serveWaiting()
 	if a.profile == nil {
 		a.leave(ctx)
