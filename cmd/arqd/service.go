@@ -62,7 +62,11 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.hardware = newFakeHosts(&s.cfg.Fake)
-	s.system = actors.New(s.systemOptions(), s.store, s.hardware, logNotifier(s.log))
+	store, hardware, err := s.withFaults(s.store, s.hardware)
+	if err != nil {
+		return err
+	}
+	s.system = actors.New(s.systemOptions(), store, hardware, logNotifier(s.log))
 	// The listeners: from here on callers get an answer, if only 503.
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)

@@ -1,0 +1,103 @@
+package faulty
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// Store passes everything on to another store, with faults. New makes it.
+type Store struct {
+	persistence.Store
+	faults Faults
+	kill   func()
+	writes atomic.Int64
+
+	mu      sync.Mutex
+	waiting []request
+	busy    bool // somebody is passing on what waits
+	rand    *rand.Rand
+}
+
+type request struct {
+	t    persistence.Transition
+	done func(persistence.Result)
+}
+
+// New puts faults before a store. kill ends the process, at once and without
+// return; it is called from the goroutine that submits, or from the store's.
+func New(behind persistence.Store, faults Faults, kill func()) *Store {
+	return &Store{
+		Store: behind, faults: faults, kill: kill,
+		rand: rand.New(rand.NewPCG(faults.Seed, 0)),
+	}
+}
+
+// Writes is the number of transitions submitted so far.
+func (s *Store) Writes() int64 { return s.writes.Load() }
+
+// Submit passes a transition on, in order, sooner or later.
+func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) {
+	if s.writes.Add(1) == s.faults.KillAt {
+		if s.faults.KillWhen == Before {
+			s.kill()
+		} else {
+			told := done
+			done = func(r persistence.Result) {
+				s.kill()
+				told(r)
+			}
+		}
+	}
+	if s.faults.SlowPercent == 0 {
+		s.Store.Submit(t, done)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, request{t, done})
+	if !s.busy {
+		s.busy = true
+		go s.passOn()
+	}
+}
+
+// passOn hands over what waits, and ends when nothing does.
+func (s *Store) passOn() {
+	for {
+		s.mu.Lock()
+		if len(s.waiting) == 0 {
+			s.busy = false
+			s.mu.Unlock()
+			return
+		}
+		r := s.waiting[0]
+		s.waiting = s.waiting[1:]
+		pause := time.Duration(0)
+		if s.rand.IntN(100) < s.faults.SlowPercent {
+			pause = time.Duration(s.rand.Int64N(int64(s.faults.SlowMost) + 1))
+		}
+		s.mu.Unlock()
+		if pause > 0 {
+			<-time.After(pause)
+		}
+		s.Store.Submit(r.t, r.done)
+	}
+}
+
+// Close waits for what was held up, then closes the store behind.
+func (s *Store) Close() error {
+	for s.heldUp() {
+		<-time.After(time.Millisecond)
+	}
+	return s.Store.Close()
+}
+
+func (s *Store) heldUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy
+}

@@ -1,0 +1,83 @@
+package faulty_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/faulty"
+	"github.com/arqd/arqd/persistence/memory"
+	"github.com/arqd/arqd/persistence/storetest"
+)
+
+func put(n byte) persistence.Transition {
+	return persistence.Transition{Puts: []persistence.Put{{Key: persistence.Key{Kind: "arq", ID: uuid.UUID{15: n}}, Body: []byte{n}}}}
+}
+
+func recovered(t *testing.T, store persistence.Store) {
+	t.Helper()
+	if err := store.Recover(context.Background(), func(persistence.Record) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The process is killed at the write that was named, and the write is there
+// afterwards or not, as the moment says.
+func TestKillsAtTheWriteThatWasNamed(t *testing.T) {
+	for when, kept := range map[faulty.Moment]uint64{faulty.Before: 0, faulty.After: 1} {
+		t.Run(string(when), func(t *testing.T) {
+			behind := memory.New(memory.Options{})
+			killed := int64(0)
+			var store *faulty.Store
+			store = faulty.New(behind, faulty.Faults{KillAt: 2, KillWhen: when}, func() {
+				killed = store.Writes()
+				fresh, err := behind.Fresh(context.Background(), []persistence.Key{put(2).Puts[0].Key})
+				if err != nil || fresh[0].Generation != kept {
+					t.Errorf("the write has generation %d (%v) when the process is killed %s it, want %d",
+						fresh[0].Generation, err, when, kept)
+				}
+			})
+			recovered(t, store)
+			for n := range byte(3) {
+				persistence.Apply(context.Background(), store, []persistence.Transition{put(n + 1)})
+			}
+			if killed != 2 {
+				t.Errorf("killed at write %d, want 2", killed)
+			}
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// However slow, it is a store like any other.
+func TestSlowStoreConforms(t *testing.T) {
+	storetest.Run(t, func(*testing.T) storetest.Opener {
+		var last *memory.Store
+		return func(*testing.T) persistence.Store {
+			var kept memory.Snapshot
+			if last != nil {
+				kept = last.Snapshot()
+			}
+			last = memory.New(memory.Options{Snapshot: kept})
+			return faulty.New(last, faulty.Faults{SlowPercent: 20, SlowMost: time.Millisecond}, nil)
+		}
+	})
+}
+
+func TestParse(t *testing.T) {
+	got, err := faulty.Parse("slow=10/20ms other=5 kill=3/after seed=7")
+	want := faulty.Faults{SlowPercent: 10, SlowMost: 20 * time.Millisecond, KillAt: 3, KillWhen: faulty.After, Seed: 7}
+	if err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	for _, bad := range []string{"slow=x/1s", "slow=1/x", "kill=1", "kill=x/after", "seed=-1"} {
+		if _, err := faulty.Parse(bad); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
