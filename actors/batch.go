@@ -32,6 +32,12 @@ func newBatch() *batch {
 	return b
 }
 
+// relief makes an empty batch that gives something back; see
+// persistence.Transition.
+func relief() *batch {
+	return &batch{t: persistence.Transition{Relief: true}}
+}
+
 // change is a record before (nil: new) and after (nil: deleted).
 type change[T any] struct {
 	before, after *T

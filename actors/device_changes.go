@@ -57,7 +57,7 @@ func (a *deviceActor) dropAttribute(m *dropAttribute) {
 }
 
 func (a *deviceActor) replace(next *Device, then func(error)) {
-	b := &batch{}
+	b := relief() // one record in place of another
 	b.putDevice(a.dev, next)
 	a.write(b, then)
 }
@@ -118,7 +118,7 @@ func (a *deviceActor) recordImage(m *recordImage) {
 	default:
 		next.Deployables[i].BitstreamID = m.image
 		next.Deployables[i].UpdatedAt = next.UpdatedAt
-		b := &batch{}
+		b := relief()
 		b.putDevice(a.dev, next)
 		if m.alone {
 			for _, h := range a.sets[next.Deployables[i].UUID].handles {

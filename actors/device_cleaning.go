@@ -54,7 +54,7 @@ func (a *deviceActor) free(h *heldHandle) {
 	freed := *h
 	freed.State, _ = h.State.next(evCleaned)
 	freed.Undo = undoNothing
-	b := &batch{}
+	b := relief()
 	b.putHandle(h, &freed)
 	self := a.self
 	a.sys.submit(b, func(r persistence.Result) {

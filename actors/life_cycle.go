@@ -98,6 +98,9 @@ func waitFor(ctx context.Context, wait func()) error {
 	}
 }
 
+// Serving tells whether calls are taken.
+func (s *System) Serving() bool { return len(s.Ready()) == 0 }
+
 // Ready gives the reasons why the service does not serve; none when it does.
 func (s *System) Ready() []string {
 	switch s.life.state.Load() {

@@ -11,6 +11,7 @@ import (
 // compose puts the proposals into one batch.
 func (o *operation) compose() *batch {
 	b := &batch{}
+	b.t.Relief = !o.binds()
 	staged := o.prepares()
 	for _, d := range o.devices {
 		o.composeDevice(b, d)
@@ -38,6 +39,11 @@ func (o *operation) checkRepeats(b *batch) {
 			b.check(arqKey(p.id), p.arq.Generation)
 		}
 	}
+}
+
+// binds says whether anything is to be given out.
+func (o *operation) binds() bool {
+	return slices.ContainsFunc(o.parts, func(p *part) bool { return p.ask.event == evBind })
 }
 
 // prepares says whether a device must do something before the guests can use

@@ -122,7 +122,7 @@ func (o *outbox) remove(e *Event) {
 		o.queues[e.Instance] = rest
 		o.ready = append(o.ready, e.Instance)
 	}
-	b := &batch{}
+	b := relief()
 	b.remove(eventKey(e.ID), 1)
 	o.sys.submit(b, func(r persistence.Result) {
 		if err := storeError(r); err != nil {

@@ -73,7 +73,7 @@ func (o *profileDeletion) proceed() {
 	if o.awaited > 0 || o.done {
 		return
 	}
-	b := &batch{}
+	b := relief()
 	for i, err := range o.errs {
 		if err != nil {
 			o.finish(false, err)

@@ -45,6 +45,10 @@ type Backend interface {
 
 	// Stats gives counts for the metrics page; cheap enough for each scrape.
 	Stats() actors.Stats
-	// Ready gives the reasons why the service is not ready; none when it is.
+	// Serving tells whether calls are taken: false while the service starts.
+	Serving() bool
+	// Ready gives the reasons why requests had better go elsewhere; none when
+	// all is well. A service that only refuses changes serves, and is not
+	// ready.
 	Ready() []string
 }

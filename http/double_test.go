@@ -35,6 +35,8 @@ type backendDouble struct {
 
 	stats actors.Stats
 	ready func() []string
+	// starting makes the service one that takes no calls yet.
+	starting bool
 }
 
 func (b *backendDouble) unexpected(what string) {
@@ -197,6 +199,8 @@ func (b *backendDouble) DeleteAttribute(_ context.Context, id uuid.UUID) error {
 }
 
 func (b *backendDouble) Stats() actors.Stats { return b.stats }
+
+func (b *backendDouble) Serving() bool { return !b.starting }
 
 func (b *backendDouble) Ready() []string {
 	if b.ready == nil {

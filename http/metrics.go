@@ -27,6 +27,7 @@ type Metrics struct {
 type StoreCounts struct {
 	QueueDepth         int // transitions that wait for a commit
 	Won, Lost, Unknown uint64
+	Free, Reserve      uint64 // bytes on the store's file system: left, and needed for any write
 }
 
 // routeUnmatched is the route label of requests that matched none.
@@ -87,10 +88,15 @@ func (m *Metrics) registerStore() {
 			ConstLabels: prometheus.Labels{"outcome": outcome},
 		}, count(pick)))
 	}
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "arqd_store_queue_depth",
-		Help: "Transitions that wait for a commit.",
-	}, count(func(c StoreCounts) float64 { return float64(c.QueueDepth) })))
+	gauge := func(name, help string, pick func(StoreCounts) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, count(pick)))
+	}
+	gauge("arqd_store_queue_depth", "Transitions that wait for a commit.",
+		func(c StoreCounts) float64 { return float64(c.QueueDepth) })
+	gauge("arqd_store_free_bytes", "Space left on the file system of the store.",
+		func(c StoreCounts) float64 { return float64(c.Free) })
+	gauge("arqd_store_reserve_bytes", "Space that must be left for anything to be written.",
+		func(c StoreCounts) float64 { return float64(c.Reserve) })
 }
 
 // BatchCommitted takes note of one durable commit of the store: its

@@ -144,7 +144,7 @@ func (s *Server) run(c *call) error {
 // admit lets in who has a valid token, once the service has started.
 func (s *Server) admit(c *call) error {
 	if !s.opened.Load() {
-		if len(s.backend.Ready()) > 0 {
+		if !s.backend.Serving() {
 			return errStarting
 		}
 		s.opened.Store(true)

@@ -39,6 +39,10 @@ type Transition struct {
 	Checks  []Check
 	Puts    []Put
 	Deletes []Delete
+	// Relief marks a change that gives something back or ends what was
+	// begun. A store that is short of space goes on taking these after it
+	// has begun to refuse all others.
+	Relief bool
 }
 
 // Outcome is what became of a Transition.

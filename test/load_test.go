@@ -52,6 +52,9 @@ type load struct {
 	reached  chan struct{} // closed when enough requests are answered
 	enough   int64
 
+	mayRefuse bool // the service may be unable to take changes, and say so
+	refused   atomic.Int64
+
 	mu         sync.Mutex
 	faults     []string
 	unanswered []string // global request ids
@@ -157,6 +160,10 @@ func (w *worker) step() bool {
 	case err != nil:
 		w.load.fault("%s: %s %s: an answer breaks off: %v", w.name, r.method, r.path, err)
 		return false
+	case got.status == http.StatusServiceUnavailable && w.load.mayRefuse:
+		r.undo()
+		w.load.refused.Add(1)
+		return true
 	case got.status != r.status:
 		w.load.fault("%s: %s %s: status %d, want %d: %s", w.name, r.method, r.path, got.status, r.status, got.body)
 		r.undo()

@@ -27,6 +27,8 @@ var promised = map[string]dto.MetricType{
 	"arqd_store_batch_bytes":             dto.MetricType_HISTOGRAM,
 	"arqd_store_commit_duration_seconds": dto.MetricType_HISTOGRAM,
 	"arqd_store_queue_depth":             dto.MetricType_GAUGE,
+	"arqd_store_free_bytes":              dto.MetricType_GAUGE,
+	"arqd_store_reserve_bytes":           dto.MetricType_GAUGE,
 	"arqd_store_transitions_total":       dto.MetricType_COUNTER,
 	"arqd_outbox_depth":                  dto.MetricType_GAUGE,
 	"arqd_outbox_oldest_seconds":         dto.MetricType_GAUGE,

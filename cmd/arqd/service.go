@@ -128,7 +128,10 @@ func (s *service) openStore(metrics *http.Metrics) error {
 	s.store = store
 	metrics.SetStore(func() http.StoreCounts {
 		st := store.Stats()
-		return http.StoreCounts{QueueDepth: st.QueueDepth, Won: st.Won, Lost: st.Lost, Unknown: st.Unknown}
+		return http.StoreCounts{
+			QueueDepth: st.QueueDepth, Won: st.Won, Lost: st.Lost, Unknown: st.Unknown,
+			Free: st.Free, Reserve: st.Reserve,
+		}
 	})
 	return nil
 }
@@ -191,6 +194,9 @@ type backend struct {
 	*actors.System
 	service *service
 }
+
+// Serving tells whether the service has started.
+func (b *backend) Serving() bool { return b.System.Serving() && b.service.inventory.Load() }
 
 // Ready gives the reasons why requests should not come here yet, or any more.
 func (b *backend) Ready() []string {

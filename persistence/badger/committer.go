@@ -1,8 +1,10 @@
 package badger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -36,13 +38,18 @@ type committer struct {
 	commit   func(*badgerdb.Txn) error
 	observer Observer
 	stats    *counters
+	space    *diskSpace
+	log      *slog.Logger
 
 	// ledger is set by Recover. Until then, and after a failure, refusal is
 	// set: the reason why nothing is written.
 	ledger  atomic.Pointer[ledger]
 	refusal atomic.Pointer[error]
 
-	told []answer // of the batch at hand
+	told    []answer // of the batch at hand
+	room    room     // as it was before the batch at hand
+	short   error    // wraps persistence.ErrUnavailable unless there is room for all
+	written int      // bytes of the batch before
 }
 
 var errNotRecovered = errors.New("not recovered yet")
@@ -72,6 +79,7 @@ func (c *committer) step(requests []request) int {
 		c.refuse(requests, *why)
 		return len(requests)
 	}
+	c.lookAround()
 	n, err := c.fill(requests)
 	if err == nil && c.batch.txn != nil {
 		err = c.write()
@@ -82,6 +90,31 @@ func (c *committer) step(requests []request) int {
 	c.tell()
 	c.batch.reset()
 	return n
+}
+
+// lookAround finds out what the disk has room for, and says so when that
+// changes.
+func (c *committer) lookAround() {
+	before := c.room
+	room, why := c.space.check(c.written)
+	c.room, c.short, c.written = room, nil, 0
+	if why != nil {
+		c.short = fmt.Errorf("%w: %w", persistence.ErrUnavailable, why)
+	}
+	switch {
+	case room > before:
+		c.log.Error("the store refuses changes", "reason", why)
+	case room < before:
+		c.log.Info("the store takes more changes again", "all", room == roomForAll)
+	}
+}
+
+// spared is the reason why a transition is not written for want of space.
+func (c *committer) spared(t *persistence.Transition) error {
+	if c.room == roomForAll || c.room == roomForRelief && t.Relief || len(t.Puts)+len(t.Deletes) == 0 {
+		return nil
+	}
+	return c.short
 }
 
 // refuse answers Lost to all.
@@ -106,8 +139,8 @@ func (c *committer) fill(requests []request) (int, error) {
 		if !c.fits(r) {
 			return i, nil
 		}
-		result := persistence.Result{Outcome: persistence.Lost, Err: r.err}
-		won := r.err == nil && ledger.holds(&r.t)
+		result := persistence.Result{Outcome: persistence.Lost, Err: cmp.Or(r.err, c.spared(&r.t))}
+		won := result.Err == nil && ledger.holds(&r.t)
 		if won {
 			result.Outcome = persistence.Won
 		}
@@ -135,6 +168,7 @@ func (c *committer) write() error {
 	if err := c.commit(c.batch.txn); err != nil {
 		return err
 	}
+	c.written = c.batch.written
 	c.stats.committed(c.batch)
 	c.stats.present.Store(int64(c.ledger.Load().records()))
 	if c.observer != nil {

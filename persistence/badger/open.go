@@ -91,6 +91,9 @@ func prepare(opts Options) error {
 	if err := integrity.Check(dir, opts.Logger); err != nil {
 		return explain(dir, err)
 	}
+	if err := enoughToOpen(dir, opts.MemTableSize); err != nil {
+		return fmt.Errorf("state directory %s: %w", dir, err)
+	}
 	return nil
 }
 

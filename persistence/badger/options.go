@@ -54,13 +54,16 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// batchBytes is how much Badger takes in one transaction.
+func batchBytes(memTable int64) int { return int(memTable * 15 / 100) }
+
 // engine gives Badger's options. Its writes are always synced. Conflicts need
 // no detection with a single writer; everything that is read often lives in
 // the actors, so that there is nothing to cache; checksums of tables are
 // verified before (see integrity), and not while they are read, because
 // Badger's iterators end silently at a block that they cannot read.
 func (o Options) engine(log badgerdb.Logger) badgerdb.Options {
-	threshold := min(int64(inlineLimit), o.MemTableSize*15/100)
+	threshold := min(int64(inlineLimit), int64(batchBytes(o.MemTableSize)))
 	return badgerdb.DefaultOptions(o.Dir).
 		WithSyncWrites(true).
 		WithNumVersionsToKeep(1).

@@ -21,9 +21,13 @@ type Stats struct {
 	RecordsWritten, BytesWritten uint64
 	// Records is the number of records that exist.
 	Records uint64
-	// Refusal says why the store takes no writes at present: not recovered
-	// yet, or a commit failed. It wraps persistence.ErrUnavailable, and is
-	// nil while the store takes writes.
+	// Free is how many bytes the file system has left, Reserve how many it
+	// must have for anything to be written.
+	Free, Reserve uint64
+	// Refusal says why the store refuses changes at present: not recovered
+	// yet, a commit failed, or (ErrSpace) too little space for all of them.
+	// It wraps persistence.ErrUnavailable, and is nil while the store takes
+	// whatever comes.
 	Refusal error
 }
 
@@ -64,8 +68,13 @@ func (s *Store) Stats() Stats {
 		BytesWritten:   c.bytes.Load(),
 		Records:        uint64(c.present.Load()),
 	}
+	_, short := s.committer.space.check(0)
+	if short != nil {
+		stats.Refusal = s.unavailable(short)
+	}
 	if why := s.committer.refusal.Load(); why != nil {
 		stats.Refusal = *why
 	}
+	stats.Free, stats.Reserve = s.committer.space.free.Load(), s.committer.space.reserve.Load()
 	return stats
 }

@@ -41,6 +41,8 @@ func start(db *badgerdb.DB, opts Options) *Store {
 			commit:   (*badgerdb.Txn).Commit,
 			observer: opts.Observer,
 			stats:    &counters{},
+			space:    newDiskSpace(opts.Dir, db),
+			log:      opts.Logger,
 		},
 	}
 	s.committer.refusal.Store(new(s.unavailable(errNotRecovered)))
@@ -62,17 +64,30 @@ func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) 
 }
 
 // Close waits for queued transitions and for reads that are under way, and
-// releases the directory. Visits by Each are ended with an error.
+// releases the directory. Visits by Each are ended with an error. Where the
+// disk is too full to close in order, the error wraps ErrSpace and the
+// directory stays locked until the process ends.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.committer.requests.close()
 		s.running.Wait()
 		s.readers.close()
-		if err := s.db.Close(); err != nil {
-			s.closeErr = fmt.Errorf("close state directory %s: %w", s.dir, err)
-		}
+		s.closeErr = s.closeEngine()
 	})
 	return s.closeErr
+}
+
+// closeEngine has Badger write its log into a table, unless the disk might not
+// take it: then the log stays for the next start, and the directory is given
+// up when the process ends.
+func (s *Store) closeEngine() error {
+	if room, why := s.committer.space.check(0); room == noRoom {
+		return fmt.Errorf("state directory %s is left as it is, nothing is lost: %w", s.dir, why)
+	}
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close state directory %s: %w", s.dir, err)
+	}
+	return nil
 }
 
 func (s *Store) unavailable(why error) error {

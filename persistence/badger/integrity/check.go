@@ -22,7 +22,7 @@ func Check(dir string, log *slog.Logger) error {
 	if err := checkRegistry(dir); err != nil {
 		return err
 	}
-	names, err := tables(dir)
+	names, err := Tables(dir)
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,10 @@ const (
 	changeTag = 0x0a
 )
 
-// tables returns the names of the tables that make up the database; none for a
-// directory without a database.
-func tables(dir string) ([]string, error) {
+// Tables returns the names of the tables that make up the database; none for a
+// directory without a database. Other tables in the directory are remains,
+// which Badger removes as it opens.
+func Tables(dir string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(dir, "*.sst"))
 	if err != nil {
 		return nil, err
