@@ -10,7 +10,8 @@
 // What a crash leaves is known, because the store commits one transaction at a
 // time and syncs it before it begins the next: whatever is followed by a part
 // of a later transaction was on disk, and acknowledged, before that part was
-// written. So only the last transaction of all logs can be incomplete.
+// written. So only the last transaction of all logs can be incomplete. And a
+// crash does not shorten a log: one that ends where an entry goes on was cut.
 //
 // What nobody can find out: damage in that last transaction looks like a crash
 // while it was written, and it is dropped, as a whole, with a warning in the
@@ -18,6 +19,8 @@
 // when a later log shows the gap. A transaction that is unreadable from its
 // first to its last byte is found by the gap in the numbers, unless it is the
 // first of the oldest log and only one follows. MANIFEST cut exactly between
-// two changes looks like a list from before the second. Damage that comes while
+// two changes looks like a list from before the second: the store finds the
+// records missing as it counts them (see its tally), unless all that came after
+// is gone as well. Damage that comes while
 // the store is in use shows in the checksums of records, or at the next start.
 package integrity

@@ -45,19 +45,30 @@ type entry struct {
 // parseEntry finds the parts of the entry that b begins with. It does not look
 // at the checksum: see intact.
 func parseEntry(b []byte) (entry, bool) {
-	if len(b) < leastEntry {
+	h, ok := parseHeader(b)
+	if !ok || h.size() > len(b) {
 		return entry{}, false
+	}
+	rest := b[h.length:]
+	e := entry{meta: b[0], key: rest[:h.key], value: rest[h.key : h.key+h.value], size: h.size()}
+	ok = e.number()
+	return e, ok
+}
+
+// header is what precedes the key of an entry: its own length, and those of
+// the key and the value.
+type header struct{ length, key, value int }
+
+func (h *header) size() int { return h.length + h.key + h.value + sumLength }
+
+func parseHeader(b []byte) (header, bool) {
+	if len(b) < leastEntry {
+		return header{}, false
 	}
 	d := lengths{rest: b[2:]}
 	key, value := d.next(maxKey), d.next(math.MaxUint32)
 	d.next(math.MaxUint64) // expiry
-	if d.bad || key < versionLength || key+value+sumLength > uint64(len(d.rest)) {
-		return entry{}, false
-	}
-	size := len(b) - len(d.rest) + int(key+value) + sumLength
-	e := entry{meta: b[0], key: d.rest[:key], value: d.rest[key : key+value], size: size}
-	ok := e.number()
-	return e, ok
+	return header{len(b) - len(d.rest), int(key), int(value)}, !d.bad && key >= versionLength
 }
 
 // number finds the transaction where Badger does when it replays.

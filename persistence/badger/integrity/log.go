@@ -60,6 +60,16 @@ func (s *logState) written(log []byte) int {
 	return max(s.stop, len(bytes.TrimRight(log, "\x00")))
 }
 
+// needs is the least length that the log had when what is incomplete at its
+// end was written: Badger makes a log as long as it will ever be, and shortens
+// it only to the end of what is complete.
+func (s *logState) needs(log []byte) int {
+	if h, ok := parseHeader(log[s.stop:]); ok {
+		return s.stop + h.size()
+	}
+	return s.stop + leastEntry
+}
+
 // judgement is what is found behind the place where reading ended.
 type judgement struct {
 	damage bool // something that was acknowledged is unreadable

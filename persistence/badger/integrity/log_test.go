@@ -47,6 +47,9 @@ var damages = map[string]func(log []byte, at int) []byte{
 	"zeros follow": func(log []byte, at int) []byte { return append(bytes.Clone(log[:at]), make([]byte, 9000)...) },
 }
 
+// inHole gives a log the length that Badger gives it.
+func inHole(log []byte) []byte { return append(bytes.Clone(log), make([]byte, 1<<16)...) }
+
 // TestLastTransactionMayBeTorn damages the last transaction at every byte: the
 // log is accepted, with all before it.
 func TestLastTransactionMayBeTorn(t *testing.T) {
@@ -54,14 +57,35 @@ func TestLastTransactionMayBeTorn(t *testing.T) {
 	for name, damage := range damages {
 		dir := withLogs(t, log)
 		for at := last; at < len(log); at++ {
-			write(t, filepath.Join(dir, logName(0)), damage(log, at))
+			write(t, filepath.Join(dir, logName(0)), inHole(damage(log, at)))
 			if err := checkLogs(dir, ".mem", 0, silent); err != nil {
 				t.Fatalf("%s at %d: %v", name, at, err)
 			}
 			left := read(t, filepath.Join(dir, logName(0)))
-			if !bytes.HasPrefix(left, log[:last]) || len(bytes.TrimRight(left, "\x00")) > last && !bytes.Equal(left, log) {
+			if !bytes.HasPrefix(left, log[:last]) || len(bytes.TrimRight(left, "\x00")) > last && !bytes.Equal(left, inHole(log)) {
 				t.Fatalf("%s at %d: %d bytes left, want %d", name, at, len(left), last)
 			}
+		}
+	}
+}
+
+// TestCutInATransactionIsRefused: a crash does not shorten a log, so what ends
+// in the middle of a change has lost more than nobody was told of.
+func TestCutInATransactionIsRefused(t *testing.T) {
+	log, last := exampleLog(7, 9)
+	begins := map[int]bool{last: true}
+	for n := uint64(7); n < 9; n++ {
+		_, at := exampleLog(7, n)
+		begins[at] = true
+	}
+	dir := t.TempDir()
+	for at := logHeader; at < len(log); at++ {
+		write(t, filepath.Join(dir, logName(0)), log[:at])
+		err := checkLogs(dir, ".mem", 0, silent)
+		if !begins[at] {
+			refused(t, err, logName(0), "cut short")
+		} else if err != nil {
+			t.Errorf("cut at %d, between two transactions: %v", at, err)
 		}
 	}
 }

@@ -30,6 +30,9 @@ func checkLogs(dir, ending string, flushed uint64, log *slog.Logger) error {
 	if r.torn == "" {
 		return nil
 	}
+	if err := r.checkLength(dir); err != nil {
+		return err
+	}
 	log.Warn("the last transaction in a log was not complete and is dropped", "file", r.torn,
 		"offset", r.keep, "bytes", r.drop)
 	return cut(filepath.Join(dir, r.torn), r.keep)
@@ -63,6 +66,7 @@ type logsReader struct {
 	flushed    uint64 // the last one in the tables
 	torn       string // a log that ends in the middle of a transaction
 	keep, drop int    // bytes of torn
+	needs      int    // the length that torn must have had
 }
 
 func (r *logsReader) next(name string, log []byte) error {
@@ -84,12 +88,22 @@ func (r *logsReader) next(name string, log []byte) error {
 		return damagedLog(name, "is unreadable at offset %d, in the middle of acknowledged changes", s.stop)
 	}
 	if s.end < written {
-		r.torn, r.keep, r.drop = name, s.end, written-s.end
+		r.torn, r.keep, r.drop, r.needs = name, s.end, written-s.end, s.needs(log)
 	}
 	if s.last != 0 {
 		r.before, r.last = name, s.last
 	}
 	return nil
+}
+
+// checkLength tells a log that somebody has cut short from one that a crash has
+// left incomplete: the crash leaves its length as it was.
+func (r *logsReader) checkLength(dir string) error {
+	info, err := os.Stat(filepath.Join(dir, r.torn))
+	if err == nil && info.Size() < int64(r.needs) {
+		return damagedLog(r.torn, "is cut short: it ends at offset %d, in the middle of a change", info.Size())
+	}
+	return err
 }
 
 // follows checks that a log which holds any part of a transaction follows
