@@ -70,6 +70,13 @@ func (b *batch) put(p *persistence.Put) error {
 	return b.txn.SetEntry(b.entry(key, value))
 }
 
+// seal adds what the store holds once the batch is written.
+func (b *batch) seal(t *tally) error {
+	start := len(b.memory)
+	b.memory = t.encode(b.memory)
+	return b.txn.SetEntry(b.entry([]byte(tallyKey), b.memory[start:len(b.memory):len(b.memory)]))
+}
+
 // key appends a key to memory. When memory grows, what was cut out of the old
 // one stays valid.
 func (b *batch) key(k persistence.Key) []byte {

@@ -165,6 +165,9 @@ func (c *committer) fits(r *request) bool {
 
 func (c *committer) write() error {
 	start := time.Now()
+	if err := c.batch.seal(&c.ledger.Load().tally); err != nil {
+		return err
+	}
 	if err := c.commit(c.batch.txn); err != nil {
 		return err
 	}

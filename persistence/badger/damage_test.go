@@ -119,7 +119,7 @@ func TestFormat(t *testing.T) {
 		corrupt bool
 		want    string
 	}{
-		"newer":   {func(txn *badgerdb.Txn) error { return txn.Set([]byte(formatKey), []byte("2")) }, false, "format 2, this arqd knows up to 1"},
+		"newer":   {func(txn *badgerdb.Txn) error { return txn.Set([]byte(formatKey), []byte("3")) }, false, "format 3, this arqd knows up to 2"},
 		"garbled": {func(txn *badgerdb.Txn) error { return txn.Set([]byte(formatKey), []byte("?")) }, true, "is damaged"},
 		"missing": {func(txn *badgerdb.Txn) error { return txn.Delete([]byte(formatKey)) }, false, "not arqd's"},
 	} {

@@ -10,22 +10,26 @@ import (
 
 // format is the version of the keys and of the meaning of what is stored. It
 // rises when an older arqd could no longer read, or would damage, what a newer
-// one has written.
-const format = 1
+// one has written. Format 2 brought the tally: a store of format 1 gets it at
+// the end of its first recovery.
+const (
+	format  = 2
+	tallied = 2
+)
 
 // checkFormat reads the format of a database, and marks an empty one.
-func checkFormat(db *badgerdb.DB, dir string) error {
-	found, err := readFormat(db)
+func checkFormat(db *badgerdb.DB, dir string) (found int, err error) {
+	found, err = readFormat(db)
 	switch {
 	case errors.Is(err, badgerdb.ErrKeyNotFound):
-		return markFormat(db, dir)
+		return format, markEmpty(db, dir)
 	case err != nil:
-		return &damagedError{dir, fmt.Errorf("its format cannot be read: %w", err)}
+		return 0, &damagedError{dir, fmt.Errorf("its format cannot be read: %w", err)}
 	case found > format:
-		return fmt.Errorf("state directory %s is of a newer arqd (format %d, this arqd knows up to %d)",
+		return 0, fmt.Errorf("state directory %s is of a newer arqd (format %d, this arqd knows up to %d)",
 			dir, found, format)
 	}
-	return nil
+	return found, nil
 }
 
 func readFormat(db *badgerdb.DB) (version int, err error) {
@@ -42,19 +46,25 @@ func readFormat(db *badgerdb.DB) (version int, err error) {
 	return version, err
 }
 
-// markFormat writes the format into an empty database. One that holds anything
+// markEmpty writes the format into an empty database. One that holds anything
 // is not ours.
-func markFormat(db *badgerdb.DB, dir string) error {
+func markEmpty(db *badgerdb.DB, dir string) error {
 	if holdsAnything(db) {
 		return fmt.Errorf("directory %s holds a database that is not arqd's", dir)
 	}
-	err := db.Update(func(txn *badgerdb.Txn) error {
-		return txn.Set([]byte(formatKey), strconv.AppendInt(nil, format, 10))
-	})
-	if err != nil {
+	if err := markFormat(db, tally{}); err != nil {
 		return explain(dir, err)
 	}
 	return nil
+}
+
+// markFormat writes the format, and the tally that belongs to it.
+func markFormat(db *badgerdb.DB, t tally) error {
+	return db.Update(func(txn *badgerdb.Txn) error {
+		return errors.Join(
+			txn.Set([]byte(formatKey), strconv.AppendInt(nil, format, 10)),
+			txn.Set([]byte(tallyKey), t.encode(nil)))
+	})
 }
 
 func holdsAnything(db *badgerdb.DB) (found bool) {

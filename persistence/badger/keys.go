@@ -14,6 +14,7 @@ import (
 const (
 	recordPrefix = "r/"
 	formatKey    = "m/format"
+	tallyKey     = "m/tally"
 	idLength     = len(uuid.UUID{})
 )
 

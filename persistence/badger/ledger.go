@@ -18,6 +18,7 @@ import (
 type ledger struct {
 	kinds  map[persistence.Kind]*shelf
 	spaces map[string]*space
+	tally  tally
 }
 
 // shelf is the part of the ledger for one kind. claims has an entry only for
@@ -156,6 +157,7 @@ func (l *ledger) writes(t *persistence.Transition, h holder) bool {
 // apply enters a transition that holds. Claims are given up before any is
 // taken, so that one may move within the transition.
 func (l *ledger) apply(t *persistence.Transition) {
+	l.tally.apply(t)
 	for i := range t.Deletes {
 		s, id := l.shelf(t.Deletes[i].Key.Kind), t.Deletes[i].Key.ID
 		l.release(s, id)
@@ -191,6 +193,7 @@ func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 		}
 	}
 	s.generations[r.Key.ID] = generation(r.Generation)
+	l.tally.add(r.Key, r.Generation)
 	if len(r.Claims) > 0 {
 		l.take(s, r.Key.ID, r.Claims)
 	}

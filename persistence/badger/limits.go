@@ -18,10 +18,10 @@ const (
 const (
 	// entryOverhead is what Badger counts for an entry beside its bytes.
 	entryOverhead = 12
-	// finEntries and finBytes leave room for the entry that Badger adds to
-	// mark the end of a transaction.
-	finEntries = 2
-	finBytes   = 128
+	// finEntries and finBytes leave room for the tally, and for the entry that
+	// Badger adds to mark the end of a transaction.
+	finEntries = 3
+	finBytes   = 192
 	// keyBytes bounds the key of a record and what is counted with it.
 	keyBytes = 64
 )

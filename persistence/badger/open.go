@@ -30,10 +30,11 @@ func openWith(opts Options, open opener) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFormat(db, opts.Dir); err != nil {
+	found, err := checkFormat(db, opts.Dir)
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return start(db, opts), nil
+	return start(db, found, opts), nil
 }
 
 // openEngine opens Badger, a second time where the first failed on a log file

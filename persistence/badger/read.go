@@ -53,15 +53,17 @@ func (s *Store) List(ctx context.Context, q persistence.Query) ([]persistence.Re
 	if q.After.ID == (persistence.Key{}).ID {
 		after = nil
 	}
-	err := s.walk(ctx, kindPrefix(q.Kind), after, func(r persistence.Record) error {
-		if q.Index.Name != "" && !slices.Contains(r.Indexes, q.Index) {
+	err := s.view(func(txn *badgerdb.Txn) error {
+		return s.walk(ctx, txn, kindPrefix(q.Kind), after, func(r persistence.Record) error {
+			if q.Index.Name != "" && !slices.Contains(r.Indexes, q.Index) {
+				return nil
+			}
+			records = append(records, r)
+			if len(records) == q.Limit {
+				return errEnough
+			}
 			return nil
-		}
-		records = append(records, r)
-		if len(records) == q.Limit {
-			return errEnough
-		}
-		return nil
+		})
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
@@ -69,10 +71,29 @@ func (s *Store) List(ctx context.Context, q persistence.Query) ([]persistence.Re
 	return records, nil
 }
 
-// Each visits all records as they are when it begins. The visitor may read
-// from the store. See persistence.Store.
+// Each visits all records as they are when it begins, and finds out whether
+// there are any missing: then the error, which comes after the last visit,
+// wraps persistence.ErrCorrupt. The visitor may read from the store. See
+// persistence.Store.
 func (s *Store) Each(ctx context.Context, visit func(persistence.Record) error) error {
-	return s.walk(ctx, []byte(recordPrefix), nil, visit)
+	return s.view(func(txn *badgerdb.Txn) error {
+		found := tally{}
+		err := s.walk(ctx, txn, []byte(recordPrefix), nil, func(r persistence.Record) error {
+			found.add(r.Key, r.Generation)
+			return visit(r)
+		})
+		if err != nil || !s.tallied.Load() {
+			return err
+		}
+		written, err := readTally(txn)
+		if err == nil {
+			err = written.matches(found)
+		}
+		if err != nil {
+			return &damagedError{s.dir, err}
+		}
+		return nil
+	})
 }
 
 // errEnough ends a walk that has found all it wants.
@@ -118,20 +139,20 @@ func decodeItem(item *badgerdb.Item, key []byte, r *persistence.Record) error {
 
 // walk visits the records whose Badger keys begin with prefix and, where after
 // is given, sort after it.
-func (s *Store) walk(ctx context.Context, prefix, after []byte, visit func(persistence.Record) error) error {
-	return s.view(func(txn *badgerdb.Txn) error {
-		opts := badgerdb.DefaultIteratorOptions
-		opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
-		opts.Prefix = prefix
-		it := txn.NewIterator(opts)
-		defer it.Close()
-		if after == nil {
-			it.Rewind()
-		} else {
-			it.Seek(after)
-		}
-		return s.steps(ctx, it, after, visit)
-	})
+func (s *Store) walk(
+	ctx context.Context, txn *badgerdb.Txn, prefix, after []byte, visit func(persistence.Record) error,
+) error {
+	opts := badgerdb.DefaultIteratorOptions
+	opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
+	opts.Prefix = prefix
+	it := txn.NewIterator(opts)
+	defer it.Close()
+	if after == nil {
+		it.Rewind()
+	} else {
+		it.Seek(after)
+	}
+	return s.steps(ctx, it, after, visit)
 }
 
 func (s *Store) steps(ctx context.Context, it *badgerdb.Iterator, after []byte, visit func(persistence.Record) error) error {

@@ -18,6 +18,22 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 	if !s.recovering.CompareAndSwap(false, true) {
 		return s.unavailable(errRecovered)
 	}
+	ledger, err := s.takeStock(ctx, visit)
+	if err == nil {
+		err = s.upgrade(ledger.tally)
+	}
+	if err != nil {
+		s.recovering.Store(false)
+		return err
+	}
+	s.committer.stats.present.Store(int64(ledger.records()))
+	s.committer.ledger.Store(ledger)
+	s.committer.refusal.Store(nil)
+	return nil
+}
+
+// takeStock makes the ledger while the records are visited.
+func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) error) (*ledger, error) {
 	ledger := newLedger()
 	err := s.Each(ctx, func(r persistence.Record) error {
 		if c, ok := ledger.enter(&r); !ok {
@@ -25,12 +41,22 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 		}
 		return visit(r)
 	})
-	if err != nil {
-		s.recovering.Store(false)
-		return fmt.Errorf("recover from state directory %s: %w", s.dir, err)
+	if _, explained := errors.AsType[*damagedError](err); err != nil && !explained {
+		err = fmt.Errorf("recover from state directory %s: %w", s.dir, err)
 	}
-	s.committer.stats.present.Store(int64(ledger.records()))
-	s.committer.ledger.Store(ledger)
-	s.committer.refusal.Store(nil)
+	return ledger, err
+}
+
+// upgrade brings a store of an older format to this one.
+func (s *Store) upgrade(t tally) error {
+	if s.format == format {
+		return nil
+	}
+	if err := markFormat(s.db, t); err != nil {
+		return fmt.Errorf("upgrade state directory %s from format %d to %d: %w", s.dir, s.format, format, err)
+	}
+	s.tallied.Store(true)
+	s.log.Info("the store was brought to a newer format; an older arqd will refuse it",
+		"directory", s.dir, "from", s.format, "to", format)
 	return nil
 }

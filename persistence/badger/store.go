@@ -15,6 +15,8 @@ import (
 type Store struct {
 	dir        string
 	db         *badgerdb.DB
+	format     int         // of what was found
+	tallied    atomic.Bool // there is a tally to hold passes against
 	log        *slog.Logger
 	committer  *committer
 	readers    readers
@@ -28,11 +30,12 @@ type Store struct {
 var _ persistence.Store = (*Store)(nil)
 
 // start makes a store on an open database and starts its committer.
-func start(db *badgerdb.DB, opts Options) *Store {
+func start(db *badgerdb.DB, format int, opts Options) *Store {
 	s := &Store{
-		dir: opts.Dir,
-		db:  db,
-		log: opts.Logger,
+		dir:    opts.Dir,
+		db:     db,
+		format: format,
+		log:    opts.Logger,
 		committer: &committer{
 			requests: newQueue[request](),
 			teller:   teller{opts.Logger},
@@ -46,6 +49,7 @@ func start(db *badgerdb.DB, opts Options) *Store {
 		},
 	}
 	s.committer.refusal.Store(new(s.unavailable(errNotRecovered)))
+	s.tallied.Store(format >= tallied)
 	s.running.Go(s.committer.run)
 	return s
 }
