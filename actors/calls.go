@@ -267,7 +267,7 @@ func (s *System) RegisterInventory(ctx context.Context, hostname string, found [
 			return fmt.Errorf("registering the device %s of %s: %w", r.device, hostname, err)
 		}
 	}
-	return nil
+	return s.reported(ctx, hostname)
 }
 
 // Stats gives counts for the metrics page.
@@ -279,6 +279,7 @@ func (s *System) Stats() Stats {
 	}
 	st.OutboxDepth = int(s.events.depth.Load())
 	st.EventsDelivered, st.EventsRetried = s.events.delivered.Load(), s.events.retried.Load()
+	st.HostsAwaited = int(s.awaited.Load())
 	st.EventsExpired = s.events.expired.Load()
 	if oldest := s.events.oldest.Load(); oldest != 0 {
 		st.OutboxOldest = max(0, s.now().Sub(time.UnixMilli(oldest)))

@@ -23,6 +23,7 @@ type deviceActor struct {
 	waiting []any                     // what cannot be served yet, in order
 	patient bool                      // a timer watches over undecided proposals
 	writing bool                      // a change of dev is undecided
+	awaited bool                      // its host has to report first: see restoration.go
 	serving any                       // the one of waiting that is being served
 	jobs    jobQueue
 	// releasing are the handles to be cleaned up; true: under way.
@@ -71,6 +72,9 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.jobs.finished(a, m.err)
 	case cleanUp:
 		a.resumeCleaning(m.failed)
+	case hostArrived:
+		a.awaited = false
+		a.cleanUp()
 	default:
 		a.waiting = append(a.waiting, m)
 	}

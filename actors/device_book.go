@@ -19,9 +19,12 @@ func newDeviceBook(e *engine) *deviceBook {
 	return &deviceBook{engine: e, pids: make(map[uuid.UUID]*actor.PID)}
 }
 
-// start makes the actor of a device and takes up what it left unfinished.
-func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle) {
-	pid := b.engine.spawn(kindDeviceActor, newDeviceActor(sys, d, handles))
+// start makes the actor of a device and takes up what it left unfinished, at
+// once or when its host, if that is awaited, has reported.
+func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, awaited bool) {
+	a := newDeviceActor(sys, d, handles)
+	a.awaited = awaited
+	pid := b.engine.spawn(kindDeviceActor, a)
 	b.mu.Lock()
 	b.pids[d.UUID] = pid
 	b.mu.Unlock()

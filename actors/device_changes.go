@@ -70,6 +70,9 @@ func (a *deviceActor) program(m *program) {
 	case dep == nil:
 		m.fail(Refuse(CodeNotFound, "deployable %s not found", m.deployable))
 		return
+	case a.awaited:
+		m.fail(a.awaitsHost())
+		return
 	case a.sets[dep.UUID].ntaken > 0:
 		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
 		return

@@ -25,6 +25,9 @@ type handleCleaned struct {
 
 // cleanUp takes up every releasing handle that the device does not work on.
 func (a *deviceActor) cleanUp() {
+	if a.awaited {
+		return
+	}
 	for id, busy := range a.releasing {
 		if !busy && !a.jobs.prepares(id) {
 			a.releasing[id] = true

@@ -93,6 +93,9 @@ func (a *deviceActor) admit(wants []handleWant) error {
 	if a.dev.Disabled {
 		return Refuse(CodeConflict, "the device %s is disabled and takes no new bind", a.dev.UUID)
 	}
+	if a.awaited {
+		return a.awaitsHost()
+	}
 	for _, w := range wants {
 		dep := a.dev.deployable(w.deployable)
 		if dep == nil {
@@ -109,6 +112,11 @@ func (a *deviceActor) admit(wants []handleWant) error {
 		}
 	}
 	return nil
+}
+
+func (a *deviceActor) awaitsHost() error {
+	return Refuse(CodeConflict, "the store was restored from a backup and the host %s has not reported since: "+
+		"its devices take no bind and no image yet", a.dev.Hostname)
 }
 
 // admitDuringLoad lets those join who want the image that is being loaded.

@@ -25,6 +25,7 @@ import (
 //	  cleanUp          System, itself       -
 //	  commandDone      its own worker       -
 //	  deviceWritten    the store            -
+//	  hostArrived      waiting room         -
 //	operation
 //	  begin            System               its promise
 //	  arqProposal      ARQ                  -
@@ -41,6 +42,9 @@ import (
 //	  registerDevices  System               its promise
 //	  registered       the store            -
 //	  createProfile    System               its promise
+//	waiting room (only after a restore)
+//	  hostReported     System               its promise
+//	  awaitedWritten   the store            -
 //	outbox
 //	  queued           the store            -
 //	  delivered        its own worker       -

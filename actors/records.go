@@ -19,6 +19,8 @@ const (
 	kindProfile  persistence.Kind = "profile"
 	kindEvent    persistence.Kind = "event"
 	kindSequence persistence.Kind = "sequence"
+	// kindRestoration is there only after a restore: see restoration.go.
+	kindRestoration persistence.Kind = "restoration"
 
 	layoutV1 byte = 1
 )
@@ -46,6 +48,9 @@ func eventKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindE
 
 // sequenceKey is the one record of the numbers given out so far.
 func sequenceKey() persistence.Key { return persistence.Key{Kind: kindSequence} }
+
+// restorationKey is the one record of hosts that a restored store waits for.
+func restorationKey() persistence.Key { return persistence.Key{Kind: kindRestoration} }
 
 func encodeARQ(a *ARQ) []byte {
 	e := newEncoder(arqSize(a))

@@ -19,6 +19,7 @@ type recovered struct {
 	groups     map[groupKey]*Group
 	bulk       batch
 	lastNumber int
+	awaited    *restoration
 }
 
 type groupKey struct {
@@ -73,6 +74,9 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 	case kindSequence:
 		f.numbers.Generation = r.Generation
 		return decodeJSON(r, &f.numbers)
+	case kindRestoration:
+		f.awaited = &restoration{Generation: r.Generation}
+		return decodeJSON(r, f.awaited)
 	}
 	return nil
 }
@@ -134,12 +138,13 @@ func (f *recovered) takeProfile(r persistence.Record) error {
 
 // resume starts the devices' actors and takes up what was left unfinished.
 func (s *System) resume(f *recovered) {
+	s.await(f.awaited)
 	for _, d := range f.devices {
 		var handles []*heldHandle
 		for _, dep := range d.Deployables {
 			handles = append(handles, f.handles[dep.UUID]...)
 		}
-		s.devices.start(s, d, handles)
+		s.devices.start(s, d, handles, f.awaits(d.Hostname))
 	}
 	if len(f.events) > 0 {
 		slices.SortFunc(f.events, func(a, b *Event) int { return slices.Compare(a.ID[:], b.ID[:]) })
@@ -149,4 +154,9 @@ func (s *System) resume(f *recovered) {
 		s.log.Warn("a bind was cut short by a restart and fails", "instance", instance, "arqs", len(parts))
 		s.settle(parts, evFailBind, "")
 	}
+}
+
+// awaits tells whether a host has to report before its devices take part.
+func (f *recovered) awaits(hostname string) bool {
+	return f.awaited != nil && slices.Contains(f.awaited.Hosts, hostname)
 }

@@ -10,6 +10,7 @@ type Stats struct {
 	HandlesFree      int
 	HandlesTaken     int
 	HandlesReleasing int
+	HostsAwaited     int            // that have not reported since a restore
 	ActiveActors     map[string]int // by kind: arq, device, operation, profile
 	EventsDelivered  uint64
 	EventsRetried    uint64

@@ -57,7 +57,10 @@ type System struct {
 	devices  *deviceBook
 	registry *actor.PID
 	outbox   *actor.PID
-	events   outboxStats
+	// waitingRoom is there only after a restore; awaited hosts are its own.
+	waitingRoom *actor.PID
+	awaited     atomic.Int64
+	events      outboxStats
 
 	callPatience   *patience
 	settlePatience *patience

@@ -84,6 +84,8 @@ func (v *verifier) take(r persistence.Record) error {
 		_, err = decodeEvent(r)
 	case kindSequence:
 		err = decodeJSON(r, &v.numbers)
+	case kindRestoration:
+		err = decodeJSON(r, &restoration{})
 	default:
 		v.violation("%s: a kind of record that this version does not know", r.Key)
 	}

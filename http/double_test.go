@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"io"
 	"iter"
 	"slices"
 	"testing"
@@ -33,8 +34,9 @@ type backendDouble struct {
 	createAttribute func(actors.NewAttribute) (*actors.Attribute, error)
 	deleteAttribute func(uuid.UUID) error
 
-	stats actors.Stats
-	ready func() []string
+	stats  actors.Stats
+	ready  func() []string
+	backup func(context.Context, io.Writer) error
 	// starting makes the service one that takes no calls yet.
 	starting bool
 }
@@ -199,6 +201,8 @@ func (b *backendDouble) DeleteAttribute(_ context.Context, id uuid.UUID) error {
 }
 
 func (b *backendDouble) Stats() actors.Stats { return b.stats }
+
+func (b *backendDouble) Backup(ctx context.Context, w io.Writer) error { return b.backup(ctx, w) }
 
 func (b *backendDouble) Serving() bool { return !b.starting }
 

@@ -20,6 +20,8 @@ var (
 		"Registered devices.", nil, nil)
 	descProfiles = prometheus.NewDesc("arqd_device_profiles",
 		"Device profiles.", nil, nil)
+	descAwaited = prometheus.NewDesc("arqd_hosts_awaited",
+		"Hosts that have not reported since the store was restored from a backup; their devices take no bind.", nil, nil)
 	descOutboxDepth = prometheus.NewDesc("arqd_outbox_depth",
 		"Events for Nova that are not delivered yet.", nil, nil)
 	descOutboxAge = prometheus.NewDesc("arqd_outbox_oldest_seconds",
@@ -31,7 +33,7 @@ var (
 // Describe implements prometheus.Collector.
 func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		descARQs, descHandles, descActors, descDevices, descProfiles, descOutboxDepth, descOutboxAge, descEvents,
+		descARQs, descHandles, descActors, descDevices, descProfiles, descAwaited, descOutboxDepth, descOutboxAge, descEvents,
 	} {
 		ch <- desc
 	}
@@ -54,6 +56,7 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descDevices, float64(s.Devices))
 	gauge(descProfiles, float64(s.Profiles))
+	gauge(descAwaited, float64(s.HostsAwaited))
 	gauge(descOutboxDepth, float64(s.OutboxDepth))
 	gauge(descOutboxAge, s.OutboxOldest.Seconds())
 	for outcome, count := range map[string]uint64{

@@ -8,29 +8,35 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/valyala/fasthttp"
 )
 
-// Operators is the listener for those who run the service: metrics, health and
-// readiness. It needs no token, so it belongs on an address that users do not
-// reach.
+// Operators is the listener for those who run the service: metrics, health,
+// readiness and backups. It needs no token, so it belongs on an address that
+// users do not reach.
 type Operators struct {
-	api      *Server
-	backend  Backend
-	gatherer prometheus.Gatherer
-	log      *slog.Logger
-	engine   *fasthttp.Server
+	keeper    Keeper
+	backingUp atomic.Bool
+	life      context.Context //nolint:containedctx // it is the life of streams, which outlast their handlers
+	end       context.CancelFunc
+	api       *Server
+	backend   Backend
+	gatherer  prometheus.Gatherer
+	log       *slog.Logger
+	engine    *fasthttp.Server
 }
 
 // NewOperators makes the listener for an API server, whose options and metrics
 // it shares. It is called once per Server.
-func NewOperators(api *Server) *Operators {
+func NewOperators(api *Server, keeper Keeper) *Operators {
 	o := &Operators{
-		api: api, backend: api.backend, log: api.opt.Log, gatherer: api.metrics.registry,
+		api: api, keeper: keeper, backend: api.backend, log: api.opt.Log, gatherer: api.metrics.registry,
 	}
+	o.life, o.end = context.WithCancel(context.Background())
 	api.metrics.registry.MustRegister(statsCollector{api.backend.Stats})
 	api.metrics.registerServer(api)
 	o.engine = newEngine(api.opt)
@@ -58,9 +64,11 @@ func (o *Operators) Serve(ln net.Listener) error {
 	return err
 }
 
-// Shutdown closes the listeners and waits for the answers under way. It comes
-// after that of the API server, whose readiness this listener tells.
+// Shutdown closes the listeners, breaks off a backup and waits for the other
+// answers under way. It comes after that of the API server, whose readiness
+// this listener tells.
 func (o *Operators) Shutdown(ctx context.Context) error {
+	o.end()
 	return o.engine.ShutdownWithContext(ctx)
 }
 
@@ -78,6 +86,8 @@ func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 		o.health(ctx)
 	case "/readyz":
 		o.ready(ctx)
+	case BackupPath:
+		o.backup(ctx)
 	default:
 		o.text(ctx, fasthttp.StatusNotFound, "try /metrics, /healthcheck or /readyz\n")
 	}

@@ -15,7 +15,7 @@ import (
 // operators serves the operators' listener of an API server.
 func operators(t *testing.T, api *harness) *harness {
 	t.Helper()
-	o := NewOperators(api.server)
+	o := NewOperators(api.server, api.backend)
 	ln := fasthttputil.NewInmemoryListener()
 	served := make(chan error, 1)
 	go func() { served <- o.Serve(ln) }()

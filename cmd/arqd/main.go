@@ -18,14 +18,14 @@ var version = "dev"
 
 func main() {
 	uuid.EnableRandPool() // a system call for many ids, not for each
-	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 const usage = `arqd is an accelerator-request service: the accelerator API v2 for Nova and operators.
 
 Usage:
   arqd serve [--config-file FILE]... [--print-config]   run the service
-  arqd store verify|dump [--config-file FILE]...        check, or print, the store of a service at rest
+  arqd store verify|dump|backup|restore ...             check, print, save the store, or make one of a backup
   arqd version                                          print the version
 
 With no configuration file, serve listens on 127.0.0.1:6666, keeps its state in
@@ -34,7 +34,7 @@ With no configuration file, serve listens on 127.0.0.1:6666, keeps its state in
 
 // run is main with everything it touches as a parameter. It gives the exit
 // code: 0, 1 for a failure that was explained, 2 for a wrong command line.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return 2
@@ -44,7 +44,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case "serve":
 		err = serve(ctx, args[1:], environ, stdout, stderr)
 	case "store":
-		err = storeCommand(ctx, args[1:], environ, stdout, stderr)
+		err = storeCommand(ctx, args[1:], environ, stdin, stdout, stderr)
 	case "version", "--version":
 		_, err = fmt.Fprintf(stdout, "arqd %s (%s)\n", version, runtime.Version())
 	case "help", "-h", "--help":

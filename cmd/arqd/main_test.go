@@ -33,7 +33,7 @@ func TestTheCommandLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), c.args, nil, &stdout, &stderr); code != c.code {
+			if code := run(t.Context(), c.args, nil, strings.NewReader(""), &stdout, &stderr); code != c.code {
 				t.Errorf("exit code %d, want %d; said %s", code, c.code, &stderr)
 			}
 			for stream, got := range map[string]struct{ got, want string }{

@@ -70,7 +70,7 @@ func (s *service) open(ctx context.Context) error {
 	// The listeners: from here on callers get an answer, if only 503.
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)
-	s.operators = http.NewOperators(s.api)
+	s.operators = http.NewOperators(s.api, keeper{s.store})
 	if err := s.listen(ctx, tlsConfig); err != nil {
 		return err
 	}

@@ -8,76 +8,117 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"path/filepath"
 
 	"github.com/arqd/arqd/actors"
 	"github.com/arqd/arqd/cmd/arqd/config"
 	"github.com/arqd/arqd/persistence"
-	"github.com/arqd/arqd/persistence/badger"
 )
 
-// storeCommands work on the store of a service that is not running.
-var storeCommands = map[string]func(ctx context.Context, store *badger.Store, out io.Writer) error{
-	"verify": verifyStore,
-	"dump":   dumpStore,
+const storeUsage = `usage:
+  arqd store verify  [--config-file FILE]... [--backup BACKUP]   check every record and every rule between them
+  arqd store dump    [--config-file FILE]... [--backup BACKUP]   print every record as a line of JSON
+  arqd store backup  [--config-file FILE]... BACKUP              write all records to a file
+  arqd store restore [--config-file FILE]... [--accept] BACKUP   make a store of a backup
+
+The store is that of the configuration, whether the service runs or not: where
+it does, verify, dump and backup ask it for one consistent picture. With
+--backup they read a backup instead. BACKUP may be - for standard input or
+output. After a restore, devices take no bind until their host has reported;
+--accept has them take binds at once.
+`
+
+// storeCall is one run of a command on the store.
+type storeCall struct {
+	cfg            *config.Config
+	backup         string // to read from, in place of the store
+	accept         bool
+	file           string // that backup writes and restore reads
+	stdin          io.Reader
+	stdout, stderr io.Writer
 }
 
-func storeCommand(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("arqd store", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, "usage: arqd store verify|dump [--config-file FILE]...\n")
-	}
+var storeCommands = map[string]func(*storeCall, context.Context) error{
+	"verify":  (*storeCall).verify,
+	"dump":    (*storeCall).dump,
+	"backup":  (*storeCall).writeBackup,
+	"restore": (*storeCall).restore,
+}
+
+func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 || storeCommands[args[0]] == nil {
-		flags.Usage()
+		fmt.Fprint(stderr, storeUsage)
 		return errUsage
 	}
+	c := &storeCall{stdin: stdin, stdout: stdout, stderr: stderr}
+	flags := flag.NewFlagSet("arqd store", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, storeUsage) }
 	var files fileList
-	flags.Var(&files, "config-file", "ini `file` that says where the state is; may be repeated")
+	flags.Var(&files, "config-file", "")
+	switch args[0] {
+	case "verify", "dump":
+		flags.StringVar(&c.backup, "backup", "", "")
+	case "restore":
+		flags.BoolVar(&c.accept, "accept", false, "")
+	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return errors.Join(errUsage, err)
 	}
-	cfg, _, err := config.Load(files, environ)
-	if err != nil {
+	if err := c.takeFile(args[0], flags.Args()); err != nil {
 		return err
 	}
-	dir := storeDir(cfg)
-	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) == 0 {
-		return fmt.Errorf("there is no store in %s", dir)
-	}
-	store, err := badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	var err error
+	if c.cfg, _, err = config.Load(files, environ); err != nil {
 		return err
 	}
-	return errors.Join(storeCommands[args[0]](ctx, store, stdout), store.Close())
+	return storeCommands[args[0]](c, ctx)
 }
 
-// verifyStore checks every record and every rule that must hold between them.
-func verifyStore(ctx context.Context, store *badger.Store, out io.Writer) error {
-	report, err := actors.Verify(ctx, store)
-	if err != nil {
-		return err
+// takeFile takes the file that backup and restore need, and the others must
+// not have.
+func (c *storeCall) takeFile(command string, args []string) error {
+	wanted := 0
+	if command == "backup" || command == "restore" {
+		wanted = 1
 	}
-	if _, err := fmt.Fprint(out, report); err != nil {
-		return err
+	if len(args) != wanted {
+		return fmt.Errorf("store %s takes %d arguments besides its flags: %q", command, wanted, args)
 	}
-	if n := len(report.Violations); n > 0 {
-		return fmt.Errorf("the store breaks %d rules", n)
+	if wanted == 1 {
+		c.file = args[0]
 	}
 	return nil
 }
 
-// dumpStore writes every record as a line of JSON.
-func dumpStore(ctx context.Context, store *badger.Store, out io.Writer) error {
-	w := bufio.NewWriter(out)
-	lines := json.NewEncoder(w)
-	err := store.Each(ctx, func(r persistence.Record) error {
-		line, err := actors.Describe(r)
+// verify checks every record and every rule that must hold between them.
+func (c *storeCall) verify(ctx context.Context) error {
+	return c.read(ctx, func(from *source) error {
+		report, err := actors.Verify(ctx, from)
 		if err != nil {
 			return err
 		}
-		return lines.Encode(line)
+		if _, err := fmt.Fprint(c.stdout, report); err != nil {
+			return err
+		}
+		if n := len(report.Violations); n > 0 {
+			return fmt.Errorf("%s breaks %d rules", from.name, n)
+		}
+		return nil
 	})
-	return errors.Join(err, w.Flush())
+}
+
+// dump writes every record as a line of JSON.
+func (c *storeCall) dump(ctx context.Context) error {
+	w := bufio.NewWriter(c.stdout)
+	lines := json.NewEncoder(w)
+	return c.read(ctx, func(from *source) error {
+		err := from.Each(ctx, func(r persistence.Record) error {
+			line, err := actors.Describe(r)
+			if err != nil {
+				return err
+			}
+			return lines.Encode(line)
+		})
+		return errors.Join(err, w.Flush())
+	})
 }

@@ -50,6 +50,9 @@ func start(db *badgerdb.DB, format int, opts Options) *Store {
 	}
 	s.committer.refusal.Store(new(s.unavailable(errNotRecovered)))
 	s.tallied.Store(format >= tallied)
+	if t, err := tallyOf(db); err == nil { // else the first pass over the records says what is wrong
+		s.committer.stats.present.Store(int64(t.records))
+	}
 	s.running.Go(s.committer.run)
 	return s
 }

@@ -83,6 +83,15 @@ func decodeTally(b []byte) (tally, error) {
 	return tally{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}, nil
 }
 
+// tallyOf reads the tally of a database.
+func tallyOf(db *badgerdb.DB) (t tally, err error) {
+	err = db.View(func(txn *badgerdb.Txn) error {
+		t, err = readTally(txn)
+		return err
+	})
+	return t, err
+}
+
 func readTally(txn *badgerdb.Txn) (t tally, err error) {
 	item, err := txn.Get([]byte(tallyKey))
 	if errors.Is(err, badgerdb.ErrKeyNotFound) {

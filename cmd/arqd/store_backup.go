@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/backup"
+	"github.com/arqd/arqd/persistence/badger"
+)
+
+// writeBackup writes all records to a file that was not there, or to standard
+// output. The file has its name once all of it is on disk.
+func (c *storeCall) writeBackup(ctx context.Context) error {
+	return c.read(ctx, func(from *source) error {
+		shown := c.showProgress(from)
+		var count uint64
+		err := c.output(func(w io.Writer) (err error) {
+			count, err = backup.Write(ctx, w, from.head, shown)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stderr, "%d records, as of %s\n", count, from.head.Taken.Format(time.RFC3339))
+		return nil
+	})
+}
+
+// output gives write a place to write the backup to.
+func (c *storeCall) output(write func(io.Writer) error) error {
+	if c.file == "-" {
+		return write(c.stdout)
+	}
+	if _, err := os.Lstat(c.file); err == nil {
+		return fmt.Errorf("%s is there already", c.file)
+	}
+	part, err := os.OpenFile(c.file+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = write(part)
+	if err == nil {
+		err = part.Sync()
+	}
+	err = errors.Join(err, part.Close())
+	if err == nil {
+		err = os.Link(part.Name(), c.file) // unlike a rename, it replaces nothing
+	}
+	return errors.Join(err, os.Remove(part.Name()), syncDir(filepath.Dir(c.file)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// restore makes a store of a backup where there is none, and checks it.
+func (c *storeCall) restore(ctx context.Context) error {
+	in, err := c.input(c.file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	from, err := backup.Open(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.file, err)
+	}
+	var records actors.Source = c.showProgress(&source{from, c.file, from.Head})
+	if !c.accept {
+		records = actors.Restored(records, from.Head.Taken)
+	}
+	if err := makeStateDir(c.cfg.Default.StatePath); err != nil {
+		return err
+	}
+	opts := badger.Options{Dir: storeDir(c.cfg), Logger: slog.New(slog.DiscardHandler)}
+	count, err := badger.Restore(ctx, opts, records.Each)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stderr, "%d records restored to %s, as of %s\n",
+		count, opts.Dir, from.Head.Taken.Format(time.RFC3339))
+	if !c.accept {
+		fmt.Fprintln(c.stderr, "devices take no bind until their host has reported")
+	}
+	return c.verify(ctx)
+}
+
+// progressEvery is how often the progress is told.
+const progressEvery = 2 * time.Second
+
+// showProgress tells on standard error how far a long pass has come.
+func (c *storeCall) showProgress(from *source) *progress {
+	return &progress{source: from, out: c.stderr, next: time.Now().Add(progressEvery)}
+}
+
+type progress struct {
+	*source
+	out   io.Writer
+	count uint64
+	next  time.Time
+}
+
+// Each passes on the records of the source.
+func (p *progress) Each(ctx context.Context, visit func(persistence.Record) error) error {
+	return p.source.Each(ctx, func(r persistence.Record) error {
+		p.count++
+		if p.count%1024 == 0 && time.Now().After(p.next) {
+			fmt.Fprintf(p.out, "%d of about %d records\n", p.count, p.head.Records)
+			p.next = time.Now().Add(progressEvery)
+		}
+		return visit(r)
+	})
+}

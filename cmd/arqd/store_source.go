@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/arqd/arqd/http"
+	"github.com/arqd/arqd/persistence/backup"
+	"github.com/arqd/arqd/persistence/badger"
+)
+
+// source is where a command on the store reads records.
+type source struct {
+	backup.Source
+	name string // in sentences
+	head backup.Head
+}
+
+// read gives use what is to be read: the backup that was named, the store, or,
+// where another process has it open, what that process hands out.
+func (c *storeCall) read(ctx context.Context, use func(*source) error) error {
+	if c.backup != "" {
+		return c.readBackup(use)
+	}
+	store, err := c.openStore()
+	if errors.Is(err, badger.ErrInUse) {
+		return c.readService(ctx, use)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(&source{store, "the store", headOf(store)}), store.Close())
+}
+
+// openStore opens a store that is there.
+func (c *storeCall) openStore() (*badger.Store, error) {
+	dir := storeDir(c.cfg)
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) == 0 {
+		return nil, fmt.Errorf("there is no store in %s", dir)
+	}
+	return badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+}
+
+func (c *storeCall) readBackup(use func(*source) error) error {
+	in, err := c.input(c.backup)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	from, err := backup.Open(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.backup, err)
+	}
+	return use(&source{from, "the backup", from.Head})
+}
+
+func (c *storeCall) input(file string) (io.ReadCloser, error) {
+	if file == "-" {
+		return io.NopCloser(c.stdin), nil
+	}
+	return os.Open(file)
+}
+
+// readService asks the service that has the store open for a picture of it.
+func (c *storeCall) readService(ctx context.Context, use func(*source) error) error {
+	where := "http://" + c.operatorsAddress() + http.BackupPath
+	request, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodGet, where, nil)
+	if err != nil {
+		return err
+	}
+	client := &nethttp.Client{Transport: &nethttp.Transport{DisableKeepAlives: true}} // no proxy
+	answer, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("%w, and its operators' listener does not answer: %w", badger.ErrInUse, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != nethttp.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1024))
+		return fmt.Errorf("%s: %s: %s", where, answer.Status, strings.TrimSpace(string(text)))
+	}
+	from, err := backup.Open(answer.Body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return use(&source{from, "the store", from.Head})
+}
+
+// operatorsAddress is where the operators' listener is to be reached from this
+// machine.
+func (c *storeCall) operatorsAddress() string {
+	host := c.cfg.Arqd.AdminHost
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+		if ip.To4() == nil {
+			host = "::1"
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(c.cfg.Arqd.AdminPort))
+}

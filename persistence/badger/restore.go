@@ -1,0 +1,116 @@
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// ErrNotEmpty is wrapped by the error of Restore when the directory holds
+// anything.
+var ErrNotEmpty = errors.New("a store is restored into an empty directory only")
+
+// Restore makes a store in opts.Dir of the records that each visits, with
+// their generations, and returns their number. The directory must be empty or
+// absent. It stays so until all records are on disk in another one beside it,
+// of the same name and ".restoring", which then takes its place; what an
+// earlier attempt left there is removed.
+func Restore(
+	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
+) (records uint64, err error) {
+	dir := filepath.Clean(opts.Dir)
+	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+		return 0, fmt.Errorf("%w: %s", ErrNotEmpty, dir)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, explain(dir, err)
+	}
+	opts.Dir = dir + ".restoring"
+	if err := os.RemoveAll(opts.Dir); err != nil {
+		return 0, explain(opts.Dir, err)
+	}
+	records, err = fillNew(ctx, opts, each)
+	if err != nil {
+		return records, errors.Join(err, os.RemoveAll(opts.Dir))
+	}
+	return records, moveIntoPlace(opts.Dir, dir)
+}
+
+// fillNew makes a store of records.
+func fillNew(
+	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
+) (uint64, error) {
+	s, err := Open(opts)
+	if err != nil {
+		return 0, err
+	}
+	// The committer has nothing to write before a recovery, and there is none.
+	l := loader{s: s, ledger: newLedger(), batch: newBatch(s.db), limits: s.committer.limits}
+	err = each(ctx, l.put)
+	if err == nil {
+		err = l.flush()
+	}
+	return l.ledger.tally.records, errors.Join(err, s.Close())
+}
+
+// loader writes records as they are.
+type loader struct {
+	s      *Store
+	ledger *ledger
+	batch  *batch
+	limits limits
+}
+
+func (l *loader) put(r persistence.Record) error {
+	if c, ok := l.ledger.enter(&r); !ok {
+		return fmt.Errorf("%w: %s carries the claim %s of another record", persistence.ErrCorrupt, r.Key, c)
+	}
+	t := persistence.Transition{Puts: []persistence.Put{{
+		Key: r.Key, Expected: r.Generation - 1, Body: r.Body, Indexes: r.Indexes, Claims: r.Claims,
+	}}}
+	if err := t.Validate(); err != nil {
+		return fmt.Errorf("record %s: %w", r.Key, err)
+	}
+	records, bytes, err := l.limits.size(&t)
+	if err != nil {
+		return err
+	}
+	if l.batch.records+records > l.limits.records || l.batch.bytes+bytes > l.limits.bytes {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	l.batch.bytes += bytes
+	return l.batch.add(&t)
+}
+
+// flush writes the batch, while there is room for it.
+func (l *loader) flush() error {
+	if l.batch.txn == nil {
+		return nil
+	}
+	defer l.batch.reset()
+	if room, why := l.s.committer.space.check(l.batch.written); room == noRoom {
+		return why
+	}
+	if err := l.batch.seal(&l.ledger.tally); err != nil {
+		return err
+	}
+	return l.batch.txn.Commit()
+}
+
+// moveIntoPlace renames a directory, durably. An empty one in its place gives
+// way; one that came to hold something does not.
+func moveIntoPlace(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return errors.Join(explain(to, err), os.RemoveAll(from))
+	}
+	parent, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return explain(to, err)
+	}
+	return errors.Join(parent.Sync(), parent.Close())
+}

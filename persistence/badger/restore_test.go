@@ -1,0 +1,124 @@
+package badger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/backup"
+)
+
+func all(t *testing.T, from backup.Source) (records []persistence.Record) {
+	t.Helper()
+	err := from.Each(t.Context(), func(r persistence.Record) error { records = append(records, r); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func restore(t *testing.T, dir string, b []byte) error {
+	t.Helper()
+	r, err := backup.Open(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable}, r.Each)
+	return err
+}
+
+// TestBackupAndRestore: what comes back is what was there, with generations
+// and claims, and is gone on with.
+func TestBackupAndRestore(t *testing.T) {
+	s := recovered(t, t.TempDir())
+	for n := range 3000 {
+		wins(t, s, create(n, 1000))
+	}
+	claimed := create(5000, 10)
+	claimed.Puts[0].Claims = []persistence.Claim{{Space: "name", Value: "x"}}
+	wins(t, s, claimed)
+	update := create(1, 20)
+	update.Puts[0].Expected = 1
+	wins(t, s, update, persistence.Transition{Deletes: []persistence.Delete{{Key: key(2), Expected: 1}}})
+
+	var b bytes.Buffer
+	n, err := backup.Write(t.Context(), &b, backup.Head{}, s)
+	if err != nil || n != 3000 {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	wins(t, s, create(6000, 10)) // after the backup
+	dir := filepath.Join(t.TempDir(), "state", "store")
+	if err := os.Mkdir(filepath.Dir(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(t, dir, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	again := recovered(t, dir)
+	r, err := backup.Open(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := all(t, r); !reflect.DeepEqual(all(t, again), want) {
+		t.Error("the restored store differs from the backup")
+	}
+	claimed.Puts[0].Key = key(7000)
+	if got := apply(t, again, claimed, update)[0].Outcome; got != persistence.Lost {
+		t.Errorf("a claim of a restored record is given again: %v", got)
+	}
+	update.Puts[0].Expected = 2
+	wins(t, again, update, create(2, 10))
+}
+
+// TestRestoreLeavesNothingHalfDone: a backup that turns out bad at its end, or
+// a place that is taken.
+func TestRestoreLeavesNothingHalfDone(t *testing.T) {
+	s := recovered(t, t.TempDir())
+	wins(t, s, create(1, 10), create(2, 10))
+	var b bytes.Buffer
+	if _, err := backup.Write(t.Context(), &b, backup.Head{}, s); err != nil {
+		t.Fatal(err)
+	}
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "store")
+	if err := restore(t, dir, b.Bytes()[:b.Len()-1]); !errors.Is(err, backup.ErrIncomplete) {
+		t.Errorf("incomplete backup: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(parent, "*")); len(left) > 0 {
+		t.Errorf("%q is left of a backup that was bad", left)
+	}
+	// What a restore that was killed leaves is in nobody's way.
+	if err := os.MkdirAll(filepath.Join(parent, "store.restoring", "old"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(t, dir, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(t, dir, b.Bytes()); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("into a store: %v", err)
+	}
+	again := recovered(t, dir)
+	if got := again.Stats().Records; got != 2 {
+		t.Errorf("%d records, want 2", got)
+	}
+}
+
+// TestRestoreRefusesContradictions: two records with the claim of one.
+func TestRestoreRefusesContradictions(t *testing.T) {
+	claim := []persistence.Claim{{Space: "name", Value: "x"}}
+	twice := func(_ context.Context, visit func(persistence.Record) error) error {
+		return errors.Join(
+			visit(persistence.Record{Key: key(1), Generation: 1, Claims: claim}),
+			visit(persistence.Record{Key: key(2), Generation: 1, Claims: claim}))
+	}
+	dir := filepath.Join(t.TempDir(), "store")
+	_, err := Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable}, twice)
+	if !errors.Is(err, persistence.ErrCorrupt) {
+		t.Errorf("%v, want ErrCorrupt", err)
+	}
+}

@@ -1,0 +1,219 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hosts are two hosts to bind on.
+var hosts = options{"fake.hosts": "compute1,compute2", "fake.handles_per_device": "8"}
+
+// onePort gives a node's operators' listener a port that commands can know.
+func (n *node) onePort(opts options) options {
+	all := options{"arqd.admin_port": freePort(n.t)}
+	maps.Copy(all, opts)
+	return all
+}
+
+// dumped gives the lines of a dump by kind and id, with what stands in them.
+func dumped(t *testing.T, text string) map[string]string {
+	t.Helper()
+	lines := map[string]string{}
+	for line := range strings.Lines(text) {
+		var key struct{ Kind, ID string }
+		if err := json.Unmarshal([]byte(line), &key); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		lines[key.Kind+"/"+key.ID] = line
+	}
+	return lines
+}
+
+// TestBackupAndRestore saves a store that rests, and makes one of the backup:
+// nothing differs, and what was bound is bound. Until the hosts report, nothing
+// new is bound on them.
+func TestBackupAndRestore(t *testing.T) {
+	n := newNode(t, hosts)
+	p := n.start()
+	c := p.client()
+	c.createProfile("pair", 2)
+	bound, free := c.create("pair"), c.create("pair")
+	there := c.deployables()
+	c.bind(there["compute2"], newUUID(), bound...)
+	p.stop()
+	saved := filepath.Join(n.dir, "saved")
+	n.store("backup", saved)
+	if info, err := os.Stat(saved); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	if r := n.storeCommand("backup", saved); r.code != 1 || !strings.Contains(r.stderr, "is there already") {
+		t.Errorf("a second backup to the same file: %+v", r)
+	}
+	before := n.store("dump")
+	if n.store("dump", "--backup", saved) != before {
+		t.Error("the backup holds something else than the store")
+	}
+
+	other := newNode(t, options{"fake.hosts": "compute1", "fake.handles_per_device": "8"})
+	if r := other.storeCommand("restore", saved); r.code != 0 || !strings.Contains(r.stderr, "devices take no bind") ||
+		!strings.Contains(r.stdout, "arq       4\n") {
+		t.Errorf("restore: %+v", r)
+	}
+	if r := other.storeCommand("restore", saved); r.code != 1 || !strings.Contains(r.stderr, "empty directory only") {
+		t.Errorf("restore into what is there: %+v", r)
+	}
+	want := dumped(t, before)
+	for key, line := range dumped(t, other.store("dump")) {
+		if want[key] != line && !strings.HasPrefix(key, "restoration/") {
+			t.Errorf("restored as %s\nwas %s", line, want[key])
+		}
+		delete(want, key)
+	}
+	if len(want) > 0 {
+		t.Errorf("not restored: %v", want)
+	}
+
+	p = other.start() // compute1 reports, compute2 is not heard of
+	c = p.client()
+	if got := p.metrics().value(t, "arqd_hosts_awaited"); got != 1 {
+		t.Errorf("%v hosts awaited, want 1", got)
+	}
+	a := c.want(409, http.MethodPatch, "/accelerator_requests", bindBody(there["compute2"], newUUID(), free...))
+	if !strings.Contains(string(a.body), "has not reported") {
+		t.Errorf("refused with %s", a.body)
+	}
+	c.bind(there["compute1"], newUUID(), free...)
+	c.unbind(bound...)
+	p.checkHandles(c, 16)
+	p.stop()
+
+	accepted := newNode(t, options{"fake.hosts": "compute1", "fake.handles_per_device": "8"})
+	accepted.store("restore", "--accept", saved)
+	p = accepted.start()
+	p.client().bind(there["compute2"], newUUID(), free...)
+}
+
+// TestBackupUnderLoad saves the store of a busy service. What was acknowledged
+// before the backup began and is not touched since is in it, byte for byte, and
+// all of it keeps every rule.
+func TestBackupUnderLoad(t *testing.T) {
+	n := newNode(t, nil)
+	opts := n.onePort(crowd)
+	n.configure(opts)
+	p := n.start()
+	c := p.client()
+	c.createProfile("old", 64)
+	acknowledged := map[string]bool{}
+	for range 20 {
+		for _, id := range c.create("old") {
+			acknowledged[id] = true
+		}
+	}
+	l := newLoad(c, 6, seedOf(t), "spare")
+	all := l.run(p, 300)
+	l.awaitEnough(t)
+	for round := range 3 {
+		answered := l.answered.Load()
+		saved := filepath.Join(n.dir, fmt.Sprintf("saved%d", round))
+		n.store("backup", saved)
+		during := l.answered.Load() - answered
+		now := n.store("dump")
+		other := newNode(t, opts)
+		verdict := other.store("restore", saved)
+		t.Logf("round %d: %d requests were answered during the backup", round, during)
+		old := 0
+		restored, served := dumped(t, other.store("dump")), dumped(t, now)
+		for id := range acknowledged {
+			if line := restored["arq/"+id]; line == "" || line != served["arq/"+id] {
+				t.Errorf("acknowledged before the backup as %s, restored as %s", served["arq/"+id], line)
+			} else {
+				old++
+			}
+		}
+		if old != len(acknowledged) || !strings.Contains(verdict, "profile ") {
+			t.Errorf("%d of %d ARQs from before are in the backup; %s", old, len(acknowledged), verdict)
+		}
+	}
+	if got := n.store("verify"); !strings.Contains(got, "arq ") || strings.Contains(got, "VIOLATION") {
+		t.Errorf("verify of the store in use: %s", got)
+	}
+	l.closing.Store(true)
+	p.stop()
+	all.Wait()
+	if len(l.faults) > 0 {
+		t.Errorf("during backups: %q", l.faults)
+	}
+}
+
+// TestBadBackups: each is refused in a sentence, and leaves no store.
+func TestBadBackups(t *testing.T) {
+	n := newNode(t, nil)
+	p := n.start()
+	p.client().createProfile("one", 1)
+	p.stop()
+	saved := filepath.Join(n.dir, "saved")
+	n.store("backup", saved)
+	good, err := os.ReadFile(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := slices.Clone(good)
+	flipped[len(flipped)/2] ^= 1
+	for name, test := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"cut short": {good[:len(good)-20], "the backup is not complete"},
+		"a bit":     {flipped, "the backup is damaged"},
+		"no backup": {[]byte("something else\n"), "this is not a backup of arqd"},
+		"empty":     {nil, "this is not a backup of arqd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := filepath.Join(t.TempDir(), "bad")
+			writeFile(t, bad, test.content)
+			other := newNode(t, nil)
+			for _, r := range []ran{other.storeCommand("restore", bad), other.storeCommand("verify", "--backup", bad)} {
+				if r.code != 1 || !strings.Contains(r.stderr, test.want) || strings.Count(r.stderr, "\n") != 1 {
+					t.Errorf("%+v, want one sentence with %q", r, test.want)
+				}
+			}
+			if left, _ := filepath.Glob(filepath.Join(other.state(), "*")); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		})
+	}
+}
+
+// TestBackupBrokenOff: a service that ends, or is killed, while it gives a
+// backup leaves one that is known to be incomplete, and nobody waits for it.
+func TestBackupBrokenOff(t *testing.T) {
+	n := newNode(t, nil)
+	n.configure(n.onePort(nil))
+	n.prefill(20000)
+	p := n.start()
+	response, err := http.Get(p.admin + "/store/backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.ReadFull(response.Body, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	p.stop()
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("the service waited %v for a reader that does not read", took)
+	}
+	if rest, err := io.ReadAll(response.Body); err == nil {
+		t.Errorf("the backup ends as if it were whole after %d bytes more", len(rest))
+	}
+}
