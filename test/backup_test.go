@@ -217,3 +217,50 @@ func TestBackupBrokenOff(t *testing.T) {
 		t.Errorf("the backup ends as if it were whole after %d bytes more", len(rest))
 	}
 }
+
+// TestSalvage: of a store that no longer opens, the records that are intact are
+// printed and saved, and it is said what is not.
+func TestSalvage(t *testing.T) {
+	n := newNode(t, nil)
+	n.prefill(20000) // many blocks
+	want := dumped(t, n.store("dump"))
+	if got := n.storeCommand("dump", "--salvage"); got.code != 0 || len(dumped(t, got.stdout)) != len(want) {
+		t.Errorf("of a sound store: exit code %d, %d of %d records", got.code, len(dumped(t, got.stdout)), len(want))
+	}
+	name := ""
+	for _, file := range n.storeFiles() {
+		if filepath.Ext(file) == ".sst" {
+			name = file
+		}
+	}
+	file := filepath.Join(n.state(), "store", name)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 4
+	writeFile(t, file, content)
+	if r := n.storeCommand("dump"); r.code != 1 || !strings.Contains(r.stderr, name) || r.stdout != "" {
+		t.Errorf("a damaged store was read: exit code %d, %s", r.code, r.stderr)
+	}
+	r := n.storeCommand("dump", "--salvage")
+	found := dumped(t, r.stdout)
+	if r.code != 1 || !strings.Contains(r.stderr, name+" has a damaged block") || !strings.Contains(r.stderr, "are found where there should be") {
+		t.Errorf("exit code %d, %s", r.code, r.stderr)
+	}
+	if len(found) < len(want)*9/10 || len(found) >= len(want) {
+		t.Errorf("%d of %d records are left after damage to one block", len(found), len(want))
+	}
+	for key, line := range found {
+		if want[key] != line {
+			t.Errorf("found %s\nwas %s", line, want[key])
+		}
+	}
+	saved := filepath.Join(n.dir, "saved")
+	if r := n.storeCommand("backup", "--salvage", saved); r.code != 1 {
+		t.Errorf("backup of what is left: %+v", r)
+	}
+	if got := n.storeCommand("dump", "--backup", saved); len(dumped(t, got.stdout)) != len(found) {
+		t.Errorf("%d records saved, want %d", len(dumped(t, got.stdout)), len(found))
+	}
+}

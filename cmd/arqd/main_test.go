@@ -27,7 +27,7 @@ func TestTheCommandLine(t *testing.T) {
 		"help of serve":       {[]string{"serve", "--help"}, 0, "", "-config-file"},
 		"printing the config": {[]string{"serve", "--print-config"}, 0, "[api]", ""},
 		"no store":            {[]string{"store", "verify"}, 1, "", "there is no store in"},
-		"store, and what?":    {[]string{"store", "burn"}, 2, "", "verify|dump"},
+		"store, and what?":    {[]string{"store", "burn"}, 2, "", "arqd store restore"},
 		"no such file":        {[]string{"serve", "--config-file", "/nope"}, 1, "", "/nope"},
 		"a bad value":         {[]string{"serve", "--config-file", bad}, 1, "", bad + ":2: [api] port"},
 	} {

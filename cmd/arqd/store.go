@@ -15,22 +15,25 @@ import (
 )
 
 const storeUsage = `usage:
-  arqd store verify  [--config-file FILE]... [--backup BACKUP]   check every record and every rule between them
-  arqd store dump    [--config-file FILE]... [--backup BACKUP]   print every record as a line of JSON
-  arqd store backup  [--config-file FILE]... BACKUP              write all records to a file
-  arqd store restore [--config-file FILE]... [--accept] BACKUP   make a store of a backup
+  arqd store verify  [--config-file FILE]... [--backup BACKUP | --salvage]   check every record and every rule
+  arqd store dump    [--config-file FILE]... [--backup BACKUP | --salvage]   print every record as a line of JSON
+  arqd store backup  [--config-file FILE]... [--salvage] BACKUP              write all records to a file
+  arqd store restore [--config-file FILE]... [--accept] BACKUP               make a store of a backup
 
 The store is that of the configuration, whether the service runs or not: where
 it does, verify, dump and backup ask it for one consistent picture. With
---backup they read a backup instead. BACKUP may be - for standard input or
-output. After a restore, devices take no bind until their host has reported;
---accept has them take binds at once.
+--backup they read a backup instead; with --salvage, what can still be read of
+a store that is too damaged to be opened, and the exit code is 1 if that is not
+all. BACKUP may be - for standard input or output. After a restore, devices
+take no bind until their host has reported; --accept has them take binds at
+once.
 `
 
 // storeCall is one run of a command on the store.
 type storeCall struct {
 	cfg            *config.Config
 	backup         string // to read from, in place of the store
+	salvage        bool   // read what is intact of a store that is not
 	accept         bool
 	file           string // that backup writes and restore reads
 	stdin          io.Reader
@@ -55,6 +58,9 @@ func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, 
 	flags.Usage = func() { fmt.Fprint(stderr, storeUsage) }
 	var files fileList
 	flags.Var(&files, "config-file", "")
+	if args[0] != "restore" {
+		flags.BoolVar(&c.salvage, "salvage", false, "")
+	}
 	switch args[0] {
 	case "verify", "dump":
 		flags.StringVar(&c.backup, "backup", "", "")

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/arqd/arqd/http"
 	"github.com/arqd/arqd/persistence/backup"
@@ -28,7 +29,12 @@ type source struct {
 // read gives use what is to be read: the backup that was named, the store, or,
 // where another process has it open, what that process hands out.
 func (c *storeCall) read(ctx context.Context, use func(*source) error) error {
-	if c.backup != "" {
+	switch {
+	case c.salvage && c.backup != "":
+		return errors.New("--salvage is for a store, not for a backup")
+	case c.salvage:
+		return c.readWreck(use)
+	case c.backup != "":
 		return c.readBackup(use)
 	}
 	store, err := c.openStore()
@@ -48,6 +54,23 @@ func (c *storeCall) openStore() (*badger.Store, error) {
 		return nil, fmt.Errorf("there is no store in %s", dir)
 	}
 	return badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// readWreck reads what is intact of a store, and says what is not.
+func (c *storeCall) readWreck(use func(*source) error) error {
+	found, err := badger.Salvage(storeDir(c.cfg))
+	if err != nil {
+		return err
+	}
+	head := backup.Head{Taken: time.Now().UTC(), Records: found.Records()}
+	err = use(&source{found, "what is left of the store", head})
+	for _, lost := range found.Lost {
+		fmt.Fprintf(c.stderr, "lost: %s\n", lost)
+	}
+	if len(found.Lost) > 0 {
+		err = errors.Join(err, fmt.Errorf("not all of the store in %s could be read", storeDir(c.cfg)))
+	}
+	return err
 }
 
 func (c *storeCall) readBackup(use func(*source) error) error {

@@ -1,0 +1,100 @@
+package badger
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// TestSalvageOfASoundStore finds what is there, no more and no less, and
+// changes nothing.
+func TestSalvageOfASoundStore(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir, MemTableSize: minMemTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	admit(t, s)
+	for n := range bulkNumber {
+		wins(t, s, bulk(n, bulkRecords))
+	}
+	update := bulk(3, 1)
+	update.Puts[0].Expected = 1
+	wins(t, s, update, persistence.Transition{Deletes: []persistence.Delete{{Key: bulk(4, 1).Puts[0].Key, Expected: 1}}})
+	awaitFlush(t, dir)
+	want := all(t, s)
+	copied := filepath.Join(t.TempDir(), "state")
+	take(t, dir).put(t, copied)
+	before := take(t, copied)
+	got, err := Salvage(copied)
+	if err != nil || len(got.Lost) > 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if !reflect.DeepEqual(all(t, got), want) {
+		t.Errorf("%d records salvaged differ from the %d of the store", got.Records(), len(want))
+	}
+	if !reflect.DeepEqual(take(t, copied), before) {
+		t.Error("the files were changed")
+	}
+}
+
+// TestSalvageOfADamagedStore damages a file: what is found is what was
+// written, and it is said that something is lost, and where.
+func TestSalvageOfADamagedStore(t *testing.T) {
+	files, dir := crashImage(t), filepath.Join(t.TempDir(), "state")
+	files.put(t, dir)
+	whole, err := Salvage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[persistence.Key]persistence.Record{}
+	for _, r := range all(t, whole) {
+		written[r.Key] = r
+	}
+	random := rand.New(rand.NewPCG(5, 9))
+	for name, c := range files {
+		if ext := filepath.Ext(name); ext != ".sst" && ext != ".mem" && name != "MANIFEST" {
+			continue
+		}
+		for range 8 {
+			files.put(t, dir)
+			at := random.IntN(len(c.used) * 9 / 10)
+			invert(t, filepath.Join(dir, name), at, byte(1+random.IntN(255)))
+			got, err := Salvage(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range all(t, got) {
+				if !reflect.DeepEqual(written[r.Key], r) {
+					t.Fatalf("%s at %d: %s is not what was written", name, at, r.Key)
+				}
+			}
+			named := slices.ContainsFunc(got.Lost, func(s string) bool { return strings.Contains(s, name) })
+			if int(got.Records()) < len(written) && !named {
+				t.Errorf("%s at %d: %d of %d records, and lost is %q", name, at, got.Records(), len(written), got.Lost)
+			}
+			if got.Records() == 0 {
+				t.Errorf("%s at %d: nothing is found", name, at)
+			}
+		}
+	}
+}
+
+func TestSalvageOfAStoreInUse(t *testing.T) {
+	dir := t.TempDir()
+	recovered(t, dir)
+	if _, err := Salvage(dir); err == nil || !strings.Contains(err.Error(), "already uses") {
+		t.Errorf("%v, want in use", err)
+	}
+	if _, err := Salvage(filepath.Join(dir, "not")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v, want no such directory", err)
+	}
+}
