@@ -274,8 +274,8 @@ func (n *node) prefill(count int) {
 	p := n.start()
 	c := p.client()
 	c.createProfile("prefill", 200)
-	for len(c.arqs("")) < count {
-		c.create("prefill")
+	for made := 0; made < count; {
+		made += len(c.create("prefill"))
 	}
 	p.stop()
 }
