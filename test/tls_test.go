@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -162,6 +163,41 @@ func TestClientCertificates(t *testing.T) {
 	if got, err := newClient(t, p.api+"/v2", strange).do(http.MethodGet, "/devices", nil); err == nil {
 		t.Errorf("with a certificate of another authority: status %d", got.status)
 	}
+}
+
+// TestCertificatesAreRenewed: new files are shown to new connections, at once
+// after a SIGHUP and soon without one; bad ones change nothing.
+func TestCertificatesAreRenewed(t *testing.T) {
+	a := newAuthority(t)
+	a.issue("server")
+	p := start(t, a.serving())
+	p.mayFail = true // bad files are an error in the log
+	shown := func() string {
+		conn, err := tls.Dial("tcp", host(p.api), a.transport("").TLSClientConfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	open := newClient(t, p.api+"/v2", a.transport(""))
+	open.want(200, http.MethodGet, "/devices", nil)
+	first := shown()
+	a.issue("server")
+	p.signal(syscall.SIGHUP)
+	eventually(t, readyLimit, "the new certificate is shown", func() bool { return shown() != first })
+	second := shown()
+	open.want(200, http.MethodGet, "/devices", nil)
+
+	writeFile(t, a.path("server.pem"), []byte("half a certi"))
+	p.signal(syscall.SIGHUP)
+	p.awaitLog(readyLimit, "the configuration was not reloaded")
+	if shown() != second {
+		t.Error("another certificate is shown after bad files")
+	}
+	a.issue("server")
+	eventually(t, readyLimit, "the next certificate is shown, without a signal", func() bool { return shown() != second })
+	open.want(200, http.MethodGet, "/devices", nil)
 }
 
 func TestBadCertificates(t *testing.T) {

@@ -118,6 +118,7 @@ func reloadOnHangup(
 			continue
 		}
 		setLevel(level, next)
+		s.reloadCertificates(next)
 		for _, o := range s.cfg.Changed(next) {
 			if !o.Reloadable {
 				s.log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)

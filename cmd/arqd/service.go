@@ -31,8 +31,10 @@ type service struct {
 	api       *http.Server
 	operators *http.Operators
 	listeners []net.Listener
-	inventory atomic.Bool   // the built-in devices are on record
-	lookNow   chan struct{} // look at the policy file now
+	// certificates are nil where the API is served without TLS.
+	certificates *certificates
+	inventory    atomic.Bool   // the built-in devices are on record
+	lookNow      chan struct{} // look at the policy file now
 
 	failed  chan error // a listener gave up
 	running sync.WaitGroup
@@ -52,7 +54,7 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tlsConfig, err := s.cfg.TLSConfig()
+	s.certificates, err = newCertificates(s.cfg)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (s *service) open(ctx context.Context) error {
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)
 	s.operators = http.NewOperators(s.api, keeper{s.store})
-	if err := s.listen(ctx, tlsConfig); err != nil {
+	if err := s.listen(ctx); err != nil {
 		return err
 	}
 	// Recovery, which may take a while.
@@ -82,6 +84,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.running.Go(func() { s.watchPolicy(ctx, enforcer) })
+	if s.certificates != nil {
+		s.running.Go(func() { s.watchCertificates(ctx) })
+	}
 	s.announce()
 	return nil
 }
@@ -138,7 +143,7 @@ func (s *service) openStore(metrics *http.Metrics) error {
 
 // listen opens both listeners before either is served, so that a busy port is
 // found before anybody is answered.
-func (s *service) listen(ctx context.Context, tlsConfig *tls.Config) error {
+func (s *service) listen(ctx context.Context) error {
 	api, err := listen(ctx, s.cfg.API.HostIP, s.cfg.API.Port, "[api]port")
 	if err != nil {
 		return err
@@ -150,8 +155,8 @@ func (s *service) listen(ctx context.Context, tlsConfig *tls.Config) error {
 	}
 	s.listeners = append(s.listeners, admin)
 	served := api
-	if tlsConfig != nil {
-		served = tls.NewListener(api, tlsConfig)
+	if s.certificates != nil {
+		served = tls.NewListener(api, s.certificates.serving())
 	}
 	s.run(func() error { return s.api.Serve(served) })
 	s.run(func() error { return s.operators.Serve(admin) })

@@ -45,11 +45,11 @@ func Options() []Option {
 			"Write a log line for each request. Faults are logged either way."),
 
 		opt("ssl", "cert_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CertFile },
-			"Certificate of the API, PEM, intermediates after it."),
+			"Certificate of the API, PEM, intermediates after it. A changed file is taken over within ten seconds.").reloadable(),
 		opt("ssl", "key_file", "", optional(path()), func(c *Config) *string { return &c.SSL.KeyFile },
-			"Private key of the certificate, PEM."),
+			"Private key of the certificate, PEM.").reloadable(),
 		opt("ssl", "ca_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CAFile },
-			"Certificate authorities, PEM. When set, every client must show a certificate of one of them."),
+			"Certificate authorities, PEM. When set, every client must show a certificate of one of them.").reloadable(),
 
 		opt("keystone_authtoken", "www_authenticate_uri", "http://127.0.0.1:5000/v3", link(), func(c *Config) *string { return &c.KeystoneAuthtoken.WWWAuthenticateURI },
 			"Identity endpoint that a refused client is pointed to."),
