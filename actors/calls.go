@@ -18,7 +18,15 @@ func (s *System) CreateARQs(ctx context.Context, req CreateARQs) ([]*ARQ, error)
 	p := newPromise[[]*ARQ]()
 	return call(ctx, s, p, func() error {
 		profile, ok := s.dir.profileByName(req.ProfileName)
-		if !ok || !s.profiles.tell(profile.UUID, &createARQs{req, p}) {
+		if !ok {
+			return profileNotFound(req.ProfileName)
+		}
+		m := &createARQs{request: req, promise: p}
+		if s.opts.Quota.limits() {
+			s.projects.tell(projectID(req.ProjectID), &admitCreate{m, profile.UUID, profile.amount()})
+			return nil
+		}
+		if !s.profiles.tell(profile.UUID, m) {
 			return profileNotFound(req.ProfileName)
 		}
 		return nil

@@ -79,6 +79,7 @@ type arqIndexes struct {
 	all       *arqIndex
 	states    [stateCount]*arqIndex
 	projects  map[string]*arqIndex
+	unbound   map[string]int // ARQs of each project that are
 	profiles  map[string]*arqIndex
 	hosts     map[string]*arqIndex
 	providers map[uuid.UUID]*arqIndex
@@ -90,6 +91,7 @@ func (x *arqIndexes) init() {
 		x.states[s] = newARQIndex()
 	}
 	x.projects = make(map[string]*arqIndex)
+	x.unbound = make(map[string]int)
 	x.profiles = make(map[string]*arqIndex)
 	x.hosts = make(map[string]*arqIndex)
 	x.providers = make(map[uuid.UUID]*arqIndex)
@@ -99,6 +101,7 @@ func (x *arqIndexes) add(e *arqEntry, a *ARQ) {
 	x.all.Set(e)
 	x.states[a.State].Set(e)
 	put(x.projects, a.ProjectID, e)
+	x.countUnbound(a, 1)
 	put(x.profiles, a.Group.ProfileName, e)
 	x.addBinding(e, a.Binding)
 }
@@ -107,6 +110,7 @@ func (x *arqIndexes) remove(e *arqEntry, a *ARQ) {
 	x.all.Delete(e)
 	x.states[a.State].Delete(e)
 	take(x.projects, a.ProjectID, e)
+	x.countUnbound(a, -1)
 	take(x.profiles, a.Group.ProfileName, e)
 	x.removeBinding(e, a.Binding)
 }
@@ -120,8 +124,19 @@ func (x *arqIndexes) move(e *arqEntry, before, after *ARQ) {
 		take(x.projects, before.ProjectID, e)
 		put(x.projects, after.ProjectID, e)
 	}
+	x.countUnbound(before, -1)
+	x.countUnbound(after, 1)
 	x.removeBinding(e, before.Binding)
 	x.addBinding(e, after.Binding)
+}
+
+func (x *arqIndexes) countUnbound(a *ARQ, by int) {
+	if !a.unbound() {
+		return
+	}
+	if x.unbound[a.ProjectID] += by; x.unbound[a.ProjectID] == 0 {
+		delete(x.unbound, a.ProjectID)
+	}
 }
 
 func (x *arqIndexes) addBinding(e *arqEntry, b *Binding) {
@@ -166,6 +181,7 @@ func (d *directory) load(a *ARQ) {
 	x.all.Load(e)
 	x.states[a.State].Load(e)
 	loadInto(x.projects, a.ProjectID, e)
+	x.countUnbound(a, 1)
 	loadInto(x.profiles, a.Group.ProfileName, e)
 	x.addBinding(e, a.Binding)
 }
@@ -177,6 +193,16 @@ func loadInto(m map[string]*arqIndex, k string, e *arqEntry) {
 		m[k] = i
 	}
 	i.Load(e)
+}
+
+// countOf gives how many ARQs a project has, and how many of them are unbound.
+func (d *directory) countOf(project string) (all, unbound int) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if index := d.indexes.projects[project]; index != nil {
+		all = index.Len()
+	}
+	return all, d.indexes.unbound[project]
 }
 
 // count fills in what metrics show of the directory.

@@ -17,11 +17,12 @@ const (
 	kindDeviceActor
 	kindOperationActor
 	kindProfileActor
+	kindProjectActor
 	kindServiceActor // registry and outbox: one of each
 	kindCount
 )
 
-var kindNames = [kindCount]string{"arq", "device", "operation", "device_profile", "service"}
+var kindNames = [kindCount]string{"arq", "device", "operation", "device_profile", "project", "service"}
 
 // receiver is an actor of ours: one message at a time, from its own mailbox.
 type receiver interface {

@@ -38,6 +38,9 @@ import (
 //	  proposeDeletion  operation            profileProposal, to the operation
 //	  decided          operation            -
 //	  createsSettled   the store            -
+//	project (only with a quota)
+//	  admitCreate      System               its promise
+//	  createdOrNot     device profile       -
 //	registry
 //	  registerDevices  System               its promise
 //	  registered       the store            -
@@ -208,14 +211,6 @@ type deviceWritten struct {
 	result persistence.Result
 	then   func(error)
 }
-
-// createARQs makes the ARQs of a profile.
-type createARQs struct {
-	request CreateARQs
-	promise promise[[]*ARQ]
-}
-
-func (m *createARQs) fail(err error) { m.promise.fail(err) }
 
 // createProfile makes a device profile.
 type createProfile struct {

@@ -94,7 +94,7 @@ func (a *profileActor) create(m *createARQs) {
 		}
 	}
 	if len(made) == 0 {
-		m.promise.resolve(made, nil)
+		m.answer(made, nil)
 		return
 	}
 	a.creating.Add(1)
@@ -104,7 +104,7 @@ func (a *profileActor) create(m *createARQs) {
 			m.fail(err)
 			return
 		}
-		m.promise.resolve(made, nil)
+		m.answer(made, nil)
 	})
 }
 

@@ -21,6 +21,7 @@ type Options struct {
 	CallTimeout    time.Duration // how long a caller waits for an outcome; 60 s
 	EventDeadline  time.Duration // how long an event is tried; 300 s
 	IdleAfter      time.Duration // when an idle ARQ actor leaves; 60 s
+	Quota          Quota         // of each project; none
 	MaxProfileARQs int           // ARQs that one profile may ask for; 256
 }
 
@@ -54,6 +55,7 @@ type System struct {
 	dir      *directory
 	arqs     *pidTable
 	profiles *pidTable
+	projects *pidTable
 	devices  *deviceBook
 	registry *actor.PID
 	outbox   *actor.PID
@@ -85,6 +87,7 @@ func New(opts Options, store persistence.Store, hardware Hardware, notifier Noti
 	s.engine = newEngine(opts.Logger)
 	s.arqs = newPIDTable(s.engine, kindARQActor, s.activateARQ)
 	s.profiles = newPIDTable(s.engine, kindProfileActor, s.activateProfile)
+	s.projects = newPIDTable(s.engine, kindProjectActor, s.activateProject)
 	s.devices = newDeviceBook(s.engine)
 	s.stopping, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -196,6 +199,7 @@ func (s *System) sweep(ctx context.Context) {
 			before := s.now().Add(-s.opts.IdleAfter)
 			s.arqs.sweep(before)
 			s.profiles.sweep(before)
+			s.projects.sweep(before)
 		}
 	}
 }

@@ -50,6 +50,7 @@ func (s *service) systemOptions() actors.Options {
 		BindTimeout:    s.cfg.Arqd.BindTimeout,
 		CallTimeout:    s.cfg.API.RequestTimeout,
 		MaxProfileARQs: s.cfg.Arqd.MaxARQsPerProfile,
+		Quota:          actors.Quota{ARQs: s.cfg.Quota.MaxARQs, Unbound: s.cfg.Quota.MaxUnboundARQs},
 	}
 }
 

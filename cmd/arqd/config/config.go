@@ -20,6 +20,7 @@ type Config struct {
 	KeystoneAuthtoken KeystoneAuthtoken
 	OsloPolicy        OsloPolicy
 	Arqd              Arqd
+	Quota             Quota
 	Fake              Fake
 
 	options  []Option
@@ -81,6 +82,12 @@ type Arqd struct {
 	BindTimeout       time.Duration
 	MaxARQsPerProfile int
 	ShutdownTimeout   time.Duration
+}
+
+// Quota is the section [quota]: bounds for each project, 0 for none.
+type Quota struct {
+	MaxARQs        int
+	MaxUnboundARQs int
 }
 
 // Fake is the section [fake]: the built-in devices that need no hardware.

@@ -76,6 +76,11 @@ func Options() []Option {
 		opt("arqd", "shutdown_timeout", "30", seconds(0, 3600), func(c *Config) *time.Duration { return &c.Arqd.ShutdownTimeout },
 			"Time that requests in work get to finish when the service stops."),
 
+		opt("quota", "max_arqs_per_project", "0", integer(0, 1<<30), func(c *Config) *int { return &c.Quota.MaxARQs },
+			"Most accelerator requests that a project may have; 0: no limit. A create beyond it is answered 403."),
+		opt("quota", "max_unbound_arqs_per_project", "0", integer(0, 1<<30), func(c *Config) *int { return &c.Quota.MaxUnboundARQs },
+			"Most accelerator requests of a project that are not bound to an instance; 0: no limit."),
+
 		opt("fake", "hosts", "$host", list(word(), "names"), func(c *Config) *[]string { return &c.Fake.Hosts },
 			"Hosts that have built-in fake devices; the default is [DEFAULT] host. Empty: no fake devices."),
 		opt("fake", "devices_per_host", "1", integer(0, 4096), func(c *Config) *int { return &c.Fake.DevicesPerHost },
