@@ -17,7 +17,14 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	c := s.begin(ctx)
 	defer c.end()
 	defer c.recoverPanic()
-	if !validHost(ctx.Request.Header.Host()) {
+	switch header := &ctx.Request.Header; {
+	case ambiguous(header):
+		s.open.linger(ctx.Conn())
+		ctx.SetConnectionClose()
+		c.malformed = true
+		c.fail(errFraming)
+		return
+	case !validHost(header.Host()):
 		c.fail(errHost)
 		return
 	}

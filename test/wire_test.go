@@ -35,6 +35,11 @@ func dial(address string) (*wire, error) {
 
 func (w *wire) close() { _ = w.conn.Close() }
 
+func (w *wire) tcp() *net.TCPConn {
+	tcp, _ := w.conn.(*net.TCPConn)
+	return tcp
+}
+
 // message makes the bytes of a request.
 func message(method, target, address string, header http.Header, body []byte) []byte {
 	var b strings.Builder
@@ -83,4 +88,32 @@ func (w *wire) receive(method string) (*answer, error) {
 func (w *wire) roundTrip(method, target string, header http.Header, body []byte) (*answer, error) {
 	w.send(message(method, target, w.conn.RemoteAddr().String(), header, body))
 	return w.receive(method)
+}
+
+// receiveAll reads answers up to the end of the connection. To a HEAD an answer
+// has no body, whatever it says: so the requests must be known as far as their
+// methods matter. Whoever could not read a request does not know its method
+// either: the refusal of a HEAD may have a body, if it is the last answer.
+func (w *wire) receiveAll(requests []seenRequest) ([]*answer, error) {
+	var answers []*answer
+	for {
+		method := http.MethodGet
+		if len(answers) < len(requests) {
+			method = requests[len(answers)].method
+		}
+		got, err := w.receive(method)
+		switch {
+		case errors.Is(err, errUnanswered) && errors.Is(err, io.EOF):
+			return answers, nil
+		case err != nil:
+			return answers, err
+		case got.status == http.StatusContinue:
+			continue
+		}
+		answers = append(answers, got)
+		if method == http.MethodHead && got.status == http.StatusBadRequest && got.header.Get("Connection") == "close" {
+			_, err := io.Copy(io.Discard, w.reader)
+			return answers, err
+		}
+	}
 }
