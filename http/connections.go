@@ -1,8 +1,10 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,80 +12,125 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// onceListener can be closed twice: we close it, and then the engine does.
-type onceListener struct {
-	net.Listener
-	close func() error
-}
-
-// Close closes the listener at the first call.
-func (l onceListener) Close() error { return l.close() }
-
-func newOnceListener(ln net.Listener) net.Listener {
-	return onceListener{ln, sync.OnceValue(ln.Close)}
-}
-
-// listeners are those being served. Shutdown closes them before the engine
-// does, which would close idle connections in the same step.
-type listeners struct {
-	mu     sync.Mutex
-	all    []net.Listener
-	closed bool
-}
-
-// add takes a listener in; it says false when Shutdown has begun.
-func (l *listeners) add(ln net.Listener) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
-		l.all = append(l.all, ln)
-	}
-	return !l.closed
-}
-
-func (l *listeners) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	for _, ln := range l.all {
-		_ = ln.Close() // it accepts no more, whatever it answers
-	}
-	l.all = nil
-}
-
-// connections are the open ones.
+// connections are the open ones of a listener.
 type connections struct {
+	most  int // that are served at a time
 	count atomic.Int64
 	idle  chan struct{} // a token when the count falls to zero
+	known sync.Map      // of net.Conn: *connection
+}
 
-	fresh   sync.Map // of net.Conn: those that have sent nothing yet
-	sockets sync.Map // of net.Conn: their second descriptors, see linger
+// connection is what is known of an open one.
+type connection struct {
+	// waits is since when it has been the client's turn, to send a whole request
+	// or to read an answer, in ns of Unix time; 0: it is ours.
+	waits  atomic.Int64
+	silent atomic.Bool // not a byte has arrived
+	second net.Conn    // another descriptor, see linger
+}
+
+// closing stands in waits of a connection that has given way to others.
+const closing = -1
+
+func newConnections(most int) *connections {
+	return &connections{most: most, idle: make(chan struct{}, 1)}
+}
+
+func (o *connections) of(conn net.Conn) *connection {
+	found, _ := o.known.Load(conn)
+	c, _ := found.(*connection)
+	return c
 }
 
 func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 	switch state {
 	case fasthttp.StateNew:
+		c := &connection{}
+		c.silent.Store(true)
+		c.waits.Store(time.Now().UnixNano())
+		o.known.Store(conn, c)
 		o.count.Add(1)
-		o.fresh.Store(conn, nil)
 	case fasthttp.StateActive:
-		o.fresh.Delete(conn)
+		if c := o.of(conn); c != nil {
+			c.silent.Store(false)
+			c.await()
+		}
+	case fasthttp.StateIdle:
+		o.of(conn).await()
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
-		o.fresh.Delete(conn)
-		o.hearOut(conn)
+		if c := o.of(conn); c != nil {
+			o.known.Delete(conn)
+			c.hearOut()
+		}
 		if o.count.Add(-1) == 0 {
 			select {
 			case o.idle <- struct{}{}:
 			default:
 			}
 		}
-	case fasthttp.StateIdle:
 	}
+}
+
+// await says that it is the client's turn.
+func (c *connection) await() {
+	if c == nil {
+		return
+	}
+	if since := c.waits.Load(); since != closing {
+		c.waits.CompareAndSwap(since, time.Now().UnixNano())
+	}
+}
+
+// serve says that it is our turn: a whole request is there. It is false when
+// the connection has given way, and nobody would get the answer.
+func (c *connection) serve() bool {
+	if c == nil {
+		return true
+	}
+	since := c.waits.Load()
+	return since != closing && c.waits.CompareAndSwap(since, 0)
 }
 
 // silent tells whether not a byte of a first request has arrived.
 func (o *connections) silent(conn net.Conn) bool {
-	_, fresh := o.fresh.Load(conn)
-	return fresh
+	c := o.of(conn)
+	return c != nil && c.silent.Load()
+}
+
+// admit makes room where a further connection would be one of the last: clients
+// that are of no use must not keep others out.
+func (o *connections) admit() {
+	if share := o.share(); int(o.count.Load()) >= o.most-share {
+		o.makeRoom(share)
+	}
+}
+
+// share is how many connections give way at a time.
+func (o *connections) share() int { return o.most/16 + 1 }
+
+// makeRoom closes n connections, those that have been waiting for their clients
+// for the longest time.
+func (o *connections) makeRoom(n int) {
+	type waiting struct {
+		conn  net.Conn
+		state *connection
+		since int64
+	}
+	var all []waiting
+	o.known.Range(func(key, value any) bool {
+		conn, _ := key.(net.Conn)
+		state, _ := value.(*connection)
+		if since := state.waits.Load(); since > 0 {
+			all = append(all, waiting{conn, state, since})
+		}
+		return true
+	})
+	slices.SortFunc(all, func(a, b waiting) int { return cmp.Compare(a.since, b.since) })
+	for _, w := range all[:min(n, len(all))] {
+		if w.state.waits.CompareAndSwap(w.since, closing) {
+			_ = socketOf(w.conn).Close() // its worker takes note
+		}
+	}
 }
 
 // letIdleConnectionsFinish waits, for DrainGrace at most, until no connection

@@ -17,12 +17,9 @@ const (
 // overtake the answer. The engine has no say in how it closes, so a second
 // descriptor keeps the socket open beyond that; hearOut ends it.
 func (o *connections) linger(conn net.Conn) {
-	socket := conn
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		socket = wrapped.NetConn()
-	}
-	tcp, ok := socket.(*net.TCPConn)
-	if !ok {
+	c := o.of(conn)
+	tcp, ok := socketOf(conn).(*net.TCPConn)
+	if c == nil || c.second != nil || !ok {
 		return
 	}
 	file, err := tcp.File()
@@ -31,18 +28,22 @@ func (o *connections) linger(conn net.Conn) {
 	}
 	defer file.Close()
 	if second, err := net.FileConn(file); err == nil {
-		o.sockets.Store(conn, second)
+		c.second = second
 	}
+}
+
+// socketOf is what a connection is made of.
+func socketOf(conn net.Conn) net.Conn {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		return wrapped.NetConn()
+	}
+	return conn
 }
 
 // hearOut says that no more will be said and reads on for a while, so that
 // the client comes to read its answer. The engine's worker waits for it.
-func (o *connections) hearOut(conn net.Conn) {
-	kept, ok := o.sockets.LoadAndDelete(conn)
-	if !ok {
-		return
-	}
-	second, ok := kept.(*net.TCPConn)
+func (c *connection) hearOut() {
+	second, ok := c.second.(*net.TCPConn)
 	if !ok {
 		return
 	}

@@ -14,6 +14,11 @@ import (
 
 // serve is the handler of every request of the API listener.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+	conn := s.open.of(ctx.Conn())
+	if !conn.serve() {
+		return
+	}
+	defer conn.await()
 	c := s.begin(ctx)
 	defer c.end()
 	defer c.recoverPanic()

@@ -28,19 +28,26 @@ type Operators struct {
 	gatherer  prometheus.Gatherer
 	log       *slog.Logger
 	engine    *fasthttp.Server
+	open      *connections
 }
+
+// operatorsConnections bounds the connections of the operators' listener.
+const operatorsConnections = 256
 
 // NewOperators makes the listener for an API server, whose options and metrics
 // it shares. It is called once per Server.
 func NewOperators(api *Server, keeper Keeper) *Operators {
 	o := &Operators{
 		api: api, keeper: keeper, backend: api.backend, log: api.opt.Log, gatherer: api.metrics.registry,
+		open: newConnections(operatorsConnections),
 	}
 	o.life, o.end = context.WithCancel(context.Background())
 	api.metrics.registry.MustRegister(statsCollector{api.backend.Stats})
 	api.metrics.registerServer(api)
 	o.engine = newEngine(api.opt)
+	o.engine.Concurrency = o.open.most
 	o.engine.Handler = o.serve
+	o.engine.ConnState = o.open.track
 	return o
 }
 
@@ -57,7 +64,7 @@ func (m *Metrics) registerServer(s *Server) {
 
 // Serve answers on ln until Shutdown, and closes it.
 func (o *Operators) Serve(ln net.Listener) error {
-	err := o.engine.Serve(ln)
+	err := o.engine.Serve(newListener(ln, o.open, o.log))
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -74,6 +81,15 @@ func (o *Operators) Shutdown(ctx context.Context) error {
 
 func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 	defer o.recoverPanic(ctx)
+	conn := o.open.of(ctx.Conn())
+	if !conn.serve() {
+		return
+	}
+	defer func() {
+		if !ctx.Response.IsBodyStream() { // a backup does not give way
+			conn.await()
+		}
+	}()
 	if !ctx.IsGet() && !ctx.IsHead() {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 		o.text(ctx, fasthttp.StatusMethodNotAllowed, "method not allowed\n")

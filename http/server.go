@@ -38,7 +38,7 @@ type Server struct {
 	lifetime context.Context
 	end      context.CancelFunc
 
-	open      connections
+	open      *connections
 	opened    atomic.Bool // the Backend was ready once
 	writes    atomic.Int64
 	draining  atomic.Bool
@@ -60,7 +60,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	}
 	s.challenge = fmt.Sprintf("Keystone uri=%q", opt.AuthURI)
 	s.lifetime, s.end = context.WithCancel(context.Background())
-	s.open.idle = make(chan struct{}, 1)
+	s.open = newConnections(opt.MaxConnections)
 	s.router = s.newRouter()
 	s.engine = newEngine(opt)
 	s.engine.Handler = s.serve
@@ -92,7 +92,7 @@ func newEngine(opt Options) *fasthttp.Server {
 // business. It returns nil after Shutdown. Several listeners may be served at
 // once, each by its own call.
 func (s *Server) Serve(ln net.Listener) error {
-	ln = newOnceListener(ln)
+	ln = newListener(ln, s.open, s.opt.Log)
 	if !s.listeners.add(ln) {
 		return ln.Close()
 	}

@@ -19,6 +19,8 @@ type node struct {
 	t    *testing.T
 	dir  string
 	conf string
+
+	descriptors int // that the process may have open; 0: as many as the test
 }
 
 // newNode makes a node with an empty state directory, on free ports of

@@ -2,8 +2,10 @@ package test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +36,10 @@ func (n *node) launch(env ...string) *process {
 	n.t.Helper()
 	p := &process{t: n.t, log: newServiceLog(), done: make(chan struct{})}
 	p.cmd = exec.Command(binary(n.t), "serve", "--config-file", n.conf)
+	if n.descriptors > 0 {
+		limited := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, n.descriptors)
+		p.cmd = exec.Command("sh", slices.Concat([]string{"-c", limited}, p.cmd.Args)...)
+	}
 	p.cmd.Dir = n.dir
 	p.cmd.Env = append(p.cmd.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log

@@ -63,6 +63,7 @@ func (s *service) apiOptions() http.Options {
 		MaxHeaderBytes:    c.MaxHeaderBytes,
 		ReadTimeout:       c.ReadTimeout,
 		IdleTimeout:       c.IdleTimeout,
+		MaxConnections:    maxConnections(),
 		MaxInflightWrites: c.MaxInflightWrites,
 		QuietAccess:       !c.AccessLog,
 		Log:               s.log,

@@ -1,0 +1,35 @@
+package test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestMoreConnectionsThanDescriptors: who opens connections without end, and
+// says nothing or only the beginning of something, neither ends the service nor
+// keeps others out: the connections that were of no use for the longest time
+// give way.
+func TestMoreConnectionsThanDescriptors(t *testing.T) {
+	n := newNode(t, nil)
+	n.descriptors = 700
+	p := n.start()
+	served(t, p)
+	for range 400 { // the operators' listener has its own
+		w, err := dial(host(p.admin))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.close)
+	}
+	for i, begin := range []string{"", "GET /v2/dev", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"} {
+		for range 800 {
+			mustDial(t, p).send([]byte(begin))
+		}
+		newcomer := newClient(t, p.api+"/v2", &http.Transport{DisableKeepAlives: true})
+		newcomer.createProfile(string(rune('a'+i)), 1)
+		eventually(t, 10*time.Second, "some connections have given way", func() bool {
+			return p.metrics().value(t, "arqd_http_open_connections") < 400
+		})
+	}
+}
