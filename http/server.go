@@ -72,6 +72,9 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 
 // newEngine sets what every listener of ours has in common.
 func newEngine(opt Options) *fasthttp.Server {
+	// The engine keeps the buffer of a body with its connection, also while that
+	// is idle. The limit is the engine's for all servers of a process.
+	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)
 	return &fasthttp.Server{
 		Logger:                       engineLog{opt.Log},
 		Concurrency:                  opt.MaxConnections,

@@ -2,6 +2,7 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,5 +32,28 @@ func TestMoreConnectionsThanDescriptors(t *testing.T) {
 		eventually(t, 10*time.Second, "some connections have given way", func() bool {
 			return p.metrics().value(t, "arqd_http_open_connections") < 400
 		})
+	}
+}
+
+// TestIdleConnectionsCostLittle: a connection that does nothing costs its
+// buffers, whatever was sent on it before.
+func TestIdleConnectionsCostLittle(t *testing.T) {
+	p := start(t, nil)
+	before := p.rest()
+	const connections, most = 500, 64 << 10
+	body := []byte("[" + strings.Repeat(" ", 1<<20-2) + "]")
+	for range connections {
+		w := mustDial(t, p)
+		got, err := w.roundTrip(http.MethodPost, "/v2/attributes", http.Header{"Content-Type": {jsonType}}, body)
+		if err != nil || got.status != 400 || got.header.Get("Connection") == "close" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	p.collect()
+	heap := int64(p.metrics().value(t, "go_memstats_next_gc_bytes")) / 2
+	each := (heap - before.heap) / connections
+	t.Logf("%d bytes of the heap for each idle connection", each)
+	if each > most {
+		t.Errorf("%d idle connections hold %d bytes of the heap each, want at most %d", connections, each, most)
 	}
 }
