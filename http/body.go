@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +19,33 @@ var (
 	errBodyType = refuse(415, "Content-Type: must be application/json.")
 	errBodyCode = refuse(415, "Content-Encoding: must be identity.")
 	errBodyJSON = invalid("The body is not valid JSON.")
+	errBodyMany = refuse(413, "The body holds too many values for its length.")
 )
+
+// A parsed value takes some hundred bytes, however short its text: a list of
+// zeros is a hundred times its length. Bodies of more than this are looked at
+// first, and parsed by as many at a time as there are processors.
+const smallBody = 16 << 10
+
+var parsing = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// tooMany tells whether there are more values in a JSON text than one in each
+// eight bytes, which is more than requests of the API have.
+func tooMany(text []byte) bool {
+	left := 1024 + len(text)/8
+	inString := false
+	for i := 0; i < len(text) && left > 0; i++ {
+		switch b := text[i]; {
+		case b == '"':
+			inString = !inString
+		case inString && b == '\\':
+			i++
+		case !inString && (b == ',' || b == '[' || b == '{'):
+			left--
+		}
+	}
+	return left == 0
+}
 
 // withBody parses the body and hands it to use. The values are gone when use
 // returns: text taken from them by textOf is a copy.
@@ -33,8 +60,20 @@ func (c *call) withBody(use func(*fastjson.Value) error) error {
 	if encoding := c.headers.Header(fasthttp.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return errBodyCode
 	}
-	parser := parsers.Get()
-	defer parsers.Put(parser)
+	if len(body) <= smallBody {
+		parser := parsers.Get()
+		defer parsers.Put(parser)
+		return parseInto(parser, body, use)
+	}
+	if tooMany(body) {
+		return errBodyMany
+	}
+	parsing <- struct{}{}
+	defer func() { <-parsing }()
+	return parseInto(new(fastjson.Parser), body, use)
+}
+
+func parseInto(parser *fastjson.Parser, body []byte, use func(*fastjson.Value) error) error {
 	value, err := parseBody(parser, body)
 	if err != nil {
 		return err

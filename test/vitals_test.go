@@ -1,15 +1,12 @@
 package test
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -78,26 +75,6 @@ func (p *process) collect() {
 func (m page) collections(t *testing.T) float64 {
 	t.Helper()
 	return float64(m["go_gc_duration_seconds"].GetMetric()[0].GetSummary().GetSampleCount())
-}
-
-// anonymous gives the memory of the process that is no file's, in bytes.
-func (p *process) anonymous() int64 {
-	p.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(status)); lines.Scan(); {
-		if value, found := strings.CutPrefix(lines.Text(), "RssAnon:"); found {
-			kib, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	p.t.Fatal("the kernel does not tell anonymous memory")
-	return 0
 }
 
 // growth says what of a service has grown beyond what chance explains.
