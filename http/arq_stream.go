@@ -3,7 +3,6 @@ package http
 import (
 	"io"
 	"iter"
-	"math"
 	"slices"
 	"sync"
 
@@ -19,13 +18,15 @@ const (
 	keptBody = 64 << 10
 	// streamFrom is the size from which a list is written as it is rendered,
 	// in pieces, and never stands in memory as a whole.
-	streamFrom  = 1 << 20
+	streamFrom  = 256 << 10
 	streamPiece = 64 << 10
+	// keptList is the largest buffer that is kept for other lists: that of a page.
+	keptList = 2 << 20
 )
 
 var listBuffers = sync.Pool{New: func() any { return new(listBuffer) }}
 
-// listBuffer is a buffer that may grow to streamFrom and a little more.
+// listBuffer is the buffer of a list, or of its first piece.
 type listBuffer struct{ bytes []byte }
 
 // writeARQs answers with a list. What is small is one body with its length;
@@ -45,30 +46,23 @@ func (c *call) writeARQs(found foundARQs) error {
 		s.finish()
 	} else {
 		s.next, s.stop = iter.Pull(found.seq)
-		s.fill(c.wholeUpTo())
+		s.fill(streamFrom)
 	}
 	c.ctx.SetStatusCode(fasthttp.StatusOK)
 	c.ctx.Response.Header.SetContentTypeBytes(contentTypeJSON)
 	switch {
 	case s.ended && len(s.body) <= keptBody:
 		c.ctx.Response.SetBody(s.body)
+		return nil
 	case s.ended:
-		handedOver = true
 		c.ctx.Response.SetBodyStream(s, len(s.body))
-	default:
-		handedOver = true
+	case c.ctx.Request.Header.IsHTTP11():
 		c.ctx.Response.SetBodyStream(s, -1)
+	default: // whoever speaks HTTP/1.0 knows no chunks
+		c.ctx.Response.SetBodyStream(s, s.measure())
 	}
+	handedOver = true
 	return nil
-}
-
-// wholeUpTo is the size up to which a list is one body. Whoever speaks
-// HTTP/1.0 knows no chunks, and so gets any list whole.
-func (c *call) wholeUpTo() int {
-	if c.ctx.Request.Header.IsHTTP11() {
-		return streamFrom
-	}
-	return math.MaxInt
 }
 
 // arqStream renders a list of ARQs, if need be while it is written. The engine
@@ -120,14 +114,51 @@ func (s *arqStream) fill(size int) {
 	}
 }
 
+// measure gives the length of the whole list, of which a part is rendered. It
+// keeps the views that are left, which is little beside their text.
+func (s *arqStream) measure() int {
+	var left []*actors.ARQ
+	var text []byte
+	length := len(s.body) + len("]}")
+	for a, more := s.next(); more; a, more = s.next() {
+		text = appendARQ(text[:0], a, s.base)
+		length += len(", ") + len(text)
+		left = append(left, a)
+	}
+	s.stop()
+	s.next, s.stop = iter.Pull(slices.Values(left))
+	return length
+}
+
 // piece renders the next piece, none at the end. It is valid until the next.
 func (s *arqStream) piece() []byte {
-	if s.taken {
-		s.body = s.body[:0]
+	switch {
+	case s.taken && s.ended:
+		return nil
+	case s.taken:
+		s.shrink()
 	}
 	s.taken = true
 	s.fill(streamPiece)
 	return s.body
+}
+
+// shrink forgets what was written. The large buffer of the first piece goes to
+// others: how long the client takes for the rest is up to the client.
+func (s *arqStream) shrink() {
+	s.body = s.body[:0]
+	if cap(s.body) > 2*streamPiece {
+		s.release()
+		s.body = make([]byte, 0, streamPiece+arqSize)
+	}
+}
+
+func (s *arqStream) release() {
+	if s.buffer != nil && cap(s.body) <= keptList {
+		s.buffer.bytes = s.body
+		listBuffers.Put(s.buffer)
+	}
+	s.buffer, s.body = nil, nil
 }
 
 // SupportsBodyWriteTo lets the engine take pieces of our size.
@@ -167,13 +198,7 @@ func (s *arqStream) Close() error {
 	if s.stop != nil {
 		s.stop()
 	}
-	if s.buffer != nil {
-		if cap(s.body) <= 2*streamFrom {
-			s.buffer.bytes = s.body
-			listBuffers.Put(s.buffer)
-		}
-		s.buffer, s.body = nil, nil
-	}
+	s.release()
 	s.ended = true
 	return nil
 }

@@ -57,3 +57,46 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		t.Errorf("%d idle connections hold %d bytes of the heap each, want at most %d", connections, each, most)
 	}
 }
+
+// TestSlowReadersCostLittle: who asks for a long list and does not read it holds
+// a piece of it, and keeps nobody from being served. Before HTTP/1.1 there are
+// no pieces, but then there is the length of a list.
+func TestSlowReadersCostLittle(t *testing.T) {
+	p := start(t, options{"api.access_log": "false"})
+	c := p.client()
+	c.createProfile("many", 200)
+	for range 100 {
+		c.create("many") // 12 MB as a list
+	}
+	c.http.CloseIdleConnections()
+	before := p.rest()
+	served(t, p)
+	const readers, most = 100, 512 << 10
+	for _, version := range []string{"HTTP/1.1", "HTTP/1.0"} {
+		var all []*wire
+		for range readers {
+			w := mustDial(t, p)
+			w.send([]byte("GET /v2/accelerator_requests " + version + "\r\nHost: a\r\n\r\n"))
+			all = append(all, w)
+		}
+		for _, w := range all { // each has begun to get its answer
+			if _, err := w.reader.Peek(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.collect()
+		heap := int64(p.metrics().value(t, "go_memstats_next_gc_bytes")) / 2
+		each := (heap - before.heap) / readers
+		t.Logf("%s: %d bytes of the heap for each slow reader", version, each)
+		if each > most {
+			t.Errorf("%s: %d slow readers hold %d bytes of the heap each, want at most %d", version, readers, each, most)
+		}
+		got, err := all[0].receive(http.MethodGet)
+		if err != nil || len(got.arqs(c)) != 20000 {
+			t.Errorf("%s: a slow reader that reads on: %v, %d bytes", version, err, len(got.body))
+		}
+		for _, w := range all {
+			w.close()
+		}
+	}
+}

@@ -26,11 +26,10 @@ func (v vitals) String() string {
 		v.goroutines, v.connections, v.descriptors, v.actors, float64(v.heap)/(1<<20), float64(v.anonymous)/(1<<20))
 }
 
-// rest waits until nobody is connected and nothing is under way, has garbage
+// rest waits until nobody is connected (clients have to hang up for it) and nothing is under way, has garbage
 // collected, and looks.
 func (p *process) rest() vitals {
 	p.t.Helper()
-	p.client().http.CloseIdleConnections()
 	eventually(p.t, time.Minute, "connections end, operations end, events are delivered", func() bool {
 		m := p.metrics()
 		return m.value(p.t, "arqd_http_open_connections") == 0 && m.value(p.t, "arqd_http_inflight_writes") == 0 &&
