@@ -48,6 +48,7 @@ func NewOperators(api *Server, keeper Keeper) *Operators {
 	o.engine.Concurrency = o.open.most
 	o.engine.Handler = o.serve
 	o.engine.ConnState = o.open.track
+	o.engine.ErrorHandler = o.refuseMalformed
 	return o
 }
 
@@ -90,6 +91,10 @@ func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 			conn.await()
 		}
 	}()
+	if ambiguous(&ctx.Request.Header) {
+		o.refuse(ctx, errFraming)
+		return
+	}
 	if !ctx.IsGet() && !ctx.IsHead() {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
 		o.text(ctx, fasthttp.StatusMethodNotAllowed, "method not allowed\n")
@@ -107,6 +112,22 @@ func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 	default:
 		o.text(ctx, fasthttp.StatusNotFound, "try /metrics, /healthcheck or /readyz\n")
 	}
+}
+
+// refuseMalformed answers what never became a request.
+func (o *Operators) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
+	if o.open.silent(ctx.Conn()) {
+		_ = ctx.Conn().Close() // the answer that the engine still makes goes nowhere
+		return
+	}
+	o.refuse(ctx, malformed(err))
+}
+
+// refuse ends the connection with an answer.
+func (o *Operators) refuse(ctx *fasthttp.RequestCtx, f *fault) {
+	o.open.linger(ctx.Conn())
+	ctx.SetConnectionClose()
+	o.text(ctx, f.status, f.message+"\n")
 }
 
 func (o *Operators) recoverPanic(ctx *fasthttp.RequestCtx) {
