@@ -37,13 +37,17 @@ func (a *arqActor) receive(ctx actor.Context, msg any) {
 	case *proposeARQ:
 		a.propose(m)
 	case *decided:
-		a.decided(ctx, m)
+		a.decided(m)
 	case offerExpired:
 		if a.offered != nil && a.offered.Equal(m.op) {
 			a.offered = nil
 			a.serveWaiting()
 		}
 	case passivate:
+		a.passivate(ctx)
+		return
+	}
+	if a.arq == nil {
 		a.passivate(ctx)
 	}
 }
@@ -69,7 +73,7 @@ func (a *arqActor) propose(m *proposeARQ) {
 	m.answer(a.arq, nil)
 }
 
-func (a *arqActor) decided(ctx actor.Context, m *decided) {
+func (a *arqActor) decided(m *decided) {
 	if m.won && m.written {
 		if a.arq != nil && (m.arq == nil || m.arq.Generation > a.arq.Generation) {
 			a.arq = m.arq
@@ -82,9 +86,6 @@ func (a *arqActor) decided(ctx actor.Context, m *decided) {
 		a.offered = nil
 	}
 	a.serveWaiting()
-	if a.arq == nil {
-		a.passivate(ctx)
-	}
 }
 
 // serveWaiting asks on behalf of those that were kept waiting, in order.
