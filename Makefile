@@ -6,6 +6,7 @@ FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 RUNS ?= 10000
 SEED ?= 0
+DUR ?= 300
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -17,7 +18,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz bench sim cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench sim cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +49,9 @@ fmt: ## format the code
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@.ci/fuzz $(FUZZTIME)
+
+edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n replays one
+	@ARQD_STORM=$(DUR) ARQD_SEED=$(filter-out 0,$(SEED)) $(GO) test -count=1 -timeout $$(( $(DUR) + 900 ))s -run 'TestStorm' -v ./test
 
 bench: ## benchmarks, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...

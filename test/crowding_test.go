@@ -49,9 +49,7 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
-	p.collect()
-	heap := int64(p.metrics().value(t, "go_memstats_next_gc_bytes")) / 2
-	each := (heap - before.heap) / connections
+	each := (p.collect() - before.heap) / connections
 	t.Logf("%d bytes of the heap for each idle connection", each)
 	if each > most {
 		t.Errorf("%d idle connections hold %d bytes of the heap each, want at most %d", connections, each, most)
@@ -84,9 +82,7 @@ func TestSlowReadersCostLittle(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p.collect()
-		heap := int64(p.metrics().value(t, "go_memstats_next_gc_bytes")) / 2
-		each := (heap - before.heap) / readers
+		each := (p.collect() - before.heap) / readers
 		t.Logf("%s: %d bytes of the heap for each slow reader", version, each)
 		if each > most {
 			t.Errorf("%s: %d slow readers hold %d bytes of the heap each, want at most %d", version, readers, each, most)

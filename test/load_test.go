@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -45,6 +46,8 @@ type worker struct {
 type load struct {
 	address     string
 	deployables []deployable
+	header      http.Header // of every request
+	resting     atomic.Bool // the workers end after the request at hand
 
 	workers  []*worker
 	answered atomic.Int64
@@ -76,7 +79,7 @@ const resourcesBase = "/v2"
 // them a device of its own to take out of service.
 func newLoad(c *client, n int, seed uint64, spareHost string) *load {
 	c.t.Helper()
-	l := &load{reached: make(chan struct{})}
+	l := &load{reached: make(chan struct{}), header: c.header}
 	var spare *device
 	for _, d := range c.devices() {
 		if d.Hostname == spareHost {
@@ -109,6 +112,7 @@ func (l *load) run(p *process, enough int64) *sync.WaitGroup {
 	l.address, l.enough = host(p.api), enough
 	l.answered.Store(0)
 	l.closing.Store(false)
+	l.resting.Store(false)
 	l.reached = make(chan struct{})
 	l.unanswered = nil
 	var all sync.WaitGroup
@@ -133,7 +137,7 @@ func (w *worker) work() {
 			w.wire = nil
 		}
 	}()
-	for w.step() {
+	for !w.load.resting.Load() && w.step() {
 	}
 }
 
@@ -152,6 +156,7 @@ func (w *worker) step() bool {
 	r := w.next()
 	id := "req-" + newUUID()
 	header := http.Header{"Content-Type": {jsonType}, "X-Openstack-Request-Id": {id}}
+	maps.Copy(header, w.load.header)
 	got, err := w.wire.roundTrip(r.method, resourcesBase+r.path, header, r.body)
 	switch {
 	case errors.Is(err, errUnanswered):

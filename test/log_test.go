@@ -76,7 +76,7 @@ func (l *serviceLog) add(raw []byte) {
 		l.urls[fields.Msg] = fields.URL
 		return
 	}
-	if fields.GlobalID != "" {
+	if fields.GlobalID != "" && fields.Path != "" { // malformed ones have no path
 		l.ids[fields.GlobalID] = true
 	}
 	if status, ok := fields.Status.(float64); ok && status >= 500 {

@@ -111,7 +111,7 @@ func (w *wire) receiveAll(requests []seenRequest) ([]*answer, error) {
 			continue
 		}
 		answers = append(answers, got)
-		if method == http.MethodHead && got.status == http.StatusBadRequest && got.header.Get("Connection") == "close" {
+		if method == http.MethodHead && got.status >= 400 && got.header.Get("Connection") == "close" {
 			_, err := io.Copy(io.Discard, w.reader)
 			return answers, err
 		}
