@@ -201,24 +201,27 @@ func TestPipelinedRequests(t *testing.T) {
 func TestSlowClients(t *testing.T) {
 	p := start(t, edges)
 	served(t, p)
-	starts := map[string]string{
-		"of the request line": "GET /v2/dev",
-		"of the headers":      "GET /v2/devices HTTP/1.1\r\nHost: a\r\nX-Slow: ",
-		"of the body":         "POST /v2/device_profiles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n[",
-		"of a chunk":          "POST /v2/device_profiles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n[",
+	api, operators := host(p.api), host(p.admin)
+	const post = "POST /v2/device_profiles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+	starts := []struct{ name, address, start string }{
+		{"of the request line", api, "GET /v2/dev"},
+		{"of the headers", api, "GET /v2/devices HTTP/1.1\r\nHost: a\r\nX-Slow: "},
+		{"of the body", api, post + "Content-Length: 1000\r\n\r\n["},
+		{"of a chunk", api, post + "Transfer-Encoding: chunked\r\n\r\n100\r\n["},
+		{"of a request to operators", operators, "GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: "},
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
-	for name, start := range starts {
+	for _, c := range starts {
 		all.Go(func() {
-			took, got, err := p.dribble(start)
+			took, got, err := dribble(c.address, c.start)
 			switch {
 			case took > 10*time.Second:
-				t.Errorf("a client in the middle %s was kept for %v", name, took)
+				t.Errorf("a client in the middle %s was kept for %v", c.name, took)
 			case err == nil && got.status != 408:
-				t.Errorf("a client in the middle %s: status %d, want 408", name, got.status)
+				t.Errorf("a client in the middle %s: status %d, want 408", c.name, got.status)
 			case err != nil && !errors.Is(err, errUnanswered):
-				t.Errorf("a client in the middle %s: %v", name, err)
+				t.Errorf("a client in the middle %s: %v", c.name, err)
 			}
 		})
 	}
@@ -243,9 +246,9 @@ func TestSlowClients(t *testing.T) {
 
 // dribble sends the start of a request and then a byte now and then, each long
 // before a limit between two bytes, until there is an answer or an end.
-func (p *process) dribble(start string) (time.Duration, *answer, error) {
+func dribble(address, start string) (time.Duration, *answer, error) {
 	begin := time.Now()
-	w, err := dial(host(p.api))
+	w, err := dial(address)
 	if err != nil {
 		return 0, nil, err
 	}
