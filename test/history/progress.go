@@ -1,0 +1,135 @@
+package history
+
+import "slices"
+
+// What the service does by itself, at a moment of its own: end the
+// preparation of a device, settle the binds that waited for it, free a handle
+// that its device has let go of, and, after a restart, fail the binds that it
+// cut short.
+
+// reachable gives every world that w may have become by itself, w first.
+func (m *model) reachable(w *world) []*world {
+	if !w.unsettled() {
+		return []*world{w}
+	}
+	all, known := []*world{w}, map[string]bool{w.key: true}
+	for i := 0; i < len(all); i++ {
+		for _, next := range m.moves(all[i]) {
+			if !known[next.key] {
+				known[next.key] = true
+				all = append(all, next)
+			}
+		}
+	}
+	return all
+}
+
+func (w *world) unsettled() bool {
+	return len(w.jobs) > 0 || len(w.releasing) > 0 ||
+		slices.ContainsFunc(w.arqs, func(a arq) bool { return a.by == orphaned })
+}
+
+// moves gives the worlds that are one move away.
+func (m *model) moves(w *world) []*world {
+	var next []*world
+	for i, j := range w.jobs {
+		if j.phase == running && !slices.ContainsFunc(w.jobs[:i], func(e job) bool { return e.device == j.device && e.phase == running }) {
+			next = append(next, m.endJob(w, i)...)
+		}
+	}
+	for _, j := range w.jobs {
+		if settled := w.settle(j.by); settled != nil {
+			next = append(next, settled)
+		}
+	}
+	for i, r := range w.releasing {
+		if !w.runs(r.by, r.device) {
+			free := w.clone()
+			free.releasing = slices.Delete(free.releasing, i, i+1)
+			next = append(next, free.seal())
+		}
+	}
+	return append(next, w.failOrphans()...)
+}
+
+// endJob ends the work on a device, well or badly.
+func (m *model) endJob(w *world, i int) []*world {
+	var next []*world
+	if !m.fails[w.jobs[i].image] {
+		good := w.clone()
+		good.jobs[i].phase = succeeded
+		good.devices[w.jobs[i].device].image = w.jobs[i].image
+		next = append(next, good.seal())
+	}
+	if m.fails[w.jobs[i].image] || m.unreliable {
+		bad := w.clone()
+		bad.jobs[i].phase = failed
+		next = append(next, bad.seal())
+	}
+	return next
+}
+
+// settle ends the binds of an operation all of whose devices have been worked
+// on, all of them alike; nil: not yet.
+func (w *world) settle(by uint16) *world {
+	outcome := bound
+	for _, j := range w.jobs {
+		if j.by != by {
+			continue
+		}
+		if j.phase == running {
+			return nil
+		}
+		if j.phase == failed {
+			outcome = bindFailed
+		}
+	}
+	next := w.clone()
+	next.jobs = slices.DeleteFunc(next.jobs, func(j job) bool { return j.by == by })
+	for i := range next.arqs {
+		if a := &next.arqs[i]; a.by == by {
+			a.state, a.by = outcome, 0
+			if outcome == bindFailed {
+				a.handle = 0
+			}
+		}
+	}
+	return next.seal()
+}
+
+// failOrphans fails the binds that a restart has cut short, those of one
+// instance together.
+func (w *world) failOrphans() []*world {
+	var next []*world
+	var done []uint8
+	for i := range w.arqs {
+		if w.arqs[i].by != orphaned || slices.Contains(done, w.arqs[i].instance) {
+			continue
+		}
+		instance := w.arqs[i].instance
+		done = append(done, instance)
+		over := w.clone()
+		for j := range over.arqs {
+			if a := &over.arqs[j]; a.by == orphaned && a.instance == instance {
+				a.state, a.by, a.handle = bindFailed, 0, 0
+			}
+		}
+		next = append(next, over.seal())
+	}
+	return next
+}
+
+// restart forgets what was under way.
+func (w *world) restart() *world {
+	next := w.clone()
+	next.jobs = nil
+	for i := range next.arqs {
+		if next.arqs[i].state == bindStarted {
+			next.arqs[i].by = orphaned
+		}
+	}
+	for i := range next.releasing {
+		next.releasing[i].by = orphaned
+	}
+	return next.seal()
+}
