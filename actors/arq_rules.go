@@ -9,6 +9,8 @@ type arqAsk struct {
 	bind  *BindTo // evBind
 	// service: the caller may delete ARQs that name an instance.
 	service bool
+	// instance: evDelete, and only while the ARQ is this instance's.
+	instance uuid.UUID
 	// generation is the one an accepted bind left behind (evFinishBind,
 	// evFailBind): a newer one means that somebody unbound or deleted since.
 	generation uint64
@@ -24,6 +26,9 @@ func (k *arqAsk) check(a *ARQ) error {
 	}
 	if k.generation != 0 && k.generation != a.Generation {
 		return Refuse(CodeConflict, "accelerator request %s has changed meanwhile", a.UUID)
+	}
+	if k.instance != uuid.Nil && (a.Binding == nil || a.Binding.InstanceUUID != k.instance) {
+		return Refuse(CodeNotFound, "accelerator request %s has left the instance", a.UUID)
 	}
 	if k.event == evDelete && a.Binding != nil && !k.service {
 		return Refuse(CodeForbidden,

@@ -80,26 +80,28 @@ func (s *System) partsToDelete(req *DeleteARQs) []*part {
 	for _, id := range req.ARQs {
 		if !seen[id] {
 			seen[id] = true
-			parts = append(parts, s.deletePart(req, id, false))
+			parts = append(parts, deletePart(req, id))
 		}
 	}
 	return parts
 }
 
-// membersToDelete gives the ARQs of an instance as parts of a delete.
+// membersToDelete gives the ARQs of an instance that the scope may see as parts
+// of a delete. Who has left it by the time that they are asked is left out.
 func (s *System) membersToDelete(r *DeleteARQs) []*part {
 	var parts []*part
 	for _, id := range s.dir.instance(r.Instance).members {
-		parts = append(parts, s.deletePart(r, id, true))
+		if a, ok := s.dir.arq(id); ok && r.Scope.sees(a.ProjectID) {
+			p := deletePart(r, id)
+			p.optional, p.ask.instance = true, r.Instance
+			parts = append(parts, p)
+		}
 	}
 	return parts
 }
 
-func (s *System) deletePart(r *DeleteARQs, id uuid.UUID, optional bool) *part {
-	return &part{
-		id: id, optional: optional,
-		ask: arqAsk{event: evDelete, scope: r.Scope, service: r.Service},
-	}
+func deletePart(r *DeleteARQs, id uuid.UUID) *part {
+	return &part{id: id, ask: arqAsk{event: evDelete, scope: r.Scope, service: r.Service}}
 }
 
 // ARQ gives one ARQ, whoever asks.

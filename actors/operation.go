@@ -147,9 +147,16 @@ func (o *operation) arqProposed(m *arqProposal) {
 }
 
 func (o *operation) allARQsProposed() {
+	asked := len(o.parts)
 	o.parts = slices.DeleteFunc(o.parts, func(p *part) bool {
 		return p.err != nil && p.optional && (o.purpose == forSettling || ErrorCode(p.err) == CodeNotFound)
 	})
+	if o.purpose == forDelete && asked > 0 && len(o.parts) == 0 {
+		// All have left the instance. Others may have come in their place; as
+		// long as one stays, none can.
+		o.gatherAgain()
+		return
+	}
 	for _, p := range o.parts {
 		if p.err != nil {
 			o.finish(p.err)
