@@ -59,6 +59,14 @@ func (b *batch) check(key persistence.Key, generation uint64) {
 	b.t.Checks = append(b.t.Checks, persistence.Check{Key: key, Generation: generation})
 }
 
+// checkHandles makes the batch depend on handles that it does not write. None
+// of them may be a condition already.
+func (b *batch) checkHandles(handles []*heldHandle) {
+	for _, h := range handles {
+		b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
+	}
+}
+
 func (b *batch) put(key persistence.Key, expected uint64, body []byte, claims []persistence.Claim) {
 	b.t.Puts = append(b.t.Puts, persistence.Put{Key: key, Expected: expected, Body: body, Claims: claims})
 }

@@ -31,7 +31,8 @@ type deviceActor struct {
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
 }
 
-// deviceOffer is an undecided proposal.
+// deviceOffer is an undecided proposal, or the refusal of one for lack of
+// handles, as long as the failure is not written.
 type deviceOffer struct {
 	op      *actor.PID
 	made    time.Time
@@ -129,7 +130,7 @@ func (a *deviceActor) serve(msg any) bool {
 // changing says whether an undecided proposal alters the device's record:
 // another change now would make one of the two lose.
 func (a *deviceActor) changing() bool {
-	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return o.device != nil && !o.expired })
+	return a.offering(func(o *deviceOffer) bool { return o.device != nil })
 }
 
 // watchOffers sees to it that nobody waits long for an undecided proposal.

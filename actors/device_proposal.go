@@ -8,22 +8,26 @@ import (
 	"github.com/arqd/arqd/devices"
 )
 
-// propose answers an operation, or says false: everything it wants is free,
-// but offered to somebody else whose fate is undecided. A refusal rests on
+// propose answers an operation, or says false: what it wants, or is refused
+// for, depends on somebody else whose fate is undecided. A refusal rests on
 // committed state only.
 func (a *deviceActor) propose(m *proposeDevice) bool {
+	if len(m.gives) > 0 && a.offering(func(o *deviceOffer) bool { return o.err != nil }) {
+		return false // a bind is about to fail because they are not free
+	}
 	p := &deviceProposal{generation: a.dev.Generation}
 	if p.err = a.admit(m.wants); p.err != nil {
 		m.answer(p)
 		return true
 	}
 	picked, ok := a.pick(m.wants)
-	if !ok {
+	if !ok || picked == nil && a.givenBack() {
 		return false
 	}
 	if picked == nil {
 		p.err = Refuse(CodeNoFreeHandle, "no free attach handle on the device of %s", a.dev.Hostname)
-		m.answer(p)
+		p.away = a.away(m.wants)
+		a.offer(m, p)
 		return true
 	}
 	for i, h := range picked {
@@ -45,6 +49,9 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 		p.given = append(p.given, c)
 	}
 	if p.commands, p.err = a.plan(m.wants, picked); p.err != nil {
+		if a.givenBack() {
+			return false
+		}
 		p.taken, p.given = nil, nil
 		m.answer(p)
 		return true
@@ -143,15 +150,43 @@ func (a *deviceActor) checkHost(hostname string) error {
 	return Refuse(CodeConflict, "hostname %s: the device is on host %s", hostname, a.dev.Hostname)
 }
 
+// offering says whether there is such a proposal among those that others wait
+// for.
+func (a *deviceActor) offering(such func(*deviceOffer) bool) bool {
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return !o.expired && such(o) })
+}
+
+// givenBack says whether handles are perhaps about to be given back.
+func (a *deviceActor) givenBack() bool {
+	return a.offering(func(o *deviceOffer) bool { return len(o.given) > 0 })
+}
+
+// wanted counts wants by deployable.
+func wanted(wants []handleWant) map[uuid.UUID]int {
+	n := map[uuid.UUID]int{}
+	for _, w := range wants {
+		n[w.deployable]++
+	}
+	return n
+}
+
+// away gives the handles that are not free of the deployables that have too
+// few.
+func (a *deviceActor) away(wants []handleWant) []*heldHandle {
+	var away []*heldHandle
+	for dep, n := range wanted(wants) {
+		if set := a.sets[dep]; set.nfree < n {
+			away = append(away, set.away()...)
+		}
+	}
+	return away
+}
+
 // pick chooses a handle for each want, lowest first. It gives nil when a
 // deployable has too few, and false when it has enough of them, but not now.
 func (a *deviceActor) pick(wants []handleWant) ([]*heldHandle, bool) {
-	wanted := map[uuid.UUID]int{}
-	for _, w := range wants {
-		wanted[w.deployable]++
-	}
 	free, wait := map[uuid.UUID][]*heldHandle{}, false
-	for dep, n := range wanted {
+	for dep, n := range wanted(wants) {
 		set := a.sets[dep]
 		if set.nfree < n {
 			return nil, true

@@ -85,6 +85,17 @@ func (s *handleSet) pick(n int) []*heldHandle {
 	return picked
 }
 
+// away gives the handles that are not free.
+func (s *handleSet) away() []*heldHandle {
+	var away []*heldHandle
+	for _, h := range s.handles {
+		if h != nil && h.State != handleFree {
+			away = append(away, h)
+		}
+	}
+	return away
+}
+
 func (s *handleSet) countTaken(h *heldHandle, by int) {
 	if h != nil && h.State == handleTaken {
 		s.ntaken += by

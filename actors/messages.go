@@ -128,7 +128,10 @@ type deviceProposal struct {
 	// known, and the other handles, which must still be free when it is written.
 	device *change[Device]
 	idle   []*heldHandle
-	err    error
+	// Only where there are too few free handles: those that are not free, and
+	// must not be when the failure is written.
+	away []*heldHandle
+	err  error
 }
 
 func (m *proposeDevice) answer(p *deviceProposal) {

@@ -288,10 +288,10 @@ func (o *operation) allDevicesProposed() {
 		}
 	}
 	if exhausted != nil {
-		o.releaseDevices(false)
-		o.devices = nil
 		o.failure = exhausted
-		o.submit(o.composeExhausted())
+		b := o.composeExhausted()
+		o.releaseOthers()
+		o.submit(b)
 		return
 	}
 	o.submit(o.compose())
@@ -370,8 +370,17 @@ func (o *operation) release(won bool, b *batch) {
 
 func (o *operation) releaseDevices(won bool) {
 	for _, d := range o.devices {
-		if d.proposal == nil || d.proposal.err == nil {
-			o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: won})
-		}
+		o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: won})
 	}
+}
+
+// releaseOthers lets the devices go that have what is wanted, and keeps those
+// that have not: these give nothing back while the failure is being written.
+func (o *operation) releaseOthers() {
+	o.devices = slices.DeleteFunc(o.devices, func(d *devicePart) bool {
+		if d.proposal.err == nil {
+			o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: false})
+		}
+		return d.proposal.err == nil
+	})
 }

@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-
-	"github.com/arqd/arqd/persistence"
 )
 
 // compose puts the proposals into one batch.
@@ -22,20 +20,20 @@ func (o *operation) compose() *batch {
 		}
 	}
 	o.members.write(b)
-	o.checkRepeats(b)
+	o.checkOthers(b, func(p *part) bool { return p.repeat })
 	if !staged {
 		o.composeEvents(b)
 	}
 	return b
 }
 
-// checkRepeats makes what needs no write a condition of what does.
-func (o *operation) checkRepeats(b *batch) {
+// checkOthers makes what needs no write a condition of what does.
+func (o *operation) checkOthers(b *batch, unwritten func(*part) bool) {
 	if b.empty() {
 		return
 	}
 	for _, p := range o.parts {
-		if p.repeat {
+		if unwritten(p) {
 			b.check(arqKey(p.id), p.arq.Generation)
 		}
 	}
@@ -59,9 +57,7 @@ func (o *operation) composeDevice(b *batch, d *devicePart) {
 		// Still enabled, still with these attributes, when it is written.
 		b.check(deviceKey(d.device.UUID), d.proposal.generation)
 	}
-	for _, h := range d.proposal.idle {
-		b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
-	}
+	b.checkHandles(d.proposal.idle)
 	for i := range d.proposal.taken {
 		c := d.proposal.taken[i]
 		b.putHandle(c.before, c.after)
@@ -122,12 +118,14 @@ func (b *Binding) withoutHandle() *Binding {
 
 // composeExhausted fails the binds of a request for which there are too few
 // handles: they keep host, provider and instance, and no handle. Unbinds of
-// the same request are not done.
+// the same request are not done. It holds only if there are still too few when
+// it is written, and nothing else speaks against the request.
 func (o *operation) composeExhausted() *batch {
 	b := &batch{}
 	now := o.sys.unix()
+	fails := func(p *part) bool { return p.ask.event == evBind && !p.repeat }
 	for _, p := range o.parts {
-		if p.ask.event != evBind || p.repeat {
+		if !fails(p) {
 			continue
 		}
 		to := p.ask.bind
@@ -139,9 +137,27 @@ func (o *operation) composeExhausted() *batch {
 		o.members.join(to.InstanceUUID, p.id)
 	}
 	o.members.write(b)
-	o.checkRepeats(b)
+	o.checkOthers(b, func(p *part) bool { return !fails(p) })
+	for _, d := range o.devices {
+		if len(d.wanting) > 0 {
+			o.checkDevice(b, d)
+		}
+	}
 	o.composeEvents(b)
 	return b
+}
+
+// checkDevice makes what a device has answered a condition.
+func (o *operation) checkDevice(b *batch, d *devicePart) {
+	b.check(deviceKey(d.device.UUID), d.proposal.generation)
+	b.checkHandles(d.proposal.away)
+	b.checkHandles(d.proposal.idle)
+	if d.proposal.device == nil {
+		return
+	}
+	for _, c := range d.proposal.taken { // a guest on it would refuse the image
+		b.check(handleKey(c.before.UUID), c.before.Generation)
+	}
 }
 
 // composeEvents tells of every bind that this batch ends, an event for each

@@ -68,3 +68,66 @@ func TestADeletionByInstanceLeavesOtherProjects(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// "No free handle" is true when it is written: a handle that was given back
+// before that is taken.
+func TestNoFreeHandleIsTrueWhenItIsWritten(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		synctest.Wait()
+		w.setFaults(slowly)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.must(w.unbind(ids[0])) })
+		synctest.Wait()
+		wg.Go(func() { w.must(w.bind(w.to("h", another), ids[1])) })
+		<-time.After(150 * time.Millisecond)
+		w.wantStates("Unbound", ids[0])
+		w.wantStates("Initial", ids[1])
+		wg.Wait()
+		w.wantStates("Bound", ids[1])
+		w.wantConsistent()
+	})
+}
+
+// A bind that finds no free handle on one device fails only if nothing refuses
+// it on the others, and is refused otherwise, also by what came in between.
+func TestNoFreeHandleComesLast(t *testing.T) {
+	disable := func(w *world, _ uuid.UUID) error {
+		return w.sys.SetDeviceEnabled(context.Background(), w.sys.Devices()[1].UUID, false)
+	}
+	take := func(w *world, id uuid.UUID) error { return w.bind(w.to("g", uuid.New()), id) }
+	for name, c := range map[string]struct {
+		profile   string // of what is wanted of the other device
+		meanwhile func(w *world, id uuid.UUID) error
+	}{
+		"the other device is disabled":                    {"one", disable},
+		"the other device gets a guest without the image": {"program", take},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				w.inventory("g", 2)
+				w.profile("one")
+				withProgramming(w)
+				ids, wanted := w.create("one", 3), w.create(c.profile, 1)[0]
+				w.setFaults(slowly)
+				var wg sync.WaitGroup
+				wg.Go(func() { w.must(w.bind(w.to("h", another), ids[0])) }) // takes the last handle of h
+				synctest.Wait()
+				var err error
+				wg.Go(func() { // waits for what becomes of that, and has been promised a handle of g
+					err = w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
+						{ids[1], w.to("h", instance)}, {wanted, w.to("g", instance)},
+					}})
+				})
+				synctest.Wait()
+				wg.Go(func() { w.must(c.meanwhile(w, ids[2])) })
+				wg.Wait()
+				w.wantCode(err, CodeConflict)
+				w.wantStates("Initial", ids[1], wanted)
+				w.wantConsistent()
+			})
+		})
+	}
+}
