@@ -63,7 +63,7 @@ func (r *Patch) parts() []*part {
 func (s *System) DeleteARQs(ctx context.Context, req DeleteARQs) error {
 	p := newPromise[struct{}]()
 	_, err := call(ctx, s, p, func() error {
-		o := &operation{sys: s, purpose: forDelete, request: req.RequestID, promise: p}
+		o := &operation{sys: s, purpose: forDelete, instance: req.Instance, request: req.RequestID, promise: p}
 		o.choose = func() []*part { return s.partsToDelete(&req) }
 		s.operate(o)
 		return nil

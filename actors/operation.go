@@ -23,7 +23,8 @@ type operation struct {
 
 	// choose gives the ARQs for an attempt; the same each time, except for a
 	// delete by instance.
-	choose func() []*part
+	choose   func() []*part
+	instance uuid.UUID // of a delete by instance
 
 	attempt int
 	phase   phase
@@ -147,13 +148,10 @@ func (o *operation) arqProposed(m *arqProposal) {
 }
 
 func (o *operation) allARQsProposed() {
-	asked := len(o.parts)
 	o.parts = slices.DeleteFunc(o.parts, func(p *part) bool {
 		return p.err != nil && p.optional && (o.purpose == forSettling || ErrorCode(p.err) == CodeNotFound)
 	})
-	if o.purpose == forDelete && asked > 0 && len(o.parts) == 0 {
-		// All have left the instance. Others may have come in their place; as
-		// long as one stays, none can.
+	if o.joined() {
 		o.gatherAgain()
 		return
 	}
@@ -172,6 +170,18 @@ func (o *operation) allARQsProposed() {
 		return
 	}
 	o.askDevices()
+}
+
+// joined says whether an instance whose ARQs are to be deleted has got others
+// since they were chosen. Those who come later make the batch lose.
+func (o *operation) joined() bool {
+	if o.instance == uuid.Nil {
+		return false
+	}
+	o.members.open(o.instance)
+	return slices.ContainsFunc(o.choose(), func(now *part) bool {
+		return !slices.ContainsFunc(o.parts, func(p *part) bool { return p.id == now.id })
+	})
 }
 
 // checkInstances holds "an instance that has ARQs takes no more", over the

@@ -49,6 +49,29 @@ func TestADeletionByInstanceTakesWhatTheInstanceHas(t *testing.T) {
 	}
 }
 
+// A PATCH that finds no free handle adds its ARQs to those that it was to
+// unbind: a deletion by instance takes all of them.
+func TestADeletionByInstanceTakesWhatHasJoined(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		synctest.Wait()
+		w.setFaults(slowly)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			w.wantCode(w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
+				{ARQ: ids[0]}, {ids[1], w.to("h", instance)},
+			}}), CodeNoFreeHandle)
+		})
+		synctest.Wait()
+		wg.Go(func() { w.must(w.removeInstance(instance)) })
+		wg.Wait()
+		w.wantStates("gone", ids...)
+		w.wantConsistent()
+	})
+}
+
 // What a deletion by instance may not see it leaves alone, and ends.
 func TestADeletionByInstanceLeavesOtherProjects(t *testing.T) {
 	inBubble(t, 2, func(w *world) {
