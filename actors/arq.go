@@ -170,9 +170,12 @@ type DeleteARQs struct {
 // ARQQuery filters, orders and pages ARQs. Zero values do not filter. The
 // order is that of creation; Descending turns it round.
 type ARQQuery struct {
-	Scope        Scope
-	ProjectID    string // admin's filter
-	Instance     uuid.UUID
+	Scope     Scope
+	ProjectID string // admin's filter
+	Instance  uuid.UUID
+	// Resolved, with an Instance, asks for an answer only if all ARQs of it that
+	// the scope may see are resolved; CodeUnresolved: they are not.
+	Resolved     bool
 	States       []State
 	Hostname     string
 	ProviderUUID uuid.UUID

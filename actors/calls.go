@@ -107,7 +107,8 @@ func deletePart(r *DeleteARQs, id uuid.UUID) *part {
 // ARQ gives one ARQ, whoever asks.
 func (s *System) ARQ(id uuid.UUID) (*ARQ, bool) { return s.dir.arq(id) }
 
-// ARQs gives the answer to a query. CodeInvalid: unknown marker.
+// ARQs gives the answer to a query. CodeInvalid: unknown marker; CodeUnresolved:
+// some are not, and the query wants them all to be.
 func (s *System) ARQs(q ARQQuery) (iter.Seq[*ARQ], error) { return s.dir.query(q) }
 
 // CreateProfile makes a device profile. CodeConflict: its name or uuid exists.

@@ -22,7 +22,8 @@ func (d *directory) query(q ARQQuery) (iter.Seq[*ARQ], error) {
 		}
 	}
 	if q.Instance != uuid.Nil {
-		return slices.Values(d.ofInstance(q)), nil
+		found, err := d.ofInstance(q)
+		return slices.Values(found), err
 	}
 	if q.Limit > 0 && q.Limit <= pageLimit {
 		if found, ok := d.page(q); ok {
@@ -32,15 +33,24 @@ func (d *directory) query(q ARQQuery) (iter.Seq[*ARQ], error) {
 	return d.walk(q), nil
 }
 
-func (d *directory) ofInstance(q ARQQuery) []*ARQ {
+func (d *directory) ofInstance(q ARQQuery) ([]*ARQ, error) {
 	d.mu.RLock()
 	found := make([]*ARQ, 0, len(d.instances[q.Instance].members))
+	unresolved := false
 	for _, id := range d.instances[q.Instance].members {
-		if a, ok := d.arq(id); ok && q.matches(a) {
+		a, ok := d.arq(id)
+		if !ok || !q.Scope.sees(a.ProjectID) {
+			continue
+		}
+		unresolved = unresolved || !a.State.Resolved()
+		if q.matches(a) {
 			found = append(found, a)
 		}
 	}
 	d.mu.RUnlock()
+	if q.Resolved && unresolved {
+		return nil, Refuse(CodeUnresolved, "the instance %s has accelerator requests that are not resolved", q.Instance)
+	}
 	slices.SortFunc(found, func(a, b *ARQ) int { return slices.Compare(a.UUID[:], b.UUID[:]) })
 	if q.Descending {
 		slices.Reverse(found)
@@ -49,7 +59,7 @@ func (d *directory) ofInstance(q ARQQuery) []*ARQ {
 	if q.Limit > 0 && len(found) > q.Limit {
 		found = found[:q.Limit]
 	}
-	return found
+	return found, nil
 }
 
 func (q *ARQQuery) beyondMarker(a *ARQ) bool {

@@ -23,6 +23,8 @@ const (
 	// CodeNoFreeHandle says that the bind was accepted, but the deployable has no free attach
 	// handle: the ARQs concerned are BindFailed.
 	CodeNoFreeHandle
+	// CodeUnresolved says that not all ARQs of an instance are resolved.
+	CodeUnresolved
 	// CodeUnavailable says: not now; the same request may succeed later.
 	CodeUnavailable
 	// CodeTimeout says that there was no outcome within the time limit; it may still come.

@@ -154,3 +154,30 @@ func TestNoFreeHandleComesLast(t *testing.T) {
 		})
 	}
 }
+
+// Whether all ARQs of an instance are resolved, and what they are, is one
+// answer. Those of another project do not count.
+func TestAnAnswerOnlyIfAllAreResolved(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		end := withProgramming(w)
+		ids := w.create("program", 2)
+		to := *w.to("h", instance)
+		to.ProjectID = "elsewhere"
+		w.must(w.sys.PatchARQs(context.Background(), Patch{Scope: admin, Items: []PatchItem{
+			{ids[0], w.to("h", instance)}, {ids[1], &to},
+		}}))
+		q := ARQQuery{Scope: demo, Instance: instance, Resolved: true, States: []State{Bound}}
+		_, err := w.sys.ARQs(q)
+		w.wantCode(err, CodeUnresolved)
+		w.must(w.unbind(ids[0]))
+		if got := w.query(q); len(got) != 0 {
+			t.Errorf("without ARQs of its own: %v", got)
+		}
+		end <- nil
+		synctest.Wait()
+		q.Scope = admin
+		if got := w.query(q); len(got) != 1 || got[0] != ids[1] {
+			t.Errorf("in the end: %v", got)
+		}
+	})
+}

@@ -60,12 +60,11 @@ func listARQs(c *call) error {
 	if err != nil {
 		return err
 	}
-	if q.Instance != uuid.Nil && args.text("bind_state") != "" {
-		if err := c.checkResolved(q.Instance); err != nil {
-			return err
-		}
-	}
+	q.Resolved = q.Instance != uuid.Nil && args.text("bind_state") != ""
 	found, err := findARQs(c.srv.backend, q, page)
+	if actors.ErrorCode(err) == actors.CodeUnresolved {
+		return errLocked
+	}
 	if err != nil {
 		return err
 	}
@@ -125,21 +124,6 @@ func (q queryArgs) states() ([]actors.State, error) {
 		return []actors.State{}, nil
 	}
 	return states, nil
-}
-
-// checkResolved is 423 unless all of the instance's ARQs that the caller may
-// see are resolved.
-func (c *call) checkResolved(instance uuid.UUID) error {
-	all, err := c.srv.backend.ARQs(actors.ARQQuery{Scope: c.scope(), Instance: instance})
-	if err != nil {
-		return err
-	}
-	for a := range all {
-		if !a.State.Resolved() {
-			return errLocked
-		}
-	}
-	return nil
 }
 
 // found is the answer to a query. A small one is known to be.

@@ -147,10 +147,17 @@ func TestResolvedOfAnInstance(t *testing.T) {
 	h.do("GET", path, ask{as: "demo"}).gives(200, `{"arqs": []}`)
 	h.backend.arqs = []*actors.ARQ{boundARQ(arq2)}
 	h.do("GET", path, ask{as: "demo"}).gives(200, `{"arqs": [`+boundJSON+`]}`)
-	started := boundARQ(arq1)
-	started.State = actors.BindStarted
-	h.backend.arqs = []*actors.ARQ{boundARQ(arq2), started}
+	h.backend.queries = nil
+	h.backend.queryARQs = func(q actors.ARQQuery) (iter.Seq[*actors.ARQ], error) {
+		if !q.Resolved || q.Instance != instance {
+			t.Errorf("the backend got %+v", q)
+		}
+		return nil, actors.Refuse(actors.CodeUnresolved, "one is not")
+	}
 	got := h.do("GET", path, ask{as: "demo"})
+	if n := len(h.backend.queries); n != 1 {
+		t.Errorf("%d questions, which may be answered at different moments", n)
+	}
 	got.gives(423, `{"error_message": "null"}`)
 	got.has("openstack-api-version", "accelerator 2.0")
 	got.has("content-type", "application/json")

@@ -21,7 +21,7 @@ type Backend interface {
 	ARQ(id uuid.UUID) (*actors.ARQ, bool)
 	// ARQs walks the answer to a query over one consistent picture; the
 	// sequence can be used after the call returned. An unknown marker is
-	// CodeInvalid.
+	// CodeInvalid, ARQs that are not Resolved as asked for are CodeUnresolved.
 	ARQs(q actors.ARQQuery) (iter.Seq[*actors.ARQ], error)
 
 	CreateProfile(ctx context.Context, spec actors.ProfileSpec) (*actors.Profile, error)

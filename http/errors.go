@@ -86,7 +86,7 @@ func faultOf(err error) *fault {
 		return &fault{status: fasthttp.StatusBadRequest, message: e.Message}
 	case actors.CodeNotFound, actors.CodeNoFreeHandle:
 		return &fault{status: fasthttp.StatusNotFound, message: e.Message}
-	case actors.CodeConflict:
+	case actors.CodeConflict, actors.CodeUnresolved:
 		return &fault{status: fasthttp.StatusConflict, message: e.Message}
 	case actors.CodeForbidden:
 		return &fault{status: fasthttp.StatusForbidden, message: e.Message}
