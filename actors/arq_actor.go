@@ -11,24 +11,23 @@ import (
 // It is a courtesy that saves retries; safety rests on generations.
 const offerPatience = 250 * time.Millisecond
 
-// arqActor serializes the transitions of one ARQ. It is woken from the
-// published view by the first message that may change the ARQ, and leaves
-// when idle or deleted.
+// arqActor serializes the transitions of one ARQ. It is woken by the first
+// message that may change the ARQ, and leaves when idle or deleted. It keeps no
+// state of the ARQ: what is published is committed, and readers may know it
+// before the operation that did it has told this actor.
 type arqActor struct {
 	sys     *System
 	id      uuid.UUID
 	slot    *pidSlot
-	arq     *ARQ // committed state; nil once deleted
 	offered *actor.PID
 	waiting []*proposeARQ
 }
 
 func (s *System) activateARQ(id uuid.UUID, slot *pidSlot) receiver {
-	a, ok := s.dir.arq(id)
-	if !ok {
+	if _, ok := s.dir.arq(id); !ok {
 		return nil
 	}
-	return &arqActor{sys: s, id: id, slot: slot, arq: a}
+	return &arqActor{sys: s, id: id, slot: slot}
 }
 
 func (a *arqActor) receive(ctx actor.Context, msg any) {
@@ -47,7 +46,7 @@ func (a *arqActor) receive(ctx actor.Context, msg any) {
 		a.passivate(ctx)
 		return
 	}
-	if a.arq == nil {
+	if _, there := a.sys.dir.arq(a.id); !there {
 		a.passivate(ctx)
 	}
 }
@@ -61,27 +60,20 @@ func (a *arqActor) propose(m *proposeARQ) {
 		}
 		return
 	}
-	if a.arq == nil {
+	arq, ok := a.sys.dir.arq(a.id)
+	if !ok {
 		m.fail(arqNotFound(a.id))
 		return
 	}
-	if err := m.ask.check(a.arq); err != nil {
+	if err := m.ask.check(arq); err != nil {
 		m.fail(err)
 		return
 	}
 	a.offered = m.op
-	m.answer(a.arq, nil)
+	m.answer(arq, nil)
 }
 
 func (a *arqActor) decided(m *decided) {
-	if m.won && m.written {
-		if a.arq != nil && (m.arq == nil || m.arq.Generation > a.arq.Generation) {
-			a.arq = m.arq
-		}
-	} else if !m.won {
-		// Somebody else may have written: what is published is committed.
-		a.arq, _ = a.sys.dir.arq(a.id)
-	}
 	if a.offered != nil && a.offered.Equal(m.op) {
 		a.offered = nil
 	}

@@ -86,9 +86,6 @@ func (m *proposeARQ) fail(err error) { m.answer(nil, err) }
 type decided struct {
 	op  *actor.PID
 	won bool
-	// arq is the ARQ's new state after a won batch; nil: deleted, or not written.
-	arq     *ARQ
-	written bool
 }
 
 // proposeDevice asks a device for handles, all of them or none, and for the

@@ -105,7 +105,7 @@ func (o *operation) receive(ctx actor.Context, msg any) {
 
 // abort ends an operation whose code panicked: nobody is left waiting.
 func (o *operation) abort(ctx actor.Context, err error) {
-	o.release(false, nil)
+	o.release(false)
 	o.promise.fail(err)
 	if o.phase != finished {
 		o.phase = finished
@@ -337,7 +337,7 @@ func (o *operation) decided(m *batchDone) {
 
 // gatherAgain gives up an attempt that was overtaken, and makes another.
 func (o *operation) gatherAgain() {
-	o.release(false, nil)
+	o.release(false)
 	if o.attempt >= maxAttempts {
 		o.finish(errStale)
 		return
@@ -348,7 +348,7 @@ func (o *operation) gatherAgain() {
 // finish answers, tells everybody who waits for a decision that there is
 // none, and ends.
 func (o *operation) finish(err error) {
-	o.release(false, nil)
+	o.release(false)
 	o.promise.resolve(struct{}{}, err)
 	o.end()
 }
@@ -362,18 +362,10 @@ func (o *operation) end() {
 
 // release tells the participants the outcome: the devices first, so that
 // whoever hears of it from an ARQ finds its device informed.
-func (o *operation) release(won bool, b *batch) {
+func (o *operation) release(won bool) {
 	o.releaseDevices(won)
 	for id := range o.told {
-		m := &decided{op: o.self, won: won}
-		if b != nil {
-			for _, c := range b.arqs {
-				if c.before.UUID == id {
-					m.arq, m.written = c.after, true
-				}
-			}
-		}
-		o.sys.arqs.tell(id, m)
+		o.sys.arqs.tell(id, &decided{op: o.self, won: won})
 	}
 	o.told = nil
 }

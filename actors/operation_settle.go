@@ -17,7 +17,7 @@ func (o *operation) won(b *batch) {
 		o.startPreparation(b)
 		return
 	}
-	o.release(true, b)
+	o.release(true)
 	o.promise.resolve(struct{}{}, o.failure)
 	o.end()
 }
@@ -34,7 +34,7 @@ func (o *operation) startPreparation(b *batch) {
 		}
 	}
 	o.phase = preparing
-	o.release(true, b) // the devices start with this
+	o.release(true) // the devices start with this
 	self := o.self
 	o.deadline = o.sys.after(o.sys.opts.BindTimeout, func() { o.sys.engine.tell(self, bindDeadline{}) })
 	o.promise.resolve(struct{}{}, nil)

@@ -181,3 +181,29 @@ func TestAnAnswerOnlyIfAllAreResolved(t *testing.T) {
 		}
 	})
 }
+
+// What readers have been shown counts for an ARQ's actor, even if the operation
+// that did it has not told it yet and its patience is at an end.
+func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		w.must(w.bind(w.to("h", instance), id))
+		silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
+		w.sys.arqs.tell(id, &proposeARQ{op: silent, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
+		synctest.Wait()
+		bound, _ := w.sys.ARQ(id)
+		b := &batch{}
+		b.putARQ(bound, bound.after(evUnbind, nil, 0))
+		done := make(chan persistence.Result, 1)
+		w.sys.submit(b, func(r persistence.Result) { done <- r })
+		if r := <-done; r.Outcome != persistence.Won {
+			t.Fatal(r)
+		}
+		w.wantStates("Unbound", id)
+		err := w.bind(w.to("h", another), id)
+		if ErrorCode(err) == CodeConflict {
+			t.Errorf("refused by what was true before: %v", err)
+		}
+	})
+}

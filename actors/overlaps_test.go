@@ -416,22 +416,6 @@ func TestProgrammingDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
-// A late decision does not take an ARQ's actor back in time.
-func TestALateDecisionDoesNotTurnTheClockBack(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.profile("one")
-		id := w.create("one", 1)[0]
-		w.must(w.bind(w.to("h", instance), id))
-		bound, _ := w.sys.ARQ(id)
-		op := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
-		w.must(w.unbind(id))
-		w.sys.arqs.tell(id, &decided{op: op, won: true, arq: bound, written: true}) // the bind's, late
-		if err := w.bind(w.to("h", another), id); err != nil {
-			t.Errorf("refused by what was true before: %v", err)
-		}
-	})
-}
-
 // A handle that its host no longer reports is given to nobody once its holder
 // has left it, until the host reports it again.
 func TestAHandleThatIsGoneIsNotGivenAgain(t *testing.T) {
