@@ -105,7 +105,7 @@ func deletePart(r *DeleteARQs, id uuid.UUID) *part {
 }
 
 // ARQ gives one ARQ, whoever asks.
-func (s *System) ARQ(id uuid.UUID) (*ARQ, bool) { return s.dir.arq(id) }
+func (s *System) ARQ(id uuid.UUID) (*ARQ, bool) { return s.dir.show(id) }
 
 // ARQs gives the answer to a query. CodeInvalid: unknown marker; CodeUnresolved:
 // some are not, and the query wants them all to be.

@@ -9,9 +9,8 @@ import (
 
 // directory is the read side: immutable views, published when the batch that
 // made them is durable and before its caller is answered. It is written by
-// publish alone, in the order in which batches became durable; readers of one
-// ARQ take a shard's lock for a map look-up, readers of a list see a batch
-// whole or not at all.
+// publish alone, in the order in which batches became durable. Readers see a
+// batch whole or not at all, also those who read one ARQ after the other.
 type directory struct {
 	arqs arqTree
 
@@ -91,7 +90,16 @@ func (d *directory) publishARQ(before, after *ARQ) {
 	}
 }
 
-// arq gives the published view of an ARQ.
+// show gives the published view of an ARQ to a reader: not while the batch that
+// made it is becoming visible, or he would find its other ARQs as they were.
+func (d *directory) show(id uuid.UUID) (*ARQ, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.arq(id)
+}
+
+// arq gives the published view of an ARQ, perhaps of a batch that is becoming
+// visible. The caller may hold mu.
 func (d *directory) arq(id uuid.UUID) (*ARQ, bool) {
 	e := d.arqs.entry(id)
 	if e == nil {

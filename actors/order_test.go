@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -206,4 +207,30 @@ func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
 			t.Errorf("refused by what was true before: %v", err)
 		}
 	})
+}
+
+// Whoever sees one ARQ as a PATCH has left it sees all others of that PATCH so.
+// Real time, for the scheduler's sake.
+func TestNobodySeesHalfAPatch(t *testing.T) {
+	w := newWorld(t)
+	w.start(w.store)
+	w.inventory("h", 256)
+	w.profile("many", Request{"resources:FPGA", "256"})
+	for range 20 {
+		ids := w.create("many", 1)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.must(w.bind(w.to("h", instance), ids...)) })
+		for w.state(ids[0]) != "Bound" {
+			runtime.Gosched()
+		}
+		for _, id := range ids[1:] {
+			if state := w.state(id); state != "Bound" {
+				t.Fatalf("one is Bound, then another is %s", state)
+			}
+		}
+		wg.Wait()
+		w.must(w.remove(ids...))
+	}
+	_ = w.sys.Stop(t.Context())
+	_ = w.store.Close()
 }
