@@ -18,7 +18,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench sim cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench sim verify cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,12 @@ bench: ## benchmarks, each for BENCHTIME (1s)
 
 sim: ## RUNS (10000) seeded simulations of the actors over a store with faults; SEED=n replays one
 	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -run 'TestSimulation' -v ./actors
+
+# A run that fails names a file with its history: HISTORY=file judges that again.
+verify: ## DUR (300) seconds of clients, kills and faults, and a check of all that was seen; SEED=n repeats them
+	@if [ -n "$(HISTORY)" ]; then $(GO) run ./test/history/judge "$(HISTORY)"; else \
+		ARQD_SEED=$(filter-out 0,$(SEED)) ARQD_HISTORY=$(DUR)s \
+		$(GO) test -count=1 -timeout $$(($(DUR) + 900))s -v -run '^TestHistory$$' ./test; fi
 
 cover: ## coverage of the unit tests; details in cover.out
 	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)

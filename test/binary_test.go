@@ -13,8 +13,14 @@ import (
 	"time"
 )
 
-// builtDir holds the binary that the tests built themselves, if they did.
+// builtDir holds the binaries that the tests built themselves, if they did.
 var builtDir string
+
+var buildDir = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "arqd-test-")
+	builtDir = dir
+	return dir, err
+})
 
 var errNewer = errors.New("a source is newer")
 
@@ -32,6 +38,9 @@ func binary(t *testing.T) string {
 func raced() bool { return os.Getenv("ARQD_RACE") == "1" }
 
 var findBinary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("ARQD_BINARY"); given != "" {
+		return filepath.Abs(given)
+	}
 	made, err := filepath.Abs("../bin/arqd")
 	if err != nil {
 		return "", err
@@ -39,11 +48,34 @@ var findBinary = sync.OnceValues(func() (string, error) {
 	if info, err := os.Stat(made); err == nil && !raced() && upToDate("..", info.ModTime()) {
 		return made, nil
 	}
-	if builtDir, err = os.MkdirTemp("", "arqd-test-"); err != nil {
+	return build("arqd")
+})
+
+// faultyBinary gives the path of an arqd that can be made to misbehave.
+func faultyBinary(t *testing.T) string {
+	t.Helper()
+	path, err := findFaultyBinary()
+	if err != nil {
+		t.Fatalf("no arqd to test: %v", err)
+	}
+	return path
+}
+
+var findFaultyBinary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("ARQD_BINARY"); given != "" {
+		return filepath.Abs(given)
+	}
+	return build("arqd-faults", "-tags", "faults")
+})
+
+// build makes an arqd of the present sources.
+func build(name string, flags ...string) (string, error) {
+	dir, err := buildDir()
+	if err != nil {
 		return "", err
 	}
-	built := filepath.Join(builtDir, "arqd")
-	args := []string{"build", "-buildvcs=false", "-o", built}
+	built := filepath.Join(dir, name)
+	args := append([]string{"build", "-buildvcs=false", "-o", built}, flags...)
 	if raced() {
 		args = append(args, "-race")
 	}
@@ -52,7 +84,7 @@ var findBinary = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return built, nil
-})
+}
 
 // upToDate tells whether no Go source below root was changed since then.
 func upToDate(root string, then time.Time) bool {

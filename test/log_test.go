@@ -28,16 +28,17 @@ type serviceLog struct {
 	failures []string // of the access log, those with a 5xx answer
 	recent   []string
 	urls     map[string]string
-	seen     map[string]bool // messages
-	ids      map[string]bool // X-Openstack-Request-Id of requests that were handled
-	changed  chan struct{}   // closed and replaced with each write
+	seen     map[string]bool   // messages
+	ids      map[string]int    // the status of each request that was handled, by X-Openstack-Request-Id
+	watched  map[string]func() // what to do when one of these is handled
+	changed  chan struct{}     // closed and replaced with each write
 }
 
 const recentLines = 20
 
 func newServiceLog() *serviceLog {
 	return &serviceLog{
-		urls: map[string]string{}, seen: map[string]bool{}, ids: map[string]bool{}, changed: make(chan struct{}),
+		urls: map[string]string{}, seen: map[string]bool{}, ids: map[string]int{}, watched: map[string]func(){}, changed: make(chan struct{}),
 	}
 }
 
@@ -76,11 +77,27 @@ func (l *serviceLog) add(raw []byte) {
 		l.urls[fields.Msg] = fields.URL
 		return
 	}
+	status, _ := fields.Status.(float64)
 	if fields.GlobalID != "" && fields.Path != "" { // malformed ones have no path
-		l.ids[fields.GlobalID] = true
+		l.ids[fields.GlobalID] = int(status)
 	}
-	if status, ok := fields.Status.(float64); ok && status >= 500 {
+	if status >= 500 {
 		l.failures = append(l.failures, line)
+	} else if then := l.watched[fields.GlobalID]; then != nil {
+		then()
+		delete(l.watched, fields.GlobalID)
+	}
+}
+
+// onceHandled calls a function as soon as the request of this global id has
+// been handled, and not by a failure of the service.
+func (l *serviceLog) onceHandled(id string, then func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if status, handled := l.ids[id]; !handled {
+		l.watched[id] = then
+	} else if status < 500 {
+		then()
 	}
 }
 
@@ -122,7 +139,8 @@ func (l *serviceLog) url(message string) string {
 func (l *serviceLog) handled(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ids[id]
+	_, handled := l.ids[id]
+	return handled
 }
 
 // tail gives the last lines.

@@ -16,9 +16,10 @@ type options map[string]string
 // node is a place where arqd runs: a configuration and a state directory,
 // which outlive the processes that run on them.
 type node struct {
-	t    *testing.T
-	dir  string
-	conf string
+	t       *testing.T
+	dir     string
+	conf    string
+	program string // the arqd that runs on it
 
 	descriptors int // that the process may have open; 0: as many as the test
 }
@@ -28,7 +29,7 @@ type node struct {
 func newNode(t *testing.T, opts options) *node {
 	t.Helper()
 	dir := t.TempDir()
-	n := &node{t: t, dir: dir, conf: filepath.Join(dir, "arqd.conf")}
+	n := &node{t: t, dir: dir, conf: filepath.Join(dir, "arqd.conf"), program: binary(t)}
 	n.configure(opts)
 	return n
 }

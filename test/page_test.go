@@ -42,13 +42,24 @@ type page map[string]*dto.MetricFamily
 
 func (p *process) metrics() page {
 	p.t.Helper()
-	a := p.operators().want(http.StatusOK, http.MethodGet, "/metrics", nil)
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(a.body))
+	m, err := p.scrape()
 	if err != nil {
-		p.t.Fatalf("the metrics page is not in Prometheus text format: %v", err)
+		p.t.Fatalf("the metrics page: %v", err)
 	}
-	return families
+	return m
+}
+
+// scrape is metrics of a process that may end meanwhile.
+func (p *process) scrape() (page, error) {
+	a, err := p.operators().do(http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK {
+		return nil, fmt.Errorf("status %d", a.status)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	return parser.TextToMetricFamilies(bytes.NewReader(a.body))
 }
 
 // value sums the samples of a family that have all of the labels, given as

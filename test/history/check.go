@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"time"
@@ -25,10 +26,13 @@ type Verdict struct {
 // It gives up after the limit.
 func Check(setting *Setting, t *Trial, limit time.Duration) *Verdict {
 	m, steps := compile(setting, t)
-	v := &Verdict{Trial: t, model: m.porcupine(), operations: timed(steps)}
-	v.Result = porcupine.CheckOperationsTimeout(v.model, v.operations, limit)
+	v := &Verdict{Trial: t}
+	v.Result = porcupine.CheckOperationsTimeout(m.porcupine(), timed(steps), limit)
 	if v.Result != porcupine.Ok {
-		// Once more, taking down how far it gets.
+		// Once more, taking down how far it gets; with another model, because a
+		// search that ran out of time may still use this one.
+		m, steps = compile(setting, t)
+		v.model, v.operations = m.porcupine(), timed(steps)
 		_, v.info = porcupine.CheckOperationsVerbose(v.model, v.operations, limit)
 	}
 	return v
@@ -57,14 +61,7 @@ func timed(steps []*step) []porcupine.Operation {
 // Stuck gives the operation at which the longest order that fits ends: of
 // those not in it, the one that was answered first.
 func (v *Verdict) Stuck() *Operation {
-	var longest []porcupine.Operation
-	for _, partial := range v.info.PartialLinearizationsOperations() {
-		for _, order := range partial {
-			if len(order) > len(longest) {
-				longest = order
-			}
-		}
-	}
+	longest := v.longest()
 	var stuck *Operation
 	first := int64(math.MaxInt64)
 	for _, o := range v.operations {
@@ -74,6 +71,35 @@ func (v *Verdict) Stuck() *Operation {
 		}
 	}
 	return stuck
+}
+
+func (v *Verdict) longest() []porcupine.Operation {
+	var longest []porcupine.Operation
+	for _, partial := range v.info.PartialLinearizationsOperations() {
+		for _, order := range partial {
+			if len(order) > len(longest) {
+				longest = order
+			}
+		}
+	}
+	return longest
+}
+
+// Explain tells the longest order that fits: the times of call and return in
+// milliseconds, the operation, what is known of the world after it; and at
+// which operation the order ends.
+func (v *Verdict) Explain(out io.Writer) error {
+	world := v.model.Init()
+	for _, o := range v.longest() {
+		_, world = v.model.Step(world, o.Input, nil)
+		_, err := fmt.Fprintf(out, "%10.2f %10.2f  %s\n    %s\n", float64(o.Call)/1e6, float64(o.Return)/1e6,
+			v.model.DescribeOperation(o.Input, nil), v.model.DescribeState(world))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "stuck at %s\n", v.Stuck())
+	return err
 }
 
 // Visualize writes a page that shows the operations, and the longest orders

@@ -43,7 +43,7 @@ func compile(setting *Setting, t *Trial) (*model, []*step) {
 			s.number = uint16(len(c.steps))
 		}
 	}
-	m := &model{symbols: c.symbols, fails: map[uint8]bool{}, unreliable: t.Unreliable}
+	m := &model{symbols: c.symbols, fails: map[uint8]bool{}, unreliable: t.Unreliable, known: map[string]*world{}}
 	for _, p := range setting.Profiles {
 		if p.Fails {
 			m.fails[uint8(c.images.of(p.Image))] = true

@@ -34,6 +34,9 @@ func (o *Operation) String() string {
 	for _, one := range a.ARQs {
 		b.WriteString(" " + one.String())
 	}
+	if a.Reason != "" {
+		b.WriteString(" (" + a.Reason + ")")
+	}
 	switch r.Kind {
 	case ShowDevice:
 		fmt.Fprintf(&b, " enabled=%v", a.Enabled)
@@ -112,7 +115,8 @@ func (m *model) describeWorld(w *world) string {
 		if d.image != 0 {
 			text += " image " + short(s.images.all[d.image])
 		}
-		parts = append(parts, fmt.Sprintf("%s %d/%d", text, w.away(uint8(n+1)), w.handles))
+		most, _ := w.away(uint8(n + 1))
+		parts = append(parts, fmt.Sprintf("%s %d/%d", text, most, w.handles))
 	}
 	if len(w.jobs) > 0 {
 		parts = append(parts, fmt.Sprintf("%d jobs", len(w.jobs)))

@@ -18,6 +18,16 @@ type model struct {
 	fails      map[uint8]bool // images that cannot be loaded
 	unreliable bool
 	start      *world
+	known      map[string]*world // by key
+}
+
+// same gives the one copy of equal worlds.
+func (m *model) same(w *world) *world {
+	if known := m.known[w.key]; known != nil {
+		return known
+	}
+	m.known[w.key] = w
+	return w
 }
 
 // step is an Operation in numbers.
@@ -200,16 +210,29 @@ func (a *arq) looks(seen arq) bool {
 	return is == seen
 }
 
-// worlds is what is known of the world at a moment: it is one of these,
-// ordered by their keys.
+// worlds is what is known of the world at a moment: it is one of these, or what
+// one of these has become by itself. Ordered by their keys.
 type worlds struct {
 	all []*world
 	key string
 }
 
-func newWorlds(all []*world) *worlds {
+// gather leaves out what another may become by itself: it says nothing more.
+func (m *model) gather(all []*world) *worlds {
+	for i, w := range all {
+		all[i] = m.same(w)
+	}
 	slices.SortFunc(all, func(a, b *world) int { return strings.Compare(a.key, b.key) })
-	all = slices.CompactFunc(all, func(a, b *world) bool { return a.key == b.key })
+	all = slices.Compact(all)
+	later := map[*world]bool{}
+	if len(all) > 1 {
+		for _, w := range all {
+			for _, reached := range m.reachable(w)[1:] {
+				later[reached] = true
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(w *world) bool { return later[w] })
 	var key strings.Builder
 	for _, w := range all {
 		key.WriteString(w.key)
@@ -222,7 +245,7 @@ var seed = maphash.MakeSeed()
 // porcupine makes the model that the checker searches with.
 func (m *model) porcupine() porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return newWorlds([]*world{m.start}) },
+		Init: func() any { return m.gather([]*world{m.start}) },
 		Step: func(state, input, _ any) (bool, any) {
 			before, s := state.(*worlds), input.(*step) //nolint:errcheck // its own values
 			var after []*world
@@ -231,7 +254,7 @@ func (m *model) porcupine() porcupine.Model {
 					after = append(after, s.after(reached)...)
 				}
 			}
-			return len(after) > 0, newWorlds(after)
+			return len(after) > 0, m.gather(after)
 		},
 		Equal: func(a, b any) bool { return a.(*worlds).key == b.(*worlds).key },   //nolint:errcheck // its own values
 		Hash:  func(a any) uint64 { return maphash.String(seed, a.(*worlds).key) }, //nolint:errcheck // its own values

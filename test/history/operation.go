@@ -61,6 +61,8 @@ type Answer struct {
 	ARQs    []ARQ  `json:"arqs,omitempty"`
 	Enabled bool   `json:"enabled,omitempty"`
 	Image   string `json:"image,omitempty"`
+	// Reason is what the answer says of a refusal: for people, not judged.
+	Reason string `json:"reason,omitempty"`
 }
 
 // ARQ is an accelerator request in an answer. Device and Instance are empty

@@ -21,12 +21,14 @@ type patch struct {
 	items []patchItem
 }
 
-// judgement is what a PATCH meets in a world.
+// judgement is what may become of a PATCH in a world. Of what the service does
+// by itself, the freeing of handles is left open: so several may be true.
 type judgement struct {
-	absent    bool        // an ARQ is not there
-	conflict  bool        // something refuses it
-	exhausted bool        // a device has too few free handles, and nothing else is wrong with that device
-	wants     []patchItem // the binds that need a handle
+	absent   bool        // an ARQ is not there
+	refused  bool        // something speaks against it
+	exhausts bool        // nothing does, but a device has too few free handles
+	succeeds bool        // nothing does
+	wants    []patchItem // the binds that need a handle
 }
 
 func (w *world) judge(p *patch) judgement {
@@ -37,18 +39,53 @@ func (w *world) judge(p *patch) judgement {
 			j.absent = true
 		case !i.bind || w.repeats(p, i):
 		case a.state != initial && a.state != unbound:
-			j.conflict = true
+			j.refused = true
 		default:
 			j.wants = append(j.wants, i)
 		}
 	}
 	for _, i := range j.wants {
-		j.conflict = j.conflict || w.occupied(p, i.instance)
+		j.refused = j.refused || w.occupied(p, i.instance) || !w.admits(i)
 	}
+	if j.absent || j.refused {
+		return j
+	}
+	j.succeeds = true
+	fits := true // no device but those that are exhausted refuses
 	for d := range w.devices {
-		w.judgeDevice(&j, uint8(d))
+		lacks, has, refuses := w.offers(j.wants, uint8(d))
+		j.exhausts = j.exhausts || lacks
+		j.succeeds = j.succeeds && has && !refuses
+		j.refused = j.refused || has && refuses
+		fits = fits && (lacks || has && !refuses)
 	}
+	j.exhausts = j.exhausts && fits
 	return j
+}
+
+// admits says whether a device takes a bind at all.
+func (w *world) admits(i patchItem) bool {
+	loading, busy := w.loading(i.device)
+	return w.devices[i.device].enabled && !i.strayed && (!busy || i.image == loading)
+}
+
+// offers says whether a device may have too few handles for its share of the
+// binds, whether it may have enough, and whether it refuses them if it has.
+func (w *world) offers(wants []patchItem, d uint8) (lacks, has, refuses bool) {
+	wanted, first := 0, uint8(0)
+	_, busy := w.loading(d)
+	for _, i := range wants {
+		if i.device != d {
+			continue
+		}
+		if wanted++; wanted == 1 {
+			first = i.image
+		}
+		other := i.image != 0 && i.image != w.devices[d].image && !busy && w.taken(d) > 0
+		refuses = refuses || other || i.image != first // one device, two images
+	}
+	most, least := w.away(d)
+	return wanted > w.handles-most, wanted <= w.handles-least, refuses
 }
 
 // repeats says whether an item is the very bind that its ARQ has.
@@ -66,35 +103,6 @@ func (w *world) occupied(p *patch, instance uint8) bool {
 		}
 	}
 	return false
-}
-
-// judgeDevice adds what a device has against its share of the binds.
-func (w *world) judgeDevice(j *judgement, d uint8) {
-	wanted, images := 0, []uint8{}
-	loading, busy := w.loading(d)
-	for _, i := range j.wants {
-		if i.device != d {
-			continue
-		}
-		wanted++
-		images = append(images, i.image)
-		if !w.devices[d].enabled || i.strayed || busy && i.image != loading {
-			j.conflict = true
-			return
-		}
-	}
-	if wanted > w.handles-w.away(d) {
-		j.exhausted = true
-		return
-	}
-	for _, image := range images {
-		if image != images[0] { // one device, two images
-			j.conflict = true
-		}
-		if image != 0 && image != w.devices[d].image && !busy && w.taken(d) > 0 {
-			j.conflict = true
-		}
-	}
 }
 
 // succeed gives the worlds in which a PATCH that nothing speaks against has
@@ -145,6 +153,7 @@ func take(worlds []*world, i patchItem, made arq, before *world) []*world {
 			next := w.clone()
 			made.handle = h
 			next.arqs[i.arq] = made
+			next.free(i.device, h)
 			all = append(all, next)
 		}
 	}
@@ -166,32 +175,16 @@ func (w *world) exhaust(j judgement) *world {
 // status: none when it cannot be answered so.
 func (w *world) patched(p *patch, status int, by uint16) []*world {
 	j := w.judge(p)
-	fit := !j.absent && !j.conflict
 	var next []*world
-	switch status {
-	case 202:
-		if fit && !j.exhausted {
-			next = w.succeed(p, j, by)
-		}
-	case 404:
-		if j.absent {
-			next = append(next, w)
-		}
-		if fit && j.exhausted {
-			next = append(next, w.exhaust(j))
-		}
-	case 409:
-		if j.conflict {
-			next = append(next, w)
-		}
-	case unanswered:
+	open := status == unanswered
+	if open || status == 404 && j.absent || status == 409 && j.refused {
 		next = append(next, w)
-		if fit && j.exhausted {
-			next = append(next, w.exhaust(j))
-		}
-		if fit && !j.exhausted {
-			next = append(next, w.succeed(p, j, by)...)
-		}
+	}
+	if j.exhausts && (open || status == 404) {
+		next = append(next, w.exhaust(j))
+	}
+	if j.succeeds && (open || status == 202) {
+		next = append(next, w.succeed(p, j, by)...)
 	}
 	return next
 }

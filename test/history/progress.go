@@ -3,50 +3,37 @@ package history
 import "slices"
 
 // What the service does by itself, at a moment of its own: end the
-// preparation of a device, settle the binds that waited for it, free a handle
-// that its device has let go of, and, after a restart, fail the binds that it
-// cut short.
+// preparation of a device, settle the binds that waited for it, and, after a
+// restart, fail the binds that it cut short.
 
 // reachable gives every world that w may have become by itself, w first.
 func (m *model) reachable(w *world) []*world {
-	if !w.unsettled() {
-		return []*world{w}
+	if w.reached != nil {
+		return w.reached
 	}
-	all, known := []*world{w}, map[string]bool{w.key: true}
+	all, known := []*world{w}, map[*world]bool{w: true}
 	for i := 0; i < len(all); i++ {
 		for _, next := range m.moves(all[i]) {
-			if !known[next.key] {
-				known[next.key] = true
+			if next = m.same(next); !known[next] {
+				known[next] = true
 				all = append(all, next)
 			}
 		}
 	}
+	w.reached = all
 	return all
-}
-
-func (w *world) unsettled() bool {
-	return len(w.jobs) > 0 || len(w.releasing) > 0 ||
-		slices.ContainsFunc(w.arqs, func(a arq) bool { return a.by == orphaned })
 }
 
 // moves gives the worlds that are one move away.
 func (m *model) moves(w *world) []*world {
 	var next []*world
 	for i, j := range w.jobs {
-		if j.phase == running && !slices.ContainsFunc(w.jobs[:i], func(e job) bool { return e.device == j.device && e.phase == running }) {
+		first := !slices.ContainsFunc(w.jobs[:i], func(e job) bool { return e.device == j.device && e.phase == running })
+		if j.phase == running && first {
 			next = append(next, m.endJob(w, i)...)
 		}
-	}
-	for _, j := range w.jobs {
 		if settled := w.settle(j.by); settled != nil {
 			next = append(next, settled)
-		}
-	}
-	for i, r := range w.releasing {
-		if !w.runs(r.by, r.device) {
-			free := w.clone()
-			free.releasing = slices.Delete(free.releasing, i, i+1)
-			next = append(next, free.seal())
 		}
 	}
 	return append(next, w.failOrphans()...)

@@ -47,6 +47,17 @@ func (r *Recorder) Return(o *Operation, answer Answer) {
 	}
 }
 
+// Handled takes down that the service is done with a request whose answer
+// nobody got: it can no longer take effect.
+func (r *Recorder) Handled(o *Operation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open[o] {
+		o.Return = r.now()
+		delete(r.open, o)
+	}
+}
+
 // Ended takes down that nothing of what is under way can take effect any more:
 // the process has ended, or come to rest.
 func (r *Recorder) Ended() {

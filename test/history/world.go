@@ -63,7 +63,9 @@ const (
 	failed
 )
 
-// release is a handle that was given back while its device worked on it.
+// release is a handle that was given back while its device worked on it. It is
+// free some time after that work has ended: nobody sees when, so that it counts
+// as away or as free, as the answers want it.
 type release struct {
 	by     uint16
 	device uint8
@@ -77,7 +79,8 @@ type world struct {
 	devices   []device
 	jobs      []job // in the order in which they were accepted
 	releasing []release
-	key       string // equal for equal worlds
+	key       string   // equal for equal worlds
+	reached   []*world // see reachable; nil: not asked for yet
 }
 
 func (w *world) clone() *world {
@@ -87,8 +90,17 @@ func (w *world) clone() *world {
 	}
 }
 
-// seal ends the making of a world.
+// seal ends the making of a world. Jobs that have ended and that nobody waits
+// for are forgotten.
 func (w *world) seal() *world {
+	jobs := w.jobs
+	w.jobs = nil
+	for _, j := range jobs {
+		runs := slices.ContainsFunc(jobs, func(k job) bool { return k.by == j.by && k.phase == running })
+		if runs || slices.ContainsFunc(w.arqs, func(a arq) bool { return a.by == j.by }) {
+			w.jobs = append(w.jobs, j)
+		}
+	}
 	b := make([]byte, 0, 9*len(w.arqs)+2*len(w.devices)+5*len(w.jobs)+5*len(w.releasing)+2)
 	for _, a := range w.arqs {
 		b = append(b, byte(a.state), a.device, a.instance)
@@ -129,21 +141,39 @@ func (w *world) taken(device uint8) int {
 	return n
 }
 
-// away counts the handles of a device that are not free.
-func (w *world) away(device uint8) int {
-	n := w.taken(device)
+// away counts the handles of a device that are not free, at the most and at
+// the least.
+func (w *world) away(device uint8) (most, least int) {
+	least = w.taken(device)
+	most = least
 	for _, r := range w.releasing {
 		if r.device == device {
-			n++
+			most++
+			if w.runs(r.by, device) {
+				least++
+			}
 		}
 	}
-	return n
+	return most, least
 }
 
-// inUse says whether a handle that somebody saw is not free.
+// inUse says whether a handle that somebody saw cannot be free.
 func (w *world) inUse(handle uint16) bool {
 	return slices.ContainsFunc(w.arqs, func(a arq) bool { return a.holds() && a.handle == handle }) ||
-		slices.ContainsFunc(w.releasing, func(r release) bool { return r.handle == handle })
+		slices.ContainsFunc(w.releasing, func(r release) bool { return r.handle == handle && w.runs(r.by, r.device) })
+}
+
+// free takes note that released handles of a device have become free: the one
+// that was seen to be taken, and as many others as must be. The world is not
+// sealed yet.
+func (w *world) free(device uint8, seen uint16) {
+	if seen != 0 {
+		w.releasing = slices.DeleteFunc(w.releasing, func(r release) bool { return r.handle == seen })
+	}
+	for most, _ := w.away(device); most > w.handles; most-- {
+		i := slices.IndexFunc(w.releasing, func(r release) bool { return r.device == device && !w.runs(r.by, device) })
+		w.releasing = slices.Delete(w.releasing, i, i+1)
+	}
 }
 
 // runs says whether a job of the operation works on the device.

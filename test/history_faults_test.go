@@ -1,0 +1,116 @@
+package test
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// suffering is what a process is made to do to itself.
+type suffering struct {
+	text    string // for ARQD_FAULTS
+	devices bool   // their work may fail
+	kill    bool   // it ends itself at a write
+}
+
+// newSuffering chooses.
+func (run *historyRun) newSuffering() suffering {
+	s := suffering{text: fmt.Sprintf("seed=%d", run.rng.Uint32())}
+	add := func(fault, word string) {
+		s.text += " " + word
+		run.count(fault)
+	}
+	switch run.rng.IntN(4) {
+	case 0:
+		add("slow disk", "slow=10/5ms")
+	case 1:
+		add("slow disk", "slow=30/20ms")
+	}
+	switch run.rng.IntN(3) {
+	case 0:
+		add("slow devices", "device=0/60ms")
+	case 1:
+		add("failing devices", "device=30/120ms")
+		s.devices = true
+	}
+	if run.rng.IntN(3) == 0 {
+		s.kill = true
+		moment := one(run.rng, []string{"before", "after"})
+		s.text += fmt.Sprintf(" kill=%d/%s", 1+run.rng.IntN(600), moment)
+	}
+	return s
+}
+
+// torment makes the service suffer while its clients work, until they are done.
+func (run *historyRun) torment(done <-chan struct{}) {
+	run.t.Helper()
+	most := 100 * time.Millisecond // an epoch without faults takes about so long
+	for {
+		next := time.NewTimer(time.Duration(run.rng.Int64N(int64(most))))
+		most = time.Second
+		p := run.service.Load()
+		select {
+		case <-done:
+			next.Stop()
+			return
+		case <-p.done:
+			next.Stop()
+			run.count("killed itself at a write")
+			run.revive()
+		case <-next.C:
+			run.strike(p)
+		}
+	}
+}
+
+// strike does something to a process.
+func (run *historyRun) strike(p *process) {
+	run.t.Helper()
+	switch run.rng.IntN(8) {
+	case 0, 1, 2:
+		run.count("kill")
+		p.kill()
+		run.revive()
+	case 3, 4:
+		run.count("stopped for a while")
+		p.signal(syscall.SIGSTOP)
+		pause(time.Duration(run.rng.Int64N(int64(2500 * time.Millisecond))))
+		p.signal(syscall.SIGCONT)
+	case 5:
+		run.count("stop and start")
+		p.signal(syscall.SIGTERM)
+		p.exit(stopLimit)
+		run.revive()
+	default: // a while of peace
+	}
+}
+
+// revive starts a process where one has ended, after a look at what it left
+// behind.
+func (run *historyRun) revive() {
+	run.t.Helper()
+	dead := run.service.Load()
+	if code := dead.exit(stopLimit); code > 0 {
+		run.t.Fatalf("arqd ended by itself, with exit code %d:\n%s", code, dead.log.tail())
+	}
+	dead.past = true
+	run.recorder.Restarted(len(run.cells))
+	run.verifyStore()
+	run.suffers = run.newSuffering()
+	run.unreliable = run.unreliable || run.suffers.devices
+	p := run.node.launch("ARQD_FAULTS=" + run.suffers.text)
+	p.mayFail = true
+	p.awaitReady()
+	run.service.Store(p)
+}
+
+// verifyStore looks at the data of a service that does not run.
+func (run *historyRun) verifyStore() {
+	run.t.Helper()
+	out, err := exec.Command(run.node.program, "store", "verify", "--config-file", run.node.conf).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "VIOLATION") {
+		run.t.Errorf("epoch %d: arqd store verify: %v\n%s", run.epoch, err, out)
+	}
+}
