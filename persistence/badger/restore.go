@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/arqd/arqd/persistence"
 )
@@ -18,11 +19,17 @@ var ErrNotEmpty = errors.New("a store is restored into an empty directory only")
 // their generations, and returns their number. The directory must be empty or
 // absent. It stays so until all records are on disk in another one beside it,
 // of the same name and ".restoring", which then takes its place; what an
-// earlier attempt left there is removed.
+// earlier attempt left there is removed. One restore at a time: the directory
+// that holds both is locked meanwhile.
 func Restore(
 	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
 ) (records uint64, err error) {
 	dir := filepath.Clean(opts.Dir)
+	lock, err := lockParent(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Close()
 	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
 		return 0, fmt.Errorf("%w: %s", ErrNotEmpty, dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -37,6 +44,15 @@ func Restore(
 		return records, errors.Join(err, os.RemoveAll(opts.Dir))
 	}
 	return records, moveIntoPlace(opts.Dir, dir)
+}
+
+// lockParent locks the directory that holds dir, making it where it is not.
+func lockParent(dir string) (*os.File, error) {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, explain(parent, err)
+	}
+	return lockDir(parent)
 }
 
 // fillNew makes a store of records.
@@ -103,14 +119,30 @@ func (l *loader) flush() error {
 }
 
 // moveIntoPlace renames a directory, durably. An empty one in its place gives
-// way; one that came to hold something does not.
+// way; one that came to hold something, or that a service is about to use, does
+// not.
 func moveIntoPlace(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return errors.Join(explain(to, err), os.RemoveAll(from))
+	if err := takePlace(from, to); err != nil {
+		return errors.Join(err, os.RemoveAll(from))
 	}
 	parent, err := os.Open(filepath.Dir(to))
 	if err != nil {
 		return explain(to, err)
 	}
 	return errors.Join(parent.Sync(), parent.Close())
+}
+
+func takePlace(from, to string) error {
+	if err := os.Mkdir(to, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return explain(to, err)
+	}
+	lock, err := lockDir(to)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Rename(from, to); err != nil { // os.Rename puts nothing in place of a directory
+		return explain(to, err)
+	}
+	return nil
 }

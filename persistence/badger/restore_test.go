@@ -108,6 +108,65 @@ func TestRestoreLeavesNothingHalfDone(t *testing.T) {
 	}
 }
 
+// TestOneRestoreAtATime: a second one beside the first is refused, and takes
+// nothing away from it.
+func TestOneRestoreAtATime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	opts := Options{Dir: dir, MemTableSize: smallMemTable}
+	record := persistence.Record{Key: key(1), Generation: 1}
+	var second error
+	n, err := Restore(t.Context(), opts, func(ctx context.Context, visit func(persistence.Record) error) error {
+		_, second = Restore(ctx, opts, func(context.Context, func(persistence.Record) error) error { return nil })
+		return visit(record)
+	})
+	if n != 1 || err != nil || !errors.Is(second, ErrInUse) {
+		t.Errorf("the first: %d records, %v; the second: %v, want ErrInUse", n, err, second)
+	}
+	if got := recovered(t, dir).Stats().Records; got != 1 {
+		t.Errorf("%d records were restored, want 1", got)
+	}
+}
+
+// TestRestoreLeavesAStartAlone: a service that has the empty directory in its
+// hands keeps it.
+func TestRestoreLeavesAStartAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	_, err = Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable},
+		func(context.Context, func(persistence.Record) error) error { return nil })
+	if !errors.Is(err, ErrInUse) {
+		t.Errorf("%v, want ErrInUse", err)
+	}
+	if left, _ := filepath.Glob(dir + "*"); len(left) != 1 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestRestoreIntoAnEmptyDirectory: one that is there already will do.
+func TestRestoreIntoAnEmptyDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable},
+		func(_ context.Context, visit func(persistence.Record) error) error {
+			return visit(persistence.Record{Key: key(1), Generation: 1})
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := recovered(t, dir).Stats().Records; got != 1 {
+		t.Errorf("%d records were restored, want 1", got)
+	}
+}
+
 // TestRestoreRefusesContradictions: two records with the claim of one.
 func TestRestoreRefusesContradictions(t *testing.T) {
 	claim := []persistence.Claim{{Space: "name", Value: "x"}}
