@@ -35,7 +35,7 @@ func (o *Operators) backup(ctx *fasthttp.RequestCtx) {
 		o.text(ctx, fasthttp.StatusMethodNotAllowed, "method not allowed\n")
 		return
 	}
-	if ip := ctx.RemoteIP(); !ip.IsLoopback() {
+	if !onThisMachine(ctx.RemoteIP(), ctx.LocalIP()) {
 		o.text(ctx, fasthttp.StatusForbidden, "a backup is given to callers on this machine only\n")
 		return
 	}
@@ -53,6 +53,13 @@ func (o *Operators) backup(ctx *fasthttp.RequestCtx) {
 			_ = conn.Close() // else the answer would end as if it were whole
 		}
 	})
+}
+
+// onThisMachine tells whether a caller is on this machine: it comes from
+// loopback, or, where the listener has an address of the network, from that
+// address itself, which the kernel takes from nobody else.
+func onThisMachine(remote, local net.IP) bool {
+	return remote.IsLoopback() || !remote.IsUnspecified() && remote.Equal(local)
 }
 
 func (o *Operators) recoverStream() {

@@ -73,6 +73,28 @@ func TestBackupIsForThisMachine(t *testing.T) {
 	}
 }
 
+// TestWhoIsOnThisMachine: a caller with an address of loopback, or with the very
+// address that it calls.
+func TestWhoIsOnThisMachine(t *testing.T) {
+	for _, c := range []struct {
+		remote, local string
+		here          bool
+	}{
+		{"127.0.0.1", "127.0.0.1", true},
+		{"127.0.0.1", "127.0.0.2", true},
+		{"::1", "::1", true},
+		{"192.0.2.7", "192.0.2.7", true},
+		{"::ffff:192.0.2.7", "192.0.2.7", true},
+		{"192.0.2.8", "192.0.2.7", false},
+		{"2001:db8::8", "2001:db8::7", false},
+		{"0.0.0.0", "0.0.0.0", false}, // not known
+	} {
+		if got := onThisMachine(net.ParseIP(c.remote), net.ParseIP(c.local)); got != c.here {
+			t.Errorf("%s to %s: %v, want %v", c.remote, c.local, got, c.here)
+		}
+	}
+}
+
 // TestBackupIsBrokenOff by the end of the service, by a reader that leaves and
 // by a bug: nobody waits for it, and the next one is served.
 func TestBackupIsBrokenOff(t *testing.T) {
