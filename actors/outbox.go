@@ -122,12 +122,23 @@ func (o *outbox) remove(e *Event) {
 		o.queues[e.Instance] = rest
 		o.ready = append(o.ready, e.Instance)
 	}
+	o.forget(e)
+}
+
+// forget removes the record of an event, now or when the store takes changes
+// again.
+func (o *outbox) forget(e *Event) {
 	b := relief()
 	b.remove(eventKey(e.ID), 1)
 	o.sys.submit(b, func(r persistence.Result) {
-		if err := storeError(r); err != nil {
-			o.sys.log.Warn("a delivered event could not be removed and will be sent again after a restart",
-				"event", e.ID, "error", err)
+		err := storeError(r)
+		if err == nil {
+			return
+		}
+		o.sys.log.Warn("a delivered event could not be removed and would be sent again after a restart",
+			"event", e.ID, "error", err)
+		if ErrorCode(err) == CodeUnavailable {
+			o.sys.after(retryLongest, func() { o.forget(e) })
 		}
 	})
 }
