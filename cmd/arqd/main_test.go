@@ -28,6 +28,7 @@ func TestTheCommandLine(t *testing.T) {
 		"printing the config": {[]string{"serve", "--print-config"}, 0, "[api]", ""},
 		"no store":            {[]string{"store", "verify"}, 1, "", "there is no store in"},
 		"store, and what?":    {[]string{"store", "burn"}, 2, "", "arqd store restore"},
+		"help of store":       {[]string{"store", "--help"}, 0, "arqd store restore", ""},
 		"no such file":        {[]string{"serve", "--config-file", "/nope"}, 1, "", "/nope"},
 		"a bad value":         {[]string{"serve", "--config-file", bad}, 1, "", bad + ":2: [api] port"},
 	} {

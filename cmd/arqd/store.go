@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/arqd/arqd/actors"
 	"github.com/arqd/arqd/cmd/arqd/config"
@@ -48,6 +49,10 @@ var storeCommands = map[string]func(*storeCall, context.Context) error{
 }
 
 func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 1 && slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+		_, err := fmt.Fprint(stdout, storeUsage)
+		return err
+	}
 	if len(args) == 0 || storeCommands[args[0]] == nil {
 		fmt.Fprint(stderr, storeUsage)
 		return errUsage
