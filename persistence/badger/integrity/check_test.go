@@ -100,6 +100,13 @@ func TestManifestMayEndInACrash(t *testing.T) {
 }
 
 // TestPanicIsDamage: what a library makes of nonsense ends no process.
+func TestManifestOfZerosIsLinear(t *testing.T) {
+	b := append([]byte("Bdgr\x00\x00\x00\x08"), make([]byte, 4<<20)...)
+	if err := checkManifest(b); err != nil { // after hours, were the rest searched at each zero
+		t.Error(err)
+	}
+}
+
 func TestPanicIsDamage(t *testing.T) {
 	err := guarded("x.sst", func() error { panic("slice out of range") })
 	refused(t, err, "x.sst", "slice out of range")

@@ -71,12 +71,15 @@ func checkCut(name string, whole int64, listed int, found []string) error {
 // itself; only a length that reaches beyond the end looks to it like a change
 // that a crash has cut short.
 func checkManifest(b []byte) error {
+	searched := false // and nothing found: nor would it be from further on
 	for at := manifestHeader; at+changeHeader <= len(b); {
 		length, sum := changeAt(b, at)
 		begin := at + changeHeader
+		search := !searched && (length > len(b)-begin || length == 0 && at > manifestHeader)
+		searched = searched || search
 		switch {
 		case length > len(b)-begin && lengthIsWrong(b[begin:], sum),
-			(length > len(b)-begin || length == 0 && at > manifestHeader) && changeFollows(b, at+1),
+			search && changeFollows(b, at+1),
 			length <= len(b)-begin && crc32.Checksum(b[begin:begin+length], castagnoli) != sum:
 			return damaged(manifestName, "is unreadable at offset %d", at)
 		}
