@@ -14,7 +14,17 @@ func noARQ(id string) error {
 	return refuse(fasthttp.StatusNotFound, "accelerator request %.80s not found", id)
 }
 
+// errNoProject refuses a creation that the policy allows to a token without a
+// project: nobody would own what it makes.
+var errNoProject = &fault{
+	status:  fasthttp.StatusForbidden,
+	message: "An accelerator request belongs to a project: this needs a token scoped to one.",
+}
+
 func createARQs(c *call) error {
+	if c.identity.ProjectID == "" {
+		return errNoProject
+	}
 	if _, err := c.query(); err != nil {
 		return err
 	}

@@ -160,6 +160,13 @@ func (h *headerSource) PeerVerified() bool {
 	return state != nil && len(state.VerifiedChains) > 0
 }
 
+// Method is the request's method, valid during the request only.
+func (h *headerSource) Method() string { return aliasOf(h.ctx.Method()) }
+
+// Path is the path as the router sees it: as it was sent, without trailing
+// slashes. It is valid during the request only.
+func (h *headerSource) Path() string { return aliasOf(h.ctx.URI().PathOriginal()) }
+
 // aliasOf is b as text without a copy: for the time of the request only.
 func aliasOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))

@@ -31,6 +31,8 @@ var personas = map[string]*auth.Identity{
 	"admin":  {UserID: "u-admin", ProjectID: "p-admin", Roles: []string{"admin", "member", "reader"}},
 	"demo":   {UserID: "u-demo", ProjectID: "p-demo", Roles: []string{"member", "reader"}},
 	"other":  {UserID: "u-other", ProjectID: "p-other", Roles: []string{"member", "reader"}},
+	"system": {UserID: "u-admin", SystemScope: auth.SystemScopeAll, Roles: []string{"admin", "member", "reader"}},
+	"domain": {UserID: "u-demo", DomainID: "d-demo", Roles: []string{"member", "reader"}},
 	"norole": {UserID: "u-norole", ProjectID: "p-demo", Roles: []string{"custom"}},
 }
 
@@ -42,8 +44,11 @@ type tokenDouble struct{}
 
 func (tokenDouble) Validate(_ context.Context, h auth.HeaderSource) (*auth.Identity, error) {
 	token := h.Header("X-Auth-Token")
-	if token == "unknowable" {
+	switch token {
+	case "unknowable":
 		return nil, errKeystoneDown
+	case "too early to tell":
+		return nil, auth.ErrUnavailable
 	}
 	persona, ok := personas[token]
 	if !ok {
@@ -71,10 +76,20 @@ type harness struct {
 
 func serve(t *testing.T, change ...func(*Options)) *harness {
 	t.Helper()
-	policy, err := auth.NewEnforcer(auth.SetLegacy, "")
+	return serveWith(t, legacyPolicy(t), change...)
+}
+
+func legacyPolicy(t *testing.T, options ...auth.Option) *auth.Enforcer {
+	t.Helper()
+	policy, err := auth.NewEnforcer(auth.SetLegacy, "", options...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return policy
+}
+
+func serveWith(t *testing.T, policy Policy, change ...func(*Options)) *harness {
+	t.Helper()
 	log := &logRecorder{}
 	opt := Options{Log: slog.New(log), DrainGrace: -1, AuthURI: "http://keystone/v3"}
 	for _, f := range change {

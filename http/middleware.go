@@ -93,9 +93,16 @@ func (c *call) attrs(more ...slog.Attr) []slog.Attr {
 	if c.globalID != "" {
 		attrs = append(attrs, slog.String("global_request_id", c.globalID))
 	}
-	if c.identity != nil {
-		attrs = append(attrs,
-			slog.String("user_id", c.identity.UserID), slog.String("project_id", c.identity.ProjectID))
+	if id := c.identity; id != nil {
+		attrs = append(attrs, slog.String("user_id", id.UserID))
+		switch id.Scope() {
+		case auth.ScopeProject:
+			attrs = append(attrs, slog.String("project_id", id.ProjectID))
+		case auth.ScopeDomain:
+			attrs = append(attrs, slog.String("domain_id", id.DomainID))
+		case auth.ScopeSystem:
+			attrs = append(attrs, slog.String("system_scope", id.SystemScope))
+		}
 	}
 	return append(attrs, more...)
 }
@@ -173,6 +180,8 @@ func (s *Server) admit(c *call) error {
 		return errUnauthorized
 	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrServiceUnauthorized):
 		return errUnauthorized
+	case errors.Is(err, auth.ErrUnavailable):
+		return errIdentityUnknown
 	}
 	s.opt.Log.LogAttrs(s.lifetime, slog.LevelError, "identity unknown", c.attrs(slog.Any("error", err))...)
 	return errIdentityUnknown
@@ -187,7 +196,8 @@ func (s *Server) permit(c *call) error {
 	}
 	c.target = auth.Target{ProjectID: c.identity.ProjectID, UserID: c.identity.UserID}
 	if !s.policy.Enforce(c.route.rule, &c.target, c.identity) {
-		return refuse(fasthttp.StatusForbidden, "The policy does not allow %s.", c.route.rule)
+		return refuse(fasthttp.StatusForbidden, "The policy does not allow %s to a token with %v scope.",
+			c.route.rule, c.identity.Scope())
 	}
 	return nil
 }

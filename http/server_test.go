@@ -78,6 +78,14 @@ func TestTokens(t *testing.T) {
 	if line := h.log.find(t, "identity unknown"); !strings.Contains(line["error"], "keystone is down") {
 		t.Errorf("log: %v", line)
 	}
+	// Who answers ErrUnavailable has logged it, once for many requests.
+	seen := len(h.log.lines)
+	got = h.do("GET", "/v2/devices", ask{as: "too early to tell"})
+	got.fails(503, "token")
+	got.has("retry-after", "1")
+	if more := h.log.lines[seen:]; len(more) != 1 || more[0]["msg"] != "request" {
+		t.Errorf("log: %v", more)
+	}
 	// A token stated twice is neither of the two.
 	conn := h.dial()
 	defer conn.Close()

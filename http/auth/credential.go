@@ -21,14 +21,19 @@ const (
 	fieldRoles
 	fieldIsAdmin
 	fieldIsAdminProject
-	fieldNone // always None: project scope only
+	fieldSystemScope
+	fieldSystem
+	fieldDomain
 	fieldServiceUser
+	fieldServiceUserDomain
 	fieldServiceProject
+	fieldServiceProjectDomain
 	fieldServiceRoles
 )
 
 // fields are the names that oslo.context hands to policy rules, its old
-// aliases included, and is_admin, which the accelerator API adds.
+// aliases included, and those that oslo.policy ("system") and the accelerator
+// API ("is_admin") add.
 var fields = map[string]field{
 	"user_id":                   fieldUser,
 	"user":                      fieldUser,
@@ -41,13 +46,14 @@ var fields = map[string]field{
 	"roles":                     fieldRoles,
 	"is_admin":                  fieldIsAdmin,
 	"is_admin_project":          fieldIsAdminProject,
-	"system_scope":              fieldNone,
-	"domain_id":                 fieldNone,
-	"domain":                    fieldNone,
+	"system_scope":              fieldSystemScope,
+	"system":                    fieldSystem,
+	"domain_id":                 fieldDomain,
+	"domain":                    fieldDomain,
 	"service_user_id":           fieldServiceUser,
-	"service_user_domain_id":    fieldNone,
+	"service_user_domain_id":    fieldServiceUserDomain,
 	"service_project_id":        fieldServiceProject,
-	"service_project_domain_id": fieldNone,
+	"service_project_domain_id": fieldServiceProjectDomain,
 	"service_roles":             fieldServiceRoles,
 }
 
@@ -88,6 +94,8 @@ func (c credential) matches(id *Identity, want string) bool {
 		return slices.Contains(id.Roles, want)
 	case fieldServiceRoles:
 		return slices.Contains(id.ServiceRoles, want)
+	case fieldSystem: // not there at all in other scopes, so it is not None either
+		return id.SystemScope != "" && id.SystemScope == want
 	default:
 		return orNone(c.text(id)) == want
 	}
@@ -107,11 +115,19 @@ func (c credential) text(id *Identity) string {
 		return id.ServiceUserID
 	case fieldServiceProject:
 		return id.ServiceProjectID
+	case fieldServiceUserDomain:
+		return id.ServiceUserDomainID
+	case fieldServiceProjectDomain:
+		return id.ServiceProjectDomainID
+	case fieldSystemScope:
+		return id.SystemScope
+	case fieldDomain:
+		return id.DomainID
 	case fieldIsAdmin:
 		return pythonBool(id.IsAdmin())
 	case fieldIsAdminProject:
-		return "True"
-	case fieldNone, fieldClaim, fieldRoles, fieldServiceRoles:
+		return pythonBool(!id.NotAdminProject)
+	case fieldClaim, fieldRoles, fieldServiceRoles, fieldSystem:
 	}
 	return ""
 }

@@ -1,5 +1,7 @@
 package auth
 
+import "strings"
+
 // The names of the rules, one for each kind of call: the reference's.
 const (
 	RuleARQGetAll         = "cyborg:arq:get_all"
@@ -58,6 +60,19 @@ func (d *ruleDefault) in(set Set) string {
 		return d.legacy
 	}
 	return d.text
+}
+
+// callPrefix begins the rules of calls.
+const callPrefix = "cyborg:"
+
+// scopes are those of the rule's tokens. What the calls are about belongs to
+// projects or is run by administrators of a project; helper rules take their
+// scopes from the rules that use them.
+func (d *ruleDefault) scopes() Scopes {
+	if strings.HasPrefix(d.name, callPrefix) {
+		return scopesOf(ScopeProject)
+	}
+	return 0
 }
 
 // The old rules, each beside its successor. Since the target of a call is the

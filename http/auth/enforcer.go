@@ -13,6 +13,7 @@ import (
 // has changed. Enforce never waits for a reload.
 type Enforcer struct {
 	set     Set
+	options []Option
 	path    string
 	needed  bool // a missing file is an error
 	current atomic.Pointer[Policy]
@@ -24,14 +25,14 @@ type Enforcer struct {
 
 // NewEnforcer loads the policy: a default set and the file at path; without a
 // path the set alone. A file that is missing or bad is an error.
-func NewEnforcer(set Set, path string) (*Enforcer, error) {
-	return newEnforcer(&Enforcer{set: set, path: path, needed: true})
+func NewEnforcer(set Set, path string, options ...Option) (*Enforcer, error) {
+	return newEnforcer(&Enforcer{set: set, options: options, path: path, needed: true})
 }
 
 // NewEnforcerWithOptionalFile does the same with a file that may be missing, at
 // first or at times: then the set alone is in force.
-func NewEnforcerWithOptionalFile(set Set, path string) (*Enforcer, error) {
-	return newEnforcer(&Enforcer{set: set, path: path})
+func NewEnforcerWithOptionalFile(set Set, path string, options ...Option) (*Enforcer, error) {
+	return newEnforcer(&Enforcer{set: set, options: options, path: path})
 }
 
 func newEnforcer(e *Enforcer) (*Enforcer, error) {
@@ -45,7 +46,7 @@ func newEnforcer(e *Enforcer) (*Enforcer, error) {
 }
 
 func (e *Enforcer) useDefaults() error {
-	p, err := NewPolicy(e.set, nil)
+	p, err := NewPolicy(e.set, nil, e.options...)
 	if err == nil {
 		e.current.Store(p)
 	}
@@ -111,7 +112,7 @@ func (e *Enforcer) load() (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewPolicy(e.set, o)
+	return NewPolicy(e.set, o, e.options...)
 }
 
 func sameVersion(a, b fs.FileInfo) bool {

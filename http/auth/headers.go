@@ -19,35 +19,45 @@ const (
 	hUserDomain
 	hProject
 	hProjectDomain
+	hDomain
+	hSystem
+	hAdminProject
 	hRoles
 	hService // the service token itself: only whether it came along counts
 	hServiceStatus
 	hServiceUser
+	hServiceUserDomain
 	hServiceProject
+	hServiceProjectDomain
 	hServiceRoles
 	headerCount
 )
 
 var headerNames = [headerCount]string{
-	hStatus:         "X-Identity-Status",
-	hUser:           "X-User-Id",
-	hUserDomain:     "X-User-Domain-Id",
-	hProject:        "X-Project-Id",
-	hProjectDomain:  "X-Project-Domain-Id",
-	hRoles:          "X-Roles",
-	hService:        "X-Service-Token",
-	hServiceStatus:  "X-Service-Identity-Status",
-	hServiceUser:    "X-Service-User-Id",
-	hServiceProject: "X-Service-Project-Id",
-	hServiceRoles:   "X-Service-Roles",
+	hStatus:               "X-Identity-Status",
+	hUser:                 "X-User-Id",
+	hUserDomain:           "X-User-Domain-Id",
+	hProject:              "X-Project-Id",
+	hProjectDomain:        "X-Project-Domain-Id",
+	hDomain:               "X-Domain-Id",
+	hSystem:               "Openstack-System-Scope",
+	hAdminProject:         "X-Is-Admin-Project",
+	hRoles:                "X-Roles",
+	hService:              "X-Service-Token",
+	hServiceStatus:        "X-Service-Identity-Status",
+	hServiceUser:          "X-Service-User-Id",
+	hServiceUserDomain:    "X-Service-User-Domain-Id",
+	hServiceProject:       "X-Service-Project-Id",
+	hServiceProjectDomain: "X-Service-Project-Domain-Id",
+	hServiceRoles:         "X-Service-Roles",
 }
 
 // Refusals are made once: an unauthorized request is to cost little.
 var (
 	errNotConfirmed = fmt.Errorf("%w: X-Identity-Status is not Confirmed", ErrUnauthorized)
 	errNoUser       = fmt.Errorf("%w: X-User-Id is missing", ErrUnauthorized)
-	errNoProject    = fmt.Errorf("%w: X-Project-Id is missing: the token must be scoped to a project", ErrUnauthorized)
-	errLongID       = fmt.Errorf("%w: X-User-Id or X-Project-Id is longer than %d", ErrUnauthorized, longestID)
+	errNoScope      = fmt.Errorf("%w: exactly one of X-Project-Id, X-Domain-Id and OpenStack-System-Scope (all) must say what the token is scoped to", ErrUnauthorized)
+	errLongID       = fmt.Errorf("%w: X-User-Id, X-Project-Id or X-Domain-Id is longer than %d", ErrUnauthorized, longestID)
 	errRepeated     = fmt.Errorf("%w: an identity header is repeated, too long or holds control characters", ErrUnauthorized)
 	errServiceState = fmt.Errorf("%w: X-Service-Identity-Status is not Confirmed", ErrServiceUnauthorized)
 	errServiceRole  = fmt.Errorf("%w: X-Service-Roles names none of the service token roles", ErrServiceUnauthorized)
@@ -135,9 +145,9 @@ func (v *Headers) identity(values *headerValues) (*Identity, error) {
 		return nil, errNotConfirmed
 	case values[hUser] == "":
 		return nil, errNoUser
-	case values[hProject] == "":
-		return nil, errNoProject
-	case len(values[hUser]) > longestID || len(values[hProject]) > longestID:
+	case !values.oneScope():
+		return nil, errNoScope
+	case len(values[hUser]) > longestID || len(values[hProject]) > longestID || len(values[hDomain]) > longestID:
 		return nil, errLongID
 	}
 	id := &Identity{
@@ -145,12 +155,26 @@ func (v *Headers) identity(values *headerValues) (*Identity, error) {
 		UserDomainID:    strings.Clone(values[hUserDomain]),
 		ProjectID:       strings.Clone(values[hProject]),
 		ProjectDomainID: strings.Clone(values[hProjectDomain]),
+		DomainID:        strings.Clone(values[hDomain]),
+		SystemScope:     strings.Clone(values[hSystem]),
 		Roles:           splitRoles(values[hRoles]),
+		NotAdminProject: values[hAdminProject] != "" && !strings.EqualFold(values[hAdminProject], "true"),
 	}
 	if values[hService] == "" && values[hServiceStatus] == "" {
 		return id, nil
 	}
 	return id, v.addService(id, values)
+}
+
+// oneScope tells whether the headers name one scope that is known.
+func (values *headerValues) oneScope() bool {
+	named := 0
+	for _, h := range []int{hProject, hDomain, hSystem} {
+		if values[h] != "" {
+			named++
+		}
+	}
+	return named == 1 && (values[hSystem] == "" || values[hSystem] == SystemScopeAll)
 }
 
 // addService judges the service token. A bad one is never the same as none:
@@ -165,7 +189,9 @@ func (v *Headers) addService(id *Identity, values *headerValues) error {
 	}
 	id.Service = true
 	id.ServiceUserID = strings.Clone(values[hServiceUser])
+	id.ServiceUserDomainID = strings.Clone(values[hServiceUserDomain])
 	id.ServiceProjectID = strings.Clone(values[hServiceProject])
+	id.ServiceProjectDomainID = strings.Clone(values[hServiceProjectDomain])
 	id.ServiceRoles = roles
 	return nil
 }

@@ -20,6 +20,8 @@ type request struct {
 func (r *request) Header(name string) string { return r.headers[name] }
 func (r *request) Peer() netip.Addr          { return r.peer }
 func (r *request) PeerVerified() bool        { return r.verified }
+func (r *request) Method() string            { return "GET" }
+func (r *request) Path() string              { return "/v2/devices" }
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
@@ -60,11 +62,21 @@ func TestHeadersAccepted(t *testing.T) {
 		{"domains", from("X-User-Domain-Id: d1", "X-Project-Domain-Id: d2"), user(func(id *Identity) {
 			id.UserDomainID, id.ProjectDomainID = "d1", "d2"
 		})},
+		{"domain scope", from("X-Project-Id: -", "X-Domain-Id: d3"), user(func(id *Identity) { id.ProjectID, id.DomainID = "", "d3" })},
+		{"system scope", from("X-Project-Id: -", "Openstack-System-Scope: all"), user(func(id *Identity) {
+			id.ProjectID, id.SystemScope = "", "all"
+		})},
+		{"the administrators' project", from("X-Is-Admin-Project: True"), user(func(*Identity) {})},
+		{"another than the administrators' project", from("X-Is-Admin-Project: False"), user(func(id *Identity) { id.NotAdminProject = true })},
 		{"blanks in roles", from("X-Roles:  admin , , member,"), user(func(id *Identity) { id.Roles = []string{"admin", "member"} })},
 		{"no roles", from("X-Roles: -"), user(func(id *Identity) { id.Roles = nil })},
 		{"no token of its own", from("X-Auth-Token: -"), user(func(*Identity) {})},
 		{"service", service("x, service"), user(func(id *Identity) {
 			id.Service, id.ServiceUserID, id.ServiceProjectID, id.ServiceRoles = true, "su", "sp", []string{"x", "service"}
+		})},
+		{"domains of the service", service("service", "X-Service-User-Domain-Id: d4", "X-Service-Project-Domain-Id: d5"), user(func(id *Identity) {
+			id.Service, id.ServiceUserID, id.ServiceProjectID, id.ServiceRoles = true, "su", "sp", []string{"service"}
+			id.ServiceUserDomainID, id.ServiceProjectDomainID = "d4", "d5"
 		})},
 		{"service without its token", service("service", "X-Service-Token: -"), user(func(id *Identity) {
 			id.Service, id.ServiceUserID, id.ServiceProjectID, id.ServiceRoles = true, "su", "sp", []string{"service"}
@@ -95,7 +107,9 @@ func TestHeadersRefused(t *testing.T) {
 		{"status Invalid", from("X-Identity-Status: Invalid"), ErrUnauthorized, "X-Identity-Status"},
 		{"status in another case", from("X-Identity-Status: confirmed"), ErrUnauthorized, "X-Identity-Status"},
 		{"no user", from("X-User-Id: -"), ErrUnauthorized, "X-User-Id"},
-		{"no project", from("X-Project-Id: -"), ErrUnauthorized, "X-Project-Id"},
+		{"no scope", from("X-Project-Id: -"), ErrUnauthorized, "X-Project-Id"},
+		{"two scopes", from("X-Domain-Id: d"), ErrUnauthorized, "X-Domain-Id"},
+		{"part of the system", from("X-Project-Id: -", "Openstack-System-Scope: some"), ErrUnauthorized, "System-Scope"},
 		{"project twice", from("X-Project-Id: p1\np2"), ErrUnauthorized, "repeated"},
 		{"roles twice", from("X-Roles: member\nadmin"), ErrUnauthorized, "repeated"},
 		{"delete character", from("X-User-Id: u\x7f"), ErrUnauthorized, "control"},

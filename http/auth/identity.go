@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// ErrUnauthorized means that the request names no valid user of a project:
-// status 401.
+// ErrUnauthorized means that the request names no valid user, or none with a
+// scope: status 401.
 var ErrUnauthorized = errors.New("no valid identity")
 
 // ErrServiceUnauthorized means that a service token came along and is not
@@ -21,25 +21,43 @@ var ErrServiceUnauthorized = errors.New("no valid service token")
 // either the proxy is configured wrongly or somebody tries to forge an identity.
 var ErrPeerRefused = errors.New("peer may not state identities")
 
+// ErrUnavailable means that it could not be found out just now who asks: status
+// 503. Whoever returns it has logged why.
+var ErrUnavailable = errors.New("identities cannot be checked")
+
+// SystemScopeAll is the scope of a token for the whole system, the only one that
+// Keystone has.
+const SystemScopeAll = "all"
+
 // adminRole is the literal role name that makes an administrator.
 const adminRole = "admin"
 
-// Identity is who asks, in the scope of one project. One value may serve many
-// requests at once: it is read only after it was made.
+// Identity is who asks, in one scope: exactly one of ProjectID, DomainID and
+// SystemScope is not empty. One value may serve many requests at once: it is
+// read only after it was made.
 type Identity struct {
-	UserID    string
-	ProjectID string   // never empty: only project scope is accepted
-	Roles     []string // as the token names them, implied roles included
+	UserID      string
+	ProjectID   string
+	DomainID    string
+	SystemScope string   // SystemScopeAll
+	Roles       []string // as the token names them, implied roles included
 
 	UserDomainID    string
 	ProjectDomainID string
 
+	// NotAdminProject tells that the cloud names a project of its administrators
+	// and the scope is not that one (the credential is_admin_project).
+	NotAdminProject bool
+
 	// Service tells that a valid service token with one of the service token
-	// roles came along. The Service* fields below describe it.
-	Service          bool
-	ServiceUserID    string
-	ServiceProjectID string
-	ServiceRoles     []string
+	// roles came along. The Service* fields below describe the token, also one
+	// without such a role where that is let through.
+	Service                bool
+	ServiceUserID          string
+	ServiceUserDomainID    string
+	ServiceProjectID       string
+	ServiceProjectDomainID string
+	ServiceRoles           []string
 
 	// Claims are further credentials for policy rules by their name, nested as
 	// JSON decodes them: maps, lists, text, numbers, booleans.
@@ -48,6 +66,17 @@ type Identity struct {
 
 // IsAdmin tells whether the identity has the literal role "admin".
 func (id *Identity) IsAdmin() bool { return slices.Contains(id.Roles, adminRole) }
+
+// Scope tells what the roles are for.
+func (id *Identity) Scope() Scope {
+	switch {
+	case id.SystemScope != "":
+		return ScopeSystem
+	case id.DomainID != "":
+		return ScopeDomain
+	}
+	return ScopeProject
+}
 
 // HeaderSource is a request as far as a Validator looks at it. The strings
 // need to stay valid only until Validate returns: what is kept is copied.
@@ -63,11 +92,15 @@ type HeaderSource interface {
 	// PeerVerified tells that the peer showed a client certificate which the
 	// listener's certificate authority signed.
 	PeerVerified() bool
+	// Method is that of the request, and Path its path as it was sent, percent
+	// signs and all, without the query.
+	Method() string
+	Path() string
 }
 
 // Validator finds out who sends a request. Its errors wrap ErrUnauthorized,
-// ErrServiceUnauthorized or ErrPeerRefused; any other means that the question
-// could not be answered.
+// ErrServiceUnauthorized, ErrPeerRefused or ErrUnavailable; any other is
+// unforeseen, and no identity either.
 type Validator interface {
 	Validate(ctx context.Context, h HeaderSource) (*Identity, error)
 }

@@ -186,11 +186,11 @@ func TestRulesListsWhatIsInForce(t *testing.T) {
 	for _, want := range []RuleInfo{
 		{Name: "mine", Check: "role:x", Source: SourceFile, Line: 1},
 		{
-			Name: RuleARQCreate, Check: "rule:mine or (role:y and role:z)", Source: SourceFile, Line: 3,
+			Name: RuleARQCreate, Check: "rule:mine or (role:y and role:z)", Source: SourceFile, Line: 3, Scopes: scopesOf(ScopeProject),
 			Default: "rule:project_member_or_service", Description: "POST /v2/accelerator_requests",
 		},
 		{
-			Name: RuleARQGetAll, Check: "rule:project_reader_or_admin", Source: SourceDefault,
+			Name: RuleARQGetAll, Check: "rule:project_reader_or_admin", Source: SourceDefault, Scopes: scopesOf(ScopeProject),
 			Default: "rule:project_reader_or_admin", Description: "GET /v2/accelerator_requests",
 		},
 	} {

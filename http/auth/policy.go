@@ -20,6 +20,7 @@ type RuleInfo struct {
 	Name        string
 	Check       string // in the policy language; "" allows everything, as "@"
 	Source      Source
+	Scopes      Scopes // of tokens that the rule is for
 	Line        int    // in the operator's file; 0 for a default
 	Default     string // what Check would be without the file; "" if no default
 	Description string // the call it guards, or what a helper means
@@ -30,8 +31,16 @@ type RuleInfo struct {
 type Policy struct {
 	rules    map[string]*rule
 	fallback *rule // of the name "default"; nil: what is not defined is denied
+	anyScope bool
 	warnings []string
 }
+
+// Option changes how a policy is enforced.
+type Option func(*Policy)
+
+// AnyScope makes rules hold for tokens of every scope ([oslo_policy]
+// enforce_scope = false). Without it a rule that names scopes refuses others.
+func AnyScope() Option { return func(p *Policy) { p.anyScope = true } }
 
 // rule is one named rule; the node is linked to those of other rules.
 type rule struct {
@@ -44,10 +53,15 @@ type rule struct {
 // NewPolicy compiles a default set with the overrides of a file, nil for none.
 // A rule that is part of a cycle, or that would be too much to evaluate, is a
 // *RuleError.
-func NewPolicy(set Set, o *Overrides) (*Policy, error) { return compile(defaults, set, o) }
+func NewPolicy(set Set, o *Overrides, options ...Option) (*Policy, error) {
+	return compile(defaults, set, o, options...)
+}
 
-func compile(defs []ruleDefault, set Set, o *Overrides) (*Policy, error) {
+func compile(defs []ruleDefault, set Set, o *Overrides, options ...Option) (*Policy, error) {
 	p := &Policy{rules: make(map[string]*rule, len(defs))}
+	for _, change := range options {
+		change(p)
+	}
 	for i := range defs {
 		if err := p.addDefault(&defs[i], set); err != nil {
 			return nil, err
@@ -76,7 +90,7 @@ func (p *Policy) addDefault(d *ruleDefault, set Set) error {
 		return &RuleError{Rule: d.name, Err: err}
 	}
 	p.rules[d.name] = &rule{root: root, info: RuleInfo{
-		Name: d.name, Check: text, Default: text, Source: SourceDefault, Description: d.description,
+		Name: d.name, Check: text, Default: text, Source: SourceDefault, Scopes: d.scopes(), Description: d.description,
 	}}
 	return nil
 }
@@ -92,11 +106,16 @@ func (p *Policy) override(o *override) {
 
 // Enforce tells whether the rule lets the identity act on the target. A rule
 // that is not defined is answered by the rule "default", or denied when there
-// is none. It does not block and, for the default rules, does not allocate.
+// is none. Only the scopes of the rule asked for count, not those of rules that
+// it refers to or of "default". It does not block and, for the default rules,
+// does not allocate.
 func (p *Policy) Enforce(name string, t *Target, id *Identity) bool {
 	r, ok := p.rules[name]
-	if !ok {
+	switch {
+	case !ok:
 		r = p.fallback
+	case !p.anyScope && !r.info.Scopes.Has(id.Scope()):
+		return false
 	}
 	return r != nil && r.root.eval(t, id)
 }
