@@ -55,7 +55,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"port out of range", options{"api.port": "65536"}, []string{"arqd.conf", "port", "65536"}},
 		{"boolean", options{"DEFAULT.debug": "perhaps"}, []string{"arqd.conf", "debug", "perhaps"}},
 		{"choice", options{"arqd.host_check": "sometimes"}, []string{"arqd.conf", "host_check", "sometimes"}},
-		{"strategy not there yet", options{"api.auth_strategy": "keystone"}, []string{"auth_strategy", "keystone"}},
+		{"strategy keystone for nobody", options{"api.auth_strategy": "keystone"}, []string{"auth_strategy", "keystone_authtoken", "auth_url"}},
 		{"strategy none off loopback", options{"api.host_ip": "0.0.0.0"}, []string{"auth_strategy", "loopback"}},
 		{"address", options{"api.host_ip": "localhost.invalid"}, []string{"host_ip"}},
 		{"public endpoint", options{"api.public_endpoint": "nowhere"}, []string{"public_endpoint", "nowhere"}},

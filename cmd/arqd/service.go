@@ -16,6 +16,7 @@ import (
 	"github.com/arqd/arqd/cmd/arqd/config"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/http"
+	"github.com/arqd/arqd/http/openstack"
 	"github.com/arqd/arqd/persistence/badger"
 )
 
@@ -28,6 +29,7 @@ type service struct {
 	store     *badger.Store
 	system    *actors.System
 	hardware  fakeHosts
+	keystone  *openstack.Session // nil unless auth_strategy is keystone
 	api       *http.Server
 	operators *http.Operators
 	listeners []net.Listener
@@ -50,7 +52,12 @@ func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
 func (s *service) open(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	// What can be refused without side effects comes first.
-	validator, enforcer, err := s.newAuth()
+	metrics := http.NewMetrics()
+	enforcer, err := s.newEnforcer()
+	if err != nil {
+		return err
+	}
+	validator, err := s.newValidator(metrics)
 	if err != nil {
 		return err
 	}
@@ -59,7 +66,6 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	// The store: whoever holds it is the one arqd of this state directory.
-	metrics := http.NewMetrics()
 	if err := s.openStore(metrics); err != nil {
 		return err
 	}
@@ -107,6 +113,9 @@ func (s *service) close(ctx context.Context) error {
 	}
 	for _, ln := range s.listeners {
 		_ = ln.Close() // those that were never served
+	}
+	if s.keystone != nil {
+		s.keystone.Close()
 	}
 	s.cancel()
 	s.running.Wait()

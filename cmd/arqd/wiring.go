@@ -70,25 +70,26 @@ func (s *service) apiOptions() http.Options {
 	}
 }
 
-func (s *service) newAuth() (auth.Validator, *auth.Enforcer, error) {
+func (s *service) newEnforcer() (*auth.Enforcer, error) {
 	set := auth.SetNew
 	if !s.cfg.OsloPolicy.EnforceNewDefaults {
 		set = auth.SetLegacy
 	}
+	var options []auth.Option
+	if !s.cfg.OsloPolicy.EnforceScope {
+		options = append(options, auth.AnyScope())
+	}
 	// config has refused a missing file that was asked for; the default one may
 	// come and go.
 	file := s.cfg.OsloPolicy.PolicyFile
-	enforcer, err := auth.NewEnforcerWithOptionalFile(set, file)
+	enforcer, err := auth.NewEnforcerWithOptionalFile(set, file, options...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, w := range enforcer.Policy().Warnings() {
 		s.log.Warn("policy", "file", file, "text", w)
 	}
-	if s.cfg.API.AuthStrategy == config.AuthHeaders {
-		return auth.NewHeaders(s.cfg.KeystoneAuthtoken.ServiceTokenRoles), enforcer, nil
-	}
-	return auth.None{}, enforcer, nil
+	return enforcer, nil
 }
 
 // policyInterval is how often the policy file is looked at.
@@ -147,8 +148,12 @@ func (s *service) announce() {
 		"url", scheme+"://"+s.listeners[0].Addr().String()+"/v2", "auth_strategy", s.cfg.API.AuthStrategy)
 	s.log.Info("metrics, health and readiness are served", "url", "http://"+s.listeners[1].Addr().String())
 	s.log.Info("state is kept on this machine", "directory", storeDir(s.cfg))
-	if s.cfg.API.AuthStrategy == config.AuthNone {
+	switch s.cfg.API.AuthStrategy {
+	case config.AuthKeystone:
+		s.log.Info("tokens are checked with Keystone", "url", s.keystone.IdentityURL(), "as", s.cfg.KeystoneAuthtoken.Credentials)
+	case config.AuthNone:
 		s.log.Warn("auth_strategy is none: every caller on this machine is the administrator")
+	case config.AuthHeaders:
 	}
 	if len(s.cfg.Fake.Hosts) > 0 {
 		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,

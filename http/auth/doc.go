@@ -1,9 +1,8 @@
 // Package auth says who asks and what they may.
 //
 // A [Validator] turns the headers of a request into an [Identity]: [None] for
-// development, [Headers] behind an authenticating proxy. A validator that asks
-// Keystone is one more implementation, in the package that holds the Keystone
-// client; nothing here changes for it.
+// development, [Headers] behind an authenticating proxy. The one that asks
+// Keystone is in http/openstack/keystone, beside the clients of the cloud.
 //
 // A [Policy] answers whether an identity may do what a rule names, in the
 // language of oslo.policy and with the rule names of the accelerator API. It is

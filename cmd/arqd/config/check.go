@@ -15,7 +15,7 @@ func (c *Config) checkAuth() error {
 	local := isLoopback(c.API.HostIP)
 	switch c.API.AuthStrategy {
 	case AuthKeystone:
-		return c.fault("api", "auth_strategy", "keystone is not available yet in this version; use headers or none")
+		return c.checkKeystone()
 	case AuthNone:
 		if !local {
 			return c.fault("api", "auth_strategy",
@@ -27,6 +27,18 @@ func (c *Config) checkAuth() error {
 				"headers believes whoever connects, so it needs a loopback address in [api] host_ip, not %s, or [api] enable_ssl_api with [ssl] ca_file",
 				c.API.HostIP)
 		}
+	}
+	return nil
+}
+
+func (c *Config) checkKeystone() error {
+	user := &c.KeystoneAuthtoken.ServiceUser
+	err := user.Credentials.Check()
+	if err == nil {
+		_, err = user.Connection.TLS()
+	}
+	if err != nil {
+		return c.fault("api", "auth_strategy", "keystone needs a service user in [keystone_authtoken]: %w", err)
 	}
 	return nil
 }

@@ -30,9 +30,14 @@ func TestValuesThatDoNotGoTogether(t *testing.T) {
 			"ARQD_API__AUTH_STRATEGY: [api] auth_strategy: headers believes whoever connects, so it needs a loopback address in [api] host_ip, not ::, or [api] enable_ssl_api with [ssl] ca_file",
 		},
 		{
-			"keystone", "AUTH_STRATEGY=keystone",
-			"ARQD_API__AUTH_STRATEGY: [api] auth_strategy: keystone is not available yet in this version; use headers or none",
+			"keystone for nobody", "HOST_IP=0.0.0.0 AUTH_STRATEGY=keystone",
+			"ARQD_API__AUTH_STRATEGY: [api] auth_strategy: keystone needs a service user in [keystone_authtoken]: auth_url, password, username, user_domain_name, project_name, project_domain_name must be set",
 		},
+		{
+			"keystone with a lost certificate", "AUTH_STRATEGY=keystone " + arqdUser + " ARQD_KEYSTONE_AUTHTOKEN__CAFILE=/nowhere/ca.pem",
+			"ARQD_API__AUTH_STRATEGY: [api] auth_strategy: keystone needs a service user in [keystone_authtoken]: cafile: open /nowhere/ca.pem: no such file or directory",
+		},
+		{"keystone for all the world", "HOST_IP=0.0.0.0 AUTH_STRATEGY=keystone " + arqdUser, ""},
 		{"one port twice", "PORT=7000 ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},
 		{"one port on two addresses", "PORT=7000 HOST_IP=127.0.0.2 ARQD_ARQD__ADMIN_PORT=7000", ""},
 		{"one port by two names", "PORT=7000 HOST_IP=localhost ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},
@@ -48,6 +53,9 @@ func TestValuesThatDoNotGoTogether(t *testing.T) {
 		})
 	}
 }
+
+const arqdUser = "ARQD_KEYSTONE_AUTHTOKEN__AUTH_URL=http://127.0.0.1:5000 ARQD_KEYSTONE_AUTHTOKEN__USER_ID=u " +
+	"ARQD_KEYSTONE_AUTHTOKEN__PASSWORD=hunter2 ARQD_KEYSTONE_AUTHTOKEN__PROJECT_ID=p"
 
 // apiEnviron makes NAME=x into ARQD_API__NAME=x.
 func apiEnviron(text string) []string {

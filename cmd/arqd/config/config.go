@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/http/openstack"
 )
 
 // Config is the whole configuration, a struct per section, every value
@@ -59,15 +61,30 @@ type SSL struct {
 	CAFile   string // "" when clients need no certificate
 }
 
+// ServiceUser is as whom arqd comes to another service, how and where: the part
+// that several sections have in common.
+type ServiceUser struct {
+	Credentials openstack.Credentials
+	Connection  openstack.Connection
+	Region      string // "": any
+}
+
 // KeystoneAuthtoken is the section [keystone_authtoken].
 type KeystoneAuthtoken struct {
-	WWWAuthenticateURI string
-	ServiceTokenRoles  []string
+	ServiceUser
+
+	Interface                 string
+	TokenCacheTime            time.Duration // not above 0: no cache
+	ServiceTokenRoles         []string
+	ServiceTokenRolesRequired bool
+	ServiceType               string
+	WWWAuthenticateURI        string // "": the default of the API server
 }
 
 // OsloPolicy is the section [oslo_policy].
 type OsloPolicy struct {
 	EnforceNewDefaults bool
+	EnforceScope       bool
 	// PolicyFile is where the overrides are, or would be: a file that nobody
 	// asked for by name need not exist.
 	PolicyFile string

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/http/openstack"
 )
 
 // write makes a configuration file and gives its name.
@@ -50,9 +52,14 @@ func TestDefaults(t *testing.T) {
 			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096, AccessLog: true,
 		},
 		KeystoneAuthtoken: KeystoneAuthtoken{
-			WWWAuthenticateURI: "http://127.0.0.1:5000/v3", ServiceTokenRoles: []string{"service"},
+			ServiceUser: ServiceUser{
+				Credentials: openstack.Credentials{AuthType: openstack.AuthPassword},
+				Connection:  openstack.Connection{Timeout: 10 * time.Second, Retries: 3},
+			},
+			Interface: "internal", TokenCacheTime: 5 * time.Minute,
+			ServiceTokenRoles: []string{"service"}, ServiceTokenRolesRequired: true, ServiceType: "accelerator",
 		},
-		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, PolicyFile: "policy.yaml"},
+		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
 			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667, AgentPort: 6668,
 			BindTimeout: time.Minute, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
@@ -74,7 +81,9 @@ func TestValues(t *testing.T) {
 		t,
 		"[DEFAULT]", "host = node-1", "debug = ON", "log_format = json", "state_path = '/var/lib/arqd'",
 		"[api]", "public_endpoint = https://acc.example.org/accelerator/", "port = 0", "read_timeout = 0.5",
-		"[keystone_authtoken]", "service_token_roles = service, nova",
+		"[keystone_authtoken]", "service_token_roles = service, nova", "auth_url = https://k.example.org/identity/",
+		"auth_type = v3applicationcredential", "application_credential_secret = a$$b", "region_name = Region One",
+		"token_cache_time = -1", "insecure = yes", "cafile = /etc/ca.pem",
 		"[arqd]", "host_check = warn",
 		"[fake]", "hosts = $host,", "  ${DEFAULT.host}-2", "operation_delay = 250", "fail_images = "+image.String(),
 	)}, nil)
@@ -90,6 +99,15 @@ func TestValues(t *testing.T) {
 		{"port 0", c.API.Port, 0},
 		{"half a second", c.API.ReadTimeout, 500 * time.Millisecond},
 		{"roles", c.KeystoneAuthtoken.ServiceTokenRoles, []string{"service", "nova"}},
+		{"the service user", c.KeystoneAuthtoken.Credentials, openstack.Credentials{
+			AuthType: openstack.AuthApplicationCredential, AuthURL: "https://k.example.org/identity", ApplicationCredentialSecret: "a$b",
+		}},
+		{"the way to Keystone", c.KeystoneAuthtoken.Connection, openstack.Connection{
+			CAFile: "/etc/ca.pem", Insecure: true, Timeout: 10 * time.Second, Retries: 3,
+		}},
+		{"region", c.KeystoneAuthtoken.Region, "Region One"},
+		{"no cache", c.KeystoneAuthtoken.TokenCacheTime, -time.Second},
+		{"the address of Keystone is where clients are sent", c.KeystoneAuthtoken.WWWAuthenticateURI, "https://k.example.org/identity"},
 		{"host_check", c.Arqd.HostCheck, HostCheckWarn},
 		{"hosts over two lines, substituted", c.Fake.Hosts, []string{"node-1", "node-1-2"}},
 		{"milliseconds", c.Fake.OperationDelay, 250 * time.Millisecond},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,6 +10,10 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
+	return slices.Concat(apiOptions(), keystoneOptions(), arqdOptions())
+}
+
+func apiOptions() []Option {
 	return []Option{
 		opt("DEFAULT", "host", "", word(), func(c *Config) *string { return &c.Default.Host },
 			"Name of this host, as the service calls itself.").orMachine("the machine's host name"),
@@ -28,7 +33,7 @@ func Options() []Option {
 		opt("api", "enable_ssl_api", "false", boolean(), func(c *Config) *bool { return &c.API.EnableSSLAPI },
 			"Serve the API over TLS, with the files of [ssl]."),
 		opt("api", "auth_strategy", "none", choice(AuthNone, AuthHeaders, AuthKeystone), func(c *Config) *AuthStrategy { return &c.API.AuthStrategy },
-			"Whom the API believes. none: every caller is the administrator, on a loopback address only. headers: the identity headers that an authenticating proxy sets, on a loopback address or from peers with a certificate of [ssl] ca_file. keystone: not available yet."),
+			"Whom the API believes. none: every caller is the administrator, on a loopback address only. headers: the identity headers that an authenticating proxy sets, on a loopback address or from peers with a certificate of [ssl] ca_file. keystone: tokens that Keystone checks, see [keystone_authtoken]."),
 		opt("api", "max_body_bytes", "1048576", integer(1024, 64<<20), func(c *Config) *int { return &c.API.MaxBodyBytes },
 			"Longest request body; a longer one is answered 413."),
 		opt("api", "max_header_bytes", "16384", integer(4096, 1<<20), func(c *Config) *int { return &c.API.MaxHeaderBytes },
@@ -50,14 +55,15 @@ func Options() []Option {
 			"Private key of the certificate, PEM.").reloadable(),
 		opt("ssl", "ca_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CAFile },
 			"Certificate authorities, PEM. When set, every client must show a certificate of one of them.").reloadable(),
+	}
+}
 
-		opt("keystone_authtoken", "www_authenticate_uri", "http://127.0.0.1:5000/v3", link(), func(c *Config) *string { return &c.KeystoneAuthtoken.WWWAuthenticateURI },
-			"Identity endpoint that a refused client is pointed to."),
-		opt("keystone_authtoken", "service_token_roles", "service", list(word(), "names"), func(c *Config) *[]string { return &c.KeystoneAuthtoken.ServiceTokenRoles },
-			"Roles of which a service token must have one."),
-
+func arqdOptions() []Option {
+	return []Option{
 		opt("oslo_policy", "enforce_new_defaults", "true", boolean(), func(c *Config) *bool { return &c.OsloPolicy.EnforceNewDefaults },
 			"Use the newer of the two sets of default rules, the one with the roles reader, member and admin."),
+		opt("oslo_policy", "enforce_scope", "true", boolean(), func(c *Config) *bool { return &c.OsloPolicy.EnforceScope },
+			"Refuse tokens whose scope a rule is not for: the API is for tokens with a project. When off, tokens with a domain or with system scope pass by their roles."),
 		opt("oslo_policy", "policy_file", "policy.yaml", path(), func(c *Config) *string { return &c.OsloPolicy.PolicyFile },
 			"Rules that replace default ones. A relative path is looked for beside the configuration files, the last first, then in the working directory. It must exist if it is set here."),
 

@@ -79,6 +79,12 @@ func TestPrintHidesSecrets(t *testing.T) {
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "\n#password = <hidden>\n") {
 		t.Errorf("a secret in:\n%s", got)
 	}
+	user := printed(t, mustLoad(t, nil, []string{
+		"ARQD_KEYSTONE_AUTHTOKEN__PASSWORD=hunter2", "ARQD_KEYSTONE_AUTHTOKEN__APPLICATION_CREDENTIAL_SECRET=hunter3",
+	}))
+	if strings.Contains(user, "hunter") || strings.Count(user, "<hidden>") != 2 {
+		t.Errorf("a secret in:\n%s", user)
+	}
 	if !strings.Contains(got, "\ndir = 1\ndir = 2\n") {
 		t.Errorf("not one line a value:\n%s", got)
 	}

@@ -98,6 +98,13 @@ func TestReferencesThatMultiply(t *testing.T) {
 }
 
 func TestASecretIsNotShownInAnError(t *testing.T) {
+	_, _, err := Load(nil, []string{"ARQD_KEYSTONE_AUTHTOKEN__PASSWORD=half$hidden"})
+	expectError(t, err, "environment ARQD_KEYSTONE_AUTHTOKEN__PASSWORD: [keystone_authtoken] password: "+
+		"holds a reference that leads nowhere; write $$ for the sign $")
+	_, _, err = Load(nil, []string{"ARQD_KEYSTONE_AUTHTOKEN__PASSWORD=x", "ARQD_KEYSTONE_AUTHTOKEN__USERNAME=$password"})
+	expectError(t, err, "environment ARQD_KEYSTONE_AUTHTOKEN__USERNAME: [keystone_authtoken] username: "+
+		"refers to [keystone_authtoken] password, which is secret")
+
 	o := opt("x", "password", "", word(), func(*Config) *string { return new(string) }, "").secret()
 	if got := o.complaint("hunter 2"); got != "the value is not a name without blanks" {
 		t.Errorf("got %q", got)

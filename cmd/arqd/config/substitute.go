@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,6 +27,9 @@ func (l *loader) substitute() map[key]bool {
 		k := l.options[i].key()
 		if _, err := s.value(k); err != nil {
 			failed[k] = true
+			if l.options[i].Secret { // the error quotes a part of the value
+				err = errors.New("holds a reference that leads nowhere; write $$ for the sign $")
+			}
 			l.fail(optionError(l.settings[k].from, k, err))
 		}
 	}
@@ -86,6 +90,9 @@ func (s *substitution) replacement(group, match string) (string, error) {
 	k, ok := s.lookup(group, strings.Trim(match, "${}"))
 	if !ok {
 		return "", fmt.Errorf("refers to %s, which is no option; write $$ for the sign $", match)
+	}
+	if s.byKey[k].Secret && !s.byKey[s.path[len(s.path)-1]].Secret { // it would be printed there
+		return "", fmt.Errorf("refers to %s, which is secret", k)
 	}
 	return s.value(k)
 }
