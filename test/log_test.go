@@ -26,6 +26,7 @@ type serviceLog struct {
 	partial  []byte
 	lines    []string // all but the access log
 	failures []string // of the access log, those with a 5xx answer
+	secrets  []string // those that show a token or a password
 	recent   []string
 	urls     map[string]string
 	seen     map[string]bool   // messages
@@ -62,6 +63,9 @@ func (l *serviceLog) Write(b []byte) (int, error) {
 
 func (l *serviceLog) add(raw []byte) {
 	line := string(raw)
+	if slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(line, w) }) {
+		l.secrets = append(l.secrets, line)
+	}
 	l.recent = append(l.recent, line)
 	if len(l.recent) > 2*recentLines {
 		l.recent = slices.Clone(l.recent[recentLines:])
@@ -150,6 +154,13 @@ func (l *serviceLog) tail() string {
 	return strings.Join(l.recent[max(0, len(l.recent)-recentLines):], "\n")
 }
 
+// all gives the lines of the log but those of requests.
+func (l *serviceLog) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
+
 // plain gives what was written and is no log line: messages to the terminal.
 func (l *serviceLog) plain() []string {
 	l.mu.Lock()
@@ -166,7 +177,18 @@ func (l *serviceLog) plain() []string {
 	return plain
 }
 
+// secretWords are the password of every user of the cloud, and how each of
+// Keystone's tokens begins.
+var secretWords = []string{cloudPassword, "gAAAA"}
+
 var crashWords = []string{"panic", "fatal error:", "DATA RACE", "goroutine ", "SIGSEGV", "SIGBUS"}
+
+// shown gives the lines that show a token or a password.
+func (l *serviceLog) shown() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.secrets)
+}
 
 // faults sorts out lines of a crash, of other errors, and of 5xx answers.
 func (l *serviceLog) faults() (crashes, errs, failures []string) {

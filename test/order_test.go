@@ -77,7 +77,7 @@ func TestOrderOfChecks(t *testing.T) {
 // administrator; a refused one changes nothing.
 func TestMoveToAnotherProject(t *testing.T) {
 	p := start(t, options{"api.auth_strategy": "headers"})
-	w := newAccessWorld(p)
+	w := newAccessWorld(p, proxied)
 	id, instance := w.arqOf(persona{project: "demo"}), newUUID()
 	body := strings.Replace(string(bindBody(w.deployable, instance, id)), "[{",
 		`[{"path": "/project_id", "op": "add", "value": "elsewhere"}, {`, 1)

@@ -27,6 +27,22 @@ var personas = []persona{
 	{"admin", "confirmed", "admin", []string{"admin", "member", "reader"}},
 }
 
+// passes are the headers by which a service knows who asks.
+type passes struct {
+	as       func(persona string) http.Header
+	memberOf func(project string) http.Header
+	service  http.Header // of a service token that is good
+}
+
+// proxied is what an authenticating proxy says.
+var proxied = passes{as: as, memberOf: memberOf, service: serviceToken("service")}
+
+func memberOf(project string) http.Header {
+	header := as("member")
+	header.Set("X-Project-Id", project)
+	return header
+}
+
 // as gives the headers of a persona.
 func as(name string) http.Header {
 	for _, p := range personas {

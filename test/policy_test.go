@@ -45,7 +45,11 @@ var accessTable = []struct {
 
 func TestAccessUnderNewDefaults(t *testing.T) {
 	p := start(t, options{"api.auth_strategy": "headers", "fake.handles_per_device": "64"})
-	world := newAccessWorld(p)
+	newAccessWorld(p, proxied).checkTable(t)
+}
+
+func (w *accessWorld) checkTable(t *testing.T) {
+	t.Helper()
 	for _, row := range accessTable {
 		letters := strings.ReplaceAll(row.who, " ", "")
 		if len(letters) != len(personas) {
@@ -53,7 +57,7 @@ func TestAccessUnderNewDefaults(t *testing.T) {
 		}
 		for i, who := range personas {
 			want := map[byte]int{'+': row.status, 'U': 401, 'F': 403, 'N': 404}[letters[i]]
-			got := world.call(row.call, who)
+			got := w.call(row.call, who)
 			if got.status != want {
 				t.Errorf("%s as %s: status %d, want %d: %.200s", row.call, who.name, got.status, want, got.body)
 			}
@@ -77,6 +81,7 @@ func checkEnvelope(t *testing.T, what string, a *answer) {
 // accessWorld is what the calls are about: things that each call finds anew,
 // so that no cell of the table depends on another.
 type accessWorld struct {
+	passes     passes
 	open       *client // no identity
 	admin      *client // with a service token
 	deployable deployable
@@ -84,11 +89,13 @@ type accessWorld struct {
 	counter    int
 }
 
-func newAccessWorld(p *process) *accessWorld {
+func newAccessWorld(p *process, who passes) *accessWorld {
 	open := p.client()
-	admin := open.with(as("admin")).with(serviceToken("service"))
+	admin := open.with(who.as("admin")).with(who.service)
 	admin.createProfile("one", 1)
-	return &accessWorld{open: open, admin: admin, deployable: admin.deployable(), device: admin.devices()[0].UUID}
+	return &accessWorld{
+		passes: who, open: open, admin: admin, deployable: admin.deployable(), device: admin.devices()[0].UUID,
+	}
 }
 
 // arqOf makes an ARQ in the persona's project; without a project, in demo.
@@ -97,16 +104,14 @@ func (w *accessWorld) arqOf(who persona) string {
 	if project == "" {
 		project = "demo"
 	}
-	maker := as("member")
-	maker.Set("X-Project-Id", project)
-	return w.open.with(maker).create("one")[0]
+	return w.open.with(w.passes.memberOf(project)).create("one")[0]
 }
 
 func (w *accessWorld) call(call string, who persona) *answer {
-	c := w.open.with(as(who.name))
+	c := w.open.with(w.passes.as(who.name))
 	call, withService := strings.CutSuffix(call, ", service token")
 	if withService {
-		c = c.with(serviceToken("service"))
+		c = c.with(w.passes.service)
 	}
 	w.counter++
 	name := fmt.Sprintf("%s-%d", who.name, w.counter)
@@ -181,10 +186,10 @@ func programBody(image string) string {
 // the own project only, and cannot tell others from absent ones.
 func TestProjectsAreApart(t *testing.T) {
 	p := start(t, options{"api.auth_strategy": "headers"})
-	w := newAccessWorld(p)
+	w := newAccessWorld(p, proxied)
 	id, instance := w.arqOf(persona{project: "demo"}), newUUID()
 	w.admin.bind(w.deployable, instance, id)
-	stranger := w.open.with(as("other")).with(serviceToken("service"))
+	stranger := w.open.with(as("other")).with(w.passes.service)
 	const arqs = "/accelerator_requests"
 	for _, list := range []string{"", "?instance=" + instance, "?instance=" + instance + "&bind_state=resolved"} {
 		if seen := stranger.arqs(list); len(seen) != 0 {

@@ -148,13 +148,16 @@ func (p *process) cleanUp() {
 	}
 }
 
-// checkLog fails the test for what no run may log: a panic or a race, and,
-// where the test does not provoke them, 5xx answers and errors.
+// checkLog fails the test for what no run may log: a panic or a race, a secret,
+// and, where the test does not provoke them, 5xx answers and errors.
 func (p *process) checkLog() {
 	p.t.Helper()
 	crashes, errs, failures := p.log.faults()
 	for _, line := range crashes {
 		p.t.Errorf("arqd crashed: %s", line)
+	}
+	for _, line := range p.log.shown() {
+		p.t.Errorf("arqd logged a secret: %s", line)
 	}
 	if p.mayFail {
 		return

@@ -48,6 +48,8 @@ type exchange struct {
 }
 
 type recordedIdentity struct {
+	User      string
+	Project   string
 	UserID    string `json:"user_id"`
 	ProjectID string `json:"project_id"`
 	Roles     []string
@@ -58,16 +60,21 @@ type recordedIdentity struct {
 type replayer struct {
 	address    string
 	identities map[string]recordedIdentity
-	names      []string // of the variables, in the order in which they came
+	tokens     map[string]string // by the name of the identity; nil: a proxy names them
+	names      []string          // of the variables, in the order in which they came
 	values     map[string]string
 }
 
 // replay sends every exchange of the file to a service in its start state and
-// compares the answers.
-func replay(t *testing.T, p *process, file string) {
+// compares the answers. With a cloud the identities are its users, who come
+// with their tokens; without one a proxy names them.
+func replay(t *testing.T, p *process, file string, c *cloud) {
 	t.Helper()
 	exchanges := readExchanges(t, file)
 	r := &replayer{address: host(p.api), identities: exchanges[0].Identities, values: map[string]string{}}
+	if c != nil {
+		r.logIn(t, c)
+	}
 	r.set("run", "r"+strconv.FormatInt(time.Now().Unix(), 16))
 	r.set("base", p.api)
 	// In alphabetical order demo and nova come first in their projects, which
@@ -95,6 +102,28 @@ func replay(t *testing.T, p *process, file string) {
 	}
 	if compared < 500 {
 		t.Errorf("%d exchanges compared, want at least 500", compared)
+	}
+}
+
+// logIn gets a token for each identity, and takes over its ids and roles.
+func (r *replayer) logIn(t *testing.T, c *cloud) {
+	t.Helper()
+	r.tokens = map[string]string{}
+	for name, id := range r.identities {
+		token, who, err := c.authenticate(id.User, scopeProject(id.Project))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var roles []string
+		for _, role := range who.Roles {
+			roles = append(roles, role.Name)
+		}
+		slices.Sort(roles)
+		if !slices.Equal(roles, id.Roles) {
+			t.Errorf("%s has the roles %v, recorded are %v", name, roles, id.Roles)
+		}
+		id.UserID, id.ProjectID = who.User.ID, who.Project.ID
+		r.tokens[name], r.identities[name] = token, id
 	}
 }
 
@@ -187,8 +216,8 @@ func (r *replayer) once(x *exchange) (*answer, error) {
 	return w.roundTrip(x.Request.Method, path, header, body)
 }
 
-// identify sets the headers by which an authenticating proxy names a user
-// (prefix X-) or a service (X-Service-).
+// identify sets the header with the token of a user (prefix X-) or a service
+// (X-Service-), or those by which an authenticating proxy names them.
 func (r *replayer) identify(header http.Header, name, prefix string) {
 	token := "X-Auth-Token"
 	if prefix == "X-Service-" {
@@ -199,6 +228,10 @@ func (r *replayer) identify(header http.Header, name, prefix string) {
 		return
 	case "badtoken":
 		header.Set(token, "not-a-token")
+		return
+	}
+	if r.tokens != nil {
+		header.Set(token, r.tokens[name])
 		return
 	}
 	id := r.identities[name]

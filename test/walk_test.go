@@ -1,9 +1,12 @@
 package test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ type walkLine struct {
 	wants []string
 	lacks string
 	fails string // what the client says where the line must fail
+	bound string // "binds": needs a service token; "shows": what a bind has done
 }
 
 // clientWalk begins on an empty store with one fake device.
@@ -46,10 +50,10 @@ var clientWalk = []walkLine{
 	{line: `arq list --long`, wants: []string{"hostname", "one-fpga"}},
 	{line: `arq list -f value -c uuid`, keep: "ARQ"},
 	{line: `arq show $ARQ`, wants: []string{"$ARQ", "Initial"}},
-	{line: `arq bind $ARQ compute1 $INSTANCE $PROVIDER $PROJECT`, wants: []string{"Bound", "$INSTANCE", "TEST_PCI", "'domain': '0000'"}},
-	{line: `arq list`, wants: []string{"Bound", "$INSTANCE"}},
-	{line: `arq unbind $ARQ`, wants: []string{"Unbound"}, lacks: "$INSTANCE"},
-	{line: `arq bind $ARQ compute1 $INSTANCE $PROVIDER $PROJECT`, wants: []string{"Bound"}},
+	{line: `arq bind $ARQ compute1 $INSTANCE $PROVIDER $PROJECT`, wants: []string{"Bound", "$INSTANCE", "TEST_PCI", "'domain': '0000'"}, bound: "binds"},
+	{line: `arq list`, wants: []string{"Bound", "$INSTANCE"}, bound: "shows"},
+	{line: `arq unbind $ARQ`, wants: []string{"Unbound"}, lacks: "$INSTANCE", bound: "binds"},
+	{line: `arq bind $ARQ compute1 $INSTANCE $PROVIDER $PROJECT`, wants: []string{"Bound"}, bound: "binds"},
 	{line: `arq delete $ARQ`, wants: []string{"Deleted accelerator_request $ARQ"}},
 	{line: `arq list`, lacks: "$ARQ"},
 	{line: `deployable program $DEPLOYABLE $IMAGE`, wants: []string{"$DEPLOYABLE"}},
@@ -60,7 +64,7 @@ var clientWalk = []walkLine{
 	// What the client makes of refusals.
 	{line: `arq show $ARQ`, fails: "accelerator_request not found: $ARQ"},
 	{line: `arq delete $ARQ`, fails: "No accelerator_request with UUID $ARQ exists."},
-	{line: `arq unbind $ARQ`, fails: "404"},
+	{line: `arq unbind $ARQ`, fails: "404", bound: "binds"},
 	{line: `arq create nobody-knows`, fails: "device profile nobody-knows not found"},
 	{line: `device profile create bad [{"resources:FPGA":"0"}]`, fails: "whole number"},
 	{line: `device profile delete nobody-knows`, fails: "404"},
@@ -79,26 +83,105 @@ var clientWalk = []walkLine{
 
 const clientLimit = time.Minute // for one command
 
-func TestCommandLineClient(t *testing.T) {
+// commandLine is Debian's command line client, ready to be given commands.
+type commandLine struct {
+	t        *testing.T
+	in       *json.Encoder
+	out      *json.Decoder
+	commands []string // of the accelerator plugin
+	options  []string
+}
+
+// openstack starts the client; it ends with the test. Wide enough, its tables
+// do not break values.
+func openstack(t *testing.T) *commandLine {
+	t.Helper()
 	needs(t, "clients")
-	p := start(t, nil)
-	variables := map[string]string{
-		"PROVIDER": p.client().deployable().Provider, // the client does not show it
-		"INSTANCE": newUUID(),
-		"PROJECT":  newUUID(),
-		"IMAGE":    newUUID(),
+	cmd := exec.Command("/usr/bin/python3", "-B", "testdata/openstack_client.py")
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
+	cmd.SysProcAttr = dieWithParent()
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // which ends it
+		stuck := time.AfterFunc(clientLimit, func() { _ = cmd.Process.Kill() })
+		defer stuck.Stop()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the client: %v\n%s", err, &complaints)
+		}
+	})
+	c := &commandLine{t: t, in: json.NewEncoder(in), out: json.NewDecoder(out)}
+	c.read(&c.commands)
+	return c
+}
+
+// as gives the same client with options that come before each command.
+func (c *commandLine) as(options ...string) *commandLine {
+	other := *c
+	other.options = options
+	return &other
+}
+
+// read takes the next thing that the client says, which may be never.
+func (c *commandLine) read(into any) {
+	c.t.Helper()
+	got := make(chan error, 1)
+	go func() { got <- c.out.Decode(into) }()
+	select {
+	case err := <-got:
+		if err != nil {
+			c.t.Fatalf("the client says nothing that can be read: %v", err)
+		}
+	case <-time.After(clientLimit):
+		c.t.Fatalf("the client says nothing within %v", clientLimit)
+	}
+}
+
+// run runs `openstack accelerator` with the words.
+func (c *commandLine) run(words ...string) (said string, ok bool) {
+	c.t.Helper()
+	if err := c.in.Encode(slices.Concat(c.options, []string{"accelerator"}, words)); err != nil {
+		c.t.Fatal(err)
+	}
+	var answer struct {
+		Status int
+		Said   string
+	}
+	c.read(&answer)
+	return answer.Said, answer.Status == 0
+}
+
+// walk runs the lines; without a service token those that bind must fail.
+func (c *commandLine) walk(lines []walkLine, variables map[string]string, serviceToken bool) {
+	c.t.Helper()
 	fill := func(text string) string {
 		return regexp.MustCompile(`\$[A-Z]+`).ReplaceAllStringFunc(text, func(name string) string {
 			if variables[name[1:]] == "" {
-				t.Fatalf("%s is not set", name)
+				c.t.Fatalf("%s is not set", name)
 			}
 			return variables[name[1:]]
 		})
 	}
-	for _, step := range clientWalk {
+	for _, step := range lines {
+		if !serviceToken && step.bound == "shows" {
+			continue
+		}
+		if !serviceToken && step.bound == "binds" {
+			step = walkLine{line: step.line, fails: "needs a valid X-Service-Token"}
+		}
 		line := fill(step.line)
-		out, err := openstack(t, p.api+"/v2", strings.Fields(line))
+		out, ok := c.run(strings.Fields(line)...)
 		if step.keep != "" {
 			variables[step.keep] = strings.TrimSpace(out)
 		}
@@ -106,42 +189,92 @@ func TestCommandLineClient(t *testing.T) {
 		if step.fails != "" {
 			wants = []string{step.fails}
 		}
-		if (err != nil) != (step.fails != "") {
-			t.Errorf("openstack accelerator %s: %v\n%s", line, err, out)
+		if ok == (step.fails != "") {
+			c.t.Errorf("openstack accelerator %s: succeeds: %v\n%s", line, ok, out)
 		}
 		for _, want := range wants {
 			if !strings.Contains(out, fill(want)) {
-				t.Errorf("openstack accelerator %s does not say %q:\n%s", line, fill(want), out)
+				c.t.Errorf("openstack accelerator %s does not say %q:\n%s", line, fill(want), out)
 			}
 		}
 		if step.lacks != "" && strings.Contains(out, fill(step.lacks)) {
-			t.Errorf("openstack accelerator %s still says %q:\n%s", line, fill(step.lacks), out)
+			c.t.Errorf("openstack accelerator %s still says %q:\n%s", line, fill(step.lacks), out)
+		}
+	}
+}
+
+// walkVariables are what a walk begins with; the provider is not shown by the
+// client.
+func walkVariables(provider string) map[string]string {
+	return map[string]string{
+		"PROVIDER": provider, "INSTANCE": newUUID(), "PROJECT": newUUID(), "IMAGE": newUUID(),
+	}
+}
+
+func TestCommandLineClient(t *testing.T) {
+	p := start(t, nil)
+	line := openstack(t).as("--os-auth-type", "none", "--os-endpoint", p.api+"/v2")
+	line.walk(clientWalk, walkVariables(p.client().deployable().Provider), true)
+	for _, command := range line.commands {
+		if !slices.ContainsFunc(clientWalk, func(l walkLine) bool { return strings.HasPrefix("accelerator "+l.line+" ", command+" ") }) {
+			t.Errorf("the walk leaves out: openstack %s", command)
 		}
 	}
 	p.checkHandles(p.client(), 16)
 }
 
-// openstack runs Debian's command line client. Wide enough, its tables do not
-// break values.
-func openstack(t *testing.T, endpoint string, args []string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), clientLimit)
-	defer cancel()
-	args = append([]string{"--os-auth-type", "none", "--os-endpoint", endpoint, "accelerator"}, args...)
-	cmd := exec.CommandContext(ctx, "/usr/bin/openstack", args...)
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
-	cmd.SysProcAttr = dieWithParent()
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+// TestCommandLineClientWithKeystone: the same with a password, a token and the
+// catalog. The client cannot send a service token, so it cannot bind.
+func TestCommandLineClientWithKeystone(t *testing.T) {
+	c := theCloud(t)
+	p := start(t, c.with(nil))
+	c.announce(t, "accelerator", p.api+"/v2")
+	c.announce(t, "image", imagesForClient(t))
+	admin := p.client().with(c.passes(t).as("admin"))
+	line := openstack(t)
+	line.as(c.login("admin")...).walk(clientWalk, walkVariables(admin.deployable().Provider), false)
+	p.checkHandles(admin, 16)
+
+	admin.createProfile("one", 1)
+	line.as(c.login("demo")...).walk([]walkLine{
+		{line: `device profile list`, wants: []string{"one"}},
+		{line: `device profile create mine [{"resources:FPGA":"1"}]`, fails: "403"},
+		{line: `arq create one`, wants: []string{"Initial"}},
+		{line: `arq list -f value -c uuid`, keep: "ARQ"},
+		{line: `device list`, fails: "403"},
+		{line: `deployable list`, fails: "403"},
+	}, walkVariables(""), false)
+	line.as(c.login("other")...).walk([]walkLine{
+		{line: `arq list`, lacks: "Initial"},
+		{line: `arq create one`, wants: []string{"Initial"}},
+	}, nil, false)
+	if got := len(admin.arqs("")); got != 2 {
+		t.Errorf("%d ARQs, want one of each user", got)
+	}
 }
 
 // TestSDK drives openstacksdk's accelerator proxy through every call it has.
 func TestSDK(t *testing.T) {
-	needs(t, "clients")
 	p := start(t, nil)
+	sdkWalk(t, "--endpoint", p.api+"/v2")
+	p.checkHandles(p.client(), 16)
+}
+
+// TestSDKWithKeystone: as an administrator on behalf of whom a service asks.
+func TestSDKWithKeystone(t *testing.T) {
+	c := theCloud(t)
+	p := start(t, c.with(nil))
+	c.announce(t, "accelerator", p.api+"/v2")
+	sdkWalk(t, "--keystone", c.keystoneURL(), "--password", cloudPassword)
+	p.checkHandles(p.client().with(c.passes(t).as("admin")), 16)
+}
+
+func sdkWalk(t *testing.T, args ...string) {
+	t.Helper()
+	needs(t, "clients")
 	ctx, cancel := context.WithTimeout(t.Context(), clientLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", "testdata/sdk_walk.py", p.api+"/v2")
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append([]string{"-B", "testdata/sdk_walk.py"}, args...)...)
 	cmd.SysProcAttr = dieWithParent()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -150,5 +283,4 @@ func TestSDK(t *testing.T) {
 	if !strings.Contains(string(out), "every call answered") {
 		t.Errorf("the script did not come to its end:\n%s", out)
 	}
-	p.checkHandles(p.client(), 16)
 }
