@@ -196,12 +196,13 @@ func hasRole(roles []string, want string) bool {
 
 // equalLower compares the lower case forms without making them.
 // strings.EqualFold would be too generous: it folds letters that are equal in
-// upper case only ("ſ" and "s").
+// upper case only ("ſ" and "s"). Two letters equal nothing but themselves: what
+// Python makes of them depends on what stands beside them, or is no single one.
 func equalLower(a, b string) bool {
 	for a != "" && b != "" {
 		x, n := utf8.DecodeRuneInString(a)
 		y, m := utf8.DecodeRuneInString(b)
-		if x != y && unicode.ToLower(x) != unicode.ToLower(y) {
+		if x != y && (unicode.ToLower(x) != unicode.ToLower(y) || strings.ContainsRune("İΣ", x) || strings.ContainsRune("İΣ", y)) {
 			return false
 		}
 		if x == utf8.RuneError && a[:n] != b[:m] {

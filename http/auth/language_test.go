@@ -258,6 +258,10 @@ func TestRoleComparison(t *testing.T) {
 		{"Admin", "aDMIN", true},
 		{"ÄRZTE", "ärzte", true},
 		{"ſervice", "service", false}, // a long s is no s
+		{"İ", "i", false},             // Python makes two characters of it
+		{"İ", "İ", true},
+		{"ΑΣ", "ασ", false}, // at the end Python makes another sigma of it
+		{"ΑΣ", "ΑΣ", true},
 		{"admin", "admin ", false},
 		{"admin", "admi", false},
 		{"x\xff", "X\xff", true},
