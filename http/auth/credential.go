@@ -1,9 +1,8 @@
 package auth
 
 import (
-	"fmt"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,7 +12,7 @@ import (
 type field int
 
 const (
-	fieldClaim field = iota // none of them: look into Claims
+	fieldAbsent field = iota // none of them
 	fieldUser
 	fieldUserDomain
 	fieldProject
@@ -57,39 +56,45 @@ var fields = map[string]field{
 	"service_roles":             fieldServiceRoles,
 }
 
-// credential is the left side of a check: a field, or a path into the claims.
-type credential struct {
-	field field
-	path  []string // of a claim; for a field what follows its name
-}
+// credential is the left side of a check: a field that every identity has, or
+// one that none has.
+type credential struct{ field field }
 
+// credentialName is what oslo.policy can read as one: names with dots between
+// them, which may have dashes in them.
+var credentialName = regexp.MustCompile(`^[A-Za-z_]\w*([.-][A-Za-z_]\w*)*$`)
+
+// parseCredential refuses what makes oslo.policy fail each time that the rule is
+// asked: here such a check would be false, and its opposite true.
 func parseCredential(name string, pos int) (credential, error) {
-	path := strings.Split(name, ".")
-	for _, segment := range path {
-		if segment == "" || strings.IndexFunc(segment, notNamePart) >= 0 {
-			return credential{}, badRule(pos, "%q is not the name of a credential", name)
-		}
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '-' })
+	if !credentialName.MatchString(name) || slices.ContainsFunc(words, pythonKeyword) {
+		return credential{}, badRule(pos, "%q is not the name of a credential", name)
 	}
-	if f, ok := fields[path[0]]; ok {
-		return credential{field: f, path: path[1:]}, nil
+	first, _, hasParts := strings.Cut(name, ".")
+	f := fields[first]
+	if f != fieldAbsent && hasParts {
+		return credential{}, badRule(pos, "%q: %s has no parts", name, first)
 	}
-	return credential{path: path}, nil
+	return credential{f}, nil
 }
 
-func notNamePart(r rune) bool {
-	return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+func pythonKeyword(word string) bool {
+	switch word {
+	case "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
+		"finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
+		"return", "try", "while", "with", "yield":
+		return true
+	}
+	return false
 }
 
 // matches compares the credential's text, as Python would print it, with want.
 // Of a list one element must match.
 func (c credential) matches(id *Identity, want string) bool {
-	if c.field == fieldClaim {
-		return claimMatches(id.Claims, c.path, want)
-	}
-	if len(c.path) > 0 {
-		return false // fields have no parts
-	}
 	switch c.field {
+	case fieldAbsent:
+		return false
 	case fieldRoles:
 		return slices.Contains(id.Roles, want)
 	case fieldServiceRoles:
@@ -127,7 +132,7 @@ func (c credential) text(id *Identity) string {
 		return pythonBool(id.IsAdmin())
 	case fieldIsAdminProject:
 		return pythonBool(!id.NotAdminProject)
-	case fieldClaim, fieldRoles, fieldServiceRoles, fieldSystem:
+	case fieldAbsent, fieldRoles, fieldServiceRoles, fieldSystem:
 	}
 	return ""
 }
@@ -144,43 +149,6 @@ func pythonBool(b bool) string {
 		return "True"
 	}
 	return "False"
-}
-
-// claimMatches follows the path through maps; where a list stands, one of its
-// elements must match. A path that leads nowhere matches nothing.
-func claimMatches(value any, path []string, want string) bool {
-	if list, ok := value.([]any); ok {
-		for _, v := range list {
-			if claimMatches(v, path, want) {
-				return true
-			}
-		}
-		return false
-	}
-	if len(path) == 0 {
-		return claimText(value) == want
-	}
-	m, ok := value.(map[string]any)
-	if !ok {
-		return false
-	}
-	next, ok := m[path[0]]
-	return ok && claimMatches(next, path[1:], want)
-}
-
-func claimText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "None"
-	case bool:
-		return pythonBool(v)
-	case string:
-		return v
-	case float64: // what JSON makes of every number
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	default:
-		return fmt.Sprint(v)
-	}
 }
 
 // hasRole tells whether one of the roles is want, whatever the case of either,

@@ -58,10 +58,6 @@ type Identity struct {
 	ServiceProjectID       string
 	ServiceProjectDomainID string
 	ServiceRoles           []string
-
-	// Claims are further credentials for policy rules by their name, nested as
-	// JSON decodes them: maps, lists, text, numbers, booleans.
-	Claims map[string]any
 }
 
 // IsAdmin tells whether the identity has the literal role "admin".

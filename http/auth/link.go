@@ -157,8 +157,8 @@ func (p *Policy) suspect(n *node, say func(string, ...any)) {
 			say("%q names no rule; the rule %q answers for it", n.raw, defaultRule)
 		}
 	case opCred:
-		if n.cred.field == fieldClaim {
-			say("%q: there is no credential of this name; the check fails unless the token brings one", n.raw)
+		if n.cred.field == fieldAbsent {
+			say("%q: there is no credential of this name; the check fails", n.raw)
 		}
 	case opTrue, opFalse, opNot, opAnd, opOr, opRole, opLiteral:
 	}

@@ -159,7 +159,7 @@ func TestWarnings(t *testing.T) {
 		{"cyborg:arq:create: rule:mine\nmine: role:x", nil},
 		{"cyborg:arq:crate: role:x", []string{`line 1: rule "cyborg:arq:crate": is neither a known rule nor named by another: it has no effect`}},
 		{"cyborg:arq:create: rule:amdin_api", []string{`line 1: rule "cyborg:arq:create": "rule:amdin_api" names no rule; the rule "default" answers for it`}},
-		{"cyborg:arq:create: projekt_id:x", []string{`line 1: rule "cyborg:arq:create": "projekt_id:x": there is no credential of this name; the check fails unless the token brings one`}},
+		{"cyborg:arq:create: projekt_id:x", []string{`line 1: rule "cyborg:arq:create": "projekt_id:x": there is no credential of this name; the check fails`}},
 		{"cyborg:arq:create: project_id:'x'", []string{`line 1: rule "cyborg:arq:create": "project_id:'x'": the quotes are part of the value that is compared`}},
 		{"cyborg:arq:create: [role:a or role:b]", []string{`line 1: rule "cyborg:arq:create": "role:a or role:b": an item of a list is a single check, blanks included; write the rule as text`}},
 	} {
