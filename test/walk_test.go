@@ -1,9 +1,7 @@
 package test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -85,44 +83,17 @@ const clientLimit = time.Minute // for one command
 
 // commandLine is Debian's command line client, ready to be given commands.
 type commandLine struct {
-	t        *testing.T
-	in       *json.Encoder
-	out      *json.Decoder
+	*script
 	commands []string // of the accelerator plugin
-	options  []string
+	options  []string // that come before each command
 }
 
-// openstack starts the client; it ends with the test. Wide enough, its tables
-// do not break values.
+// openstack starts the client; it ends with the test.
 func openstack(t *testing.T) *commandLine {
 	t.Helper()
 	needs(t, "clients")
-	cmd := exec.Command("/usr/bin/python3", "-B", "testdata/openstack_client.py")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
-	cmd.SysProcAttr = dieWithParent()
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close() // which ends it
-		stuck := time.AfterFunc(clientLimit, func() { _ = cmd.Process.Kill() })
-		defer stuck.Stop()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the client: %v\n%s", err, &complaints)
-		}
-	})
-	c := &commandLine{t: t, in: json.NewEncoder(in), out: json.NewDecoder(out)}
-	c.read(&c.commands)
+	c := &commandLine{script: startScript(t, "openstack_client.py")}
+	c.hear(&c.commands)
 	return c
 }
 
@@ -133,32 +104,15 @@ func (c *commandLine) as(options ...string) *commandLine {
 	return &other
 }
 
-// read takes the next thing that the client says, which may be never.
-func (c *commandLine) read(into any) {
-	c.t.Helper()
-	got := make(chan error, 1)
-	go func() { got <- c.out.Decode(into) }()
-	select {
-	case err := <-got:
-		if err != nil {
-			c.t.Fatalf("the client says nothing that can be read: %v", err)
-		}
-	case <-time.After(clientLimit):
-		c.t.Fatalf("the client says nothing within %v", clientLimit)
-	}
-}
-
 // run runs `openstack accelerator` with the words.
 func (c *commandLine) run(words ...string) (said string, ok bool) {
 	c.t.Helper()
-	if err := c.in.Encode(slices.Concat(c.options, []string{"accelerator"}, words)); err != nil {
-		c.t.Fatal(err)
-	}
+	c.tell(slices.Concat(c.options, []string{"accelerator"}, words))
 	var answer struct {
 		Status int
 		Said   string
 	}
-	c.read(&answer)
+	c.hear(&answer)
 	return answer.Said, answer.Status == 0
 }
 

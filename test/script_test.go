@@ -1,0 +1,74 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// script is a Python program of testdata that reads and writes JSON, a line at
+// a time: for what takes long to load and is asked often.
+type script struct {
+	t   *testing.T
+	in  *json.Encoder
+	out *json.Decoder
+}
+
+const scriptLimit = time.Minute // for one answer
+
+// startScript runs a program of testdata with Debian's Python; it ends with the
+// test.
+func startScript(t *testing.T, name string) *script {
+	t.Helper()
+	cmd := exec.Command("/usr/bin/python3", "-B", "testdata/"+name)
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
+	cmd.SysProcAttr = dieWithParent()
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // which ends it
+		stuck := time.AfterFunc(scriptLimit, func() { _ = cmd.Process.Kill() })
+		defer stuck.Stop()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, &complaints)
+		}
+	})
+	return &script{t, json.NewEncoder(in), json.NewDecoder(out)}
+}
+
+func (s *script) tell(value any) {
+	s.t.Helper()
+	if err := s.in.Encode(value); err != nil {
+		s.t.Fatalf("the script does not listen: %v", err)
+	}
+}
+
+// hear takes the next thing that the script says, which may be never.
+func (s *script) hear(into any) {
+	s.t.Helper()
+	got := make(chan error, 1)
+	go func() { got <- s.out.Decode(into) }()
+	timer := time.NewTimer(scriptLimit)
+	defer timer.Stop()
+	select {
+	case err := <-got:
+		if err != nil {
+			s.t.Fatalf("the script says nothing that can be read: %v", err)
+		}
+	case <-timer.C:
+		s.t.Fatalf("the script says nothing within %v", scriptLimit)
+	}
+}
