@@ -14,7 +14,7 @@ import (
 const policyCases = 3000
 
 // startOslo starts the real oslo.policy with the built-in rules.
-func startOslo(t *testing.T, set auth.Set) *script {
+func startOslo(t *testing.T, set auth.Set) *companion {
 	t.Helper()
 	needs(t, "cloud") // brings oslo.policy
 	builtIn, err := auth.NewPolicy(set, nil)
@@ -28,7 +28,7 @@ func startOslo(t *testing.T, set auth.Set) *script {
 			scopes[r.Name] = strings.Split(names, ", ")
 		}
 	}
-	s := startScript(t, "policy_answers.py")
+	s := startCompanion(t, "policy_answers.py")
 	s.tell(map[string]any{"rules": rules, "scopes": scopes})
 	return s
 }

@@ -83,7 +83,7 @@ const clientLimit = time.Minute // for one command
 
 // commandLine is Debian's command line client, ready to be given commands.
 type commandLine struct {
-	*script
+	*companion
 	commands []string // of the accelerator plugin
 	options  []string // that come before each command
 }
@@ -92,7 +92,7 @@ type commandLine struct {
 func openstack(t *testing.T) *commandLine {
 	t.Helper()
 	needs(t, "clients")
-	c := &commandLine{script: startScript(t, "openstack_client.py")}
+	c := &commandLine{companion: startCompanion(t, "openstack_client.py")}
 	c.hear(&c.commands)
 	return c
 }

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// script is a Python program of testdata that reads and writes JSON, a line at
+// companion is a Python program of testdata that reads and writes JSON, a line at
 // a time: for what takes long to load and is asked often.
-type script struct {
+type companion struct {
 	t   *testing.T
 	in  *json.Encoder
 	out *json.Decoder
 }
 
-const scriptLimit = time.Minute // for one answer
+const companionLimit = time.Minute // for one answer
 
-// startScript runs a program of testdata with Debian's Python; it ends with the
+// startCompanion runs a program of testdata with Debian's Python; it ends with the
 // test.
-func startScript(t *testing.T, name string) *script {
+func startCompanion(t *testing.T, name string) *companion {
 	t.Helper()
 	cmd := exec.Command("/usr/bin/python3", "-B", "testdata/"+name)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
@@ -40,35 +40,35 @@ func startScript(t *testing.T, name string) *script {
 	}
 	t.Cleanup(func() {
 		_ = in.Close() // which ends it
-		stuck := time.AfterFunc(scriptLimit, func() { _ = cmd.Process.Kill() })
+		stuck := time.AfterFunc(companionLimit, func() { _ = cmd.Process.Kill() })
 		defer stuck.Stop()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, &complaints)
 		}
 	})
-	return &script{t, json.NewEncoder(in), json.NewDecoder(out)}
+	return &companion{t, json.NewEncoder(in), json.NewDecoder(out)}
 }
 
-func (s *script) tell(value any) {
+func (s *companion) tell(value any) {
 	s.t.Helper()
 	if err := s.in.Encode(value); err != nil {
-		s.t.Fatalf("the script does not listen: %v", err)
+		s.t.Fatalf("the companion does not listen: %v", err)
 	}
 }
 
-// hear takes the next thing that the script says, which may be never.
-func (s *script) hear(into any) {
+// hear takes the next thing that the companion says, which may be never.
+func (s *companion) hear(into any) {
 	s.t.Helper()
 	got := make(chan error, 1)
 	go func() { got <- s.out.Decode(into) }()
-	timer := time.NewTimer(scriptLimit)
+	timer := time.NewTimer(companionLimit)
 	defer timer.Stop()
 	select {
 	case err := <-got:
 		if err != nil {
-			s.t.Fatalf("the script says nothing that can be read: %v", err)
+			s.t.Fatalf("the companion says nothing that can be read: %v", err)
 		}
 	case <-timer.C:
-		s.t.Fatalf("the script says nothing within %v", scriptLimit)
+		s.t.Fatalf("the companion says nothing within %v", companionLimit)
 	}
 }
