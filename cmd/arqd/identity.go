@@ -10,6 +10,21 @@ import (
 	"github.com/arqd/arqd/http/openstack/keystone"
 )
 
+// newEnforcer loads the policy of the configuration.
+func newEnforcer(cfg *config.Config) (*auth.Enforcer, error) {
+	set := auth.SetNew
+	if !cfg.OsloPolicy.EnforceNewDefaults {
+		set = auth.SetLegacy
+	}
+	var options []auth.Option
+	if !cfg.OsloPolicy.EnforceScope {
+		options = append(options, auth.AnyScope())
+	}
+	// config has refused a missing file that was asked for; the default one may
+	// come and go.
+	return auth.NewEnforcerWithOptionalFile(set, cfg.OsloPolicy.PolicyFile, options...)
+}
+
 // newValidator makes what [api] auth_strategy names. Keystone need not be there
 // yet.
 func (s *service) newValidator(metrics *http.Metrics) (auth.Validator, error) {

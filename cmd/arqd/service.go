@@ -53,9 +53,12 @@ func (s *service) open(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	// What can be refused without side effects comes first.
 	metrics := http.NewMetrics()
-	enforcer, err := s.newEnforcer()
+	enforcer, err := newEnforcer(s.cfg)
 	if err != nil {
 		return err
+	}
+	for _, w := range enforcer.Policy().Warnings() {
+		s.log.Warn("policy", "file", s.cfg.OsloPolicy.PolicyFile, "text", w)
 	}
 	validator, err := s.newValidator(metrics)
 	if err != nil {

@@ -70,28 +70,6 @@ func (s *service) apiOptions() http.Options {
 	}
 }
 
-func (s *service) newEnforcer() (*auth.Enforcer, error) {
-	set := auth.SetNew
-	if !s.cfg.OsloPolicy.EnforceNewDefaults {
-		set = auth.SetLegacy
-	}
-	var options []auth.Option
-	if !s.cfg.OsloPolicy.EnforceScope {
-		options = append(options, auth.AnyScope())
-	}
-	// config has refused a missing file that was asked for; the default one may
-	// come and go.
-	file := s.cfg.OsloPolicy.PolicyFile
-	enforcer, err := auth.NewEnforcerWithOptionalFile(set, file, options...)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range enforcer.Policy().Warnings() {
-		s.log.Warn("policy", "file", file, "text", w)
-	}
-	return enforcer, nil
-}
-
 // policyInterval is how often the policy file is looked at.
 const policyInterval = 5 * time.Second
 

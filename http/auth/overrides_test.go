@@ -199,3 +199,21 @@ func TestRulesListsWhatIsInForce(t *testing.T) {
 		}
 	}
 }
+
+func TestUsesNamesWhatARuleRestsOn(t *testing.T) {
+	p := override1(t, SetNew, "cyborg:arq:create: rule:mine or rule:admin_api\nmine: not rule:service_api or rule:admin_api or rule:nowhere")
+	for name, want := range map[string]string{
+		RuleARQCreate: "mine admin_api service_api",
+		RuleARQUpdate: "project_member_or_service project_member_api service_api",
+		"admin_api":   "",
+		"nowhere":     "",
+	} {
+		var got []string
+		for _, r := range p.Uses(name) {
+			got = append(got, r.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s rests on %q, want %q", name, got, want)
+		}
+	}
+}

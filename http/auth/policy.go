@@ -130,6 +130,31 @@ func (p *Policy) Rules() []RuleInfo {
 	return infos
 }
 
+// Uses lists the rules that a rule refers to, and those that these refer to, in
+// the order in which they are first named.
+func (p *Policy) Uses(name string) []RuleInfo {
+	var used []RuleInfo
+	seen := map[string]bool{name: true}
+	var follow func(r *rule)
+	follow = func(r *rule) {
+		var next []*rule
+		r.root.walk(func(n *node) {
+			if other := p.rules[n.text]; n.op == opRule && other != nil && !seen[n.text] {
+				seen[n.text] = true
+				used = append(used, other.info)
+				next = append(next, other)
+			}
+		})
+		for _, other := range next {
+			follow(other)
+		}
+	}
+	if r := p.rules[name]; r != nil {
+		follow(r)
+	}
+	return used
+}
+
 // Warnings says what is legal in the operator's file and yet looks like a
 // mistake, one sentence each.
 func (p *Policy) Warnings() []string { return slices.Clone(p.warnings) }
