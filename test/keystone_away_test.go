@@ -201,12 +201,25 @@ func TestKeystoneKilledUnderLoad(t *testing.T) {
 	// The log tells it in a few lines, not in one for each request.
 	told := 0
 	for _, line := range p.log.all() {
-		if strings.Contains(line, "Keystone does not check tokens") {
+		if strings.Contains(line, "Keystone did not check a token") {
 			told++
 		}
 	}
 	if told < 1 || told > 10 || !p.log.says("Keystone checks tokens") {
 		t.Errorf("%d log lines of the outage", told)
+	}
+}
+
+// TestStartBeforeKeystone: arqd does not wait for it, and says to come back.
+func TestStartBeforeKeystone(t *testing.T) {
+	port := freePort(t)
+	opts := (&cloud{keystone: &daemon{url: "http://127.0.0.1:" + port}}).with(nil)
+	p := start(t, opts)
+	p.mayFail = true
+	p.client().want(401, http.MethodGet, "/devices", nil)
+	p.client().want(200, http.MethodGet, "", nil)
+	if got := p.client().with(withToken("any")).want(503, http.MethodGet, "/devices", nil); got.header.Get("Retry-After") == "" {
+		t.Errorf("503 without Retry-After: %v", got.header)
 	}
 }
 

@@ -142,6 +142,25 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
+func TestKeystoneIsFoundWithAndWithoutVersion(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://k:5000":              "http://k:5000/v3/",
+		"http://k:5000/":             "http://k:5000/v3/",
+		"http://k:5000/v3":           "http://k:5000/v3/",
+		"http://k:5000/v3/":          "http://k:5000/v3/",
+		"http://k:5000/v2.0":         "http://k:5000/v3/",
+		"https://k/identity":         "https://k/identity/v3/",
+		"https://k/identity/v3":      "https://k/identity/v3/",
+		"http://[fd00::1]:5000/v3":   "http://[fd00::1]:5000/v3/",
+		"https://k/a/deep/place/v3/": "https://k/a/deep/place/v3/",
+	} {
+		s := session(t, Credentials{AuthType: AuthPassword, AuthURL: url, UserID: "u", Password: "p", ProjectID: "p"}, quick)
+		if got := s.IdentityURL(); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
 func TestOneTokenServesUntilItsEnd(t *testing.T) {
 	k := openstacktest.NewKeystone(t)
 	k.Add("t", time.Now().Add(time.Hour), nil)

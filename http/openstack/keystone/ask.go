@@ -55,6 +55,7 @@ func (v *Validator) question(ctx context.Context, k key, text string, allowExpir
 		v.counts.unavailable.Add(1)
 		return nil, auth.ErrUnavailable
 	}
+	asked := v.opt.Now()
 	t, err := v.fetch(ctx, text, allowExpired)
 	switch {
 	case err == nil:
@@ -67,7 +68,7 @@ func (v *Validator) question(ctx context.Context, k key, text string, allowExpir
 		v.remember(k, nil, allowExpired)
 	default:
 		v.counts.unavailable.Add(1)
-		v.outage.begin(v.opt.Now(), err)
+		v.outage.failed(asked, v.opt.Now(), err)
 		return nil, auth.ErrUnavailable
 	}
 	return t, err

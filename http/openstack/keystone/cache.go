@@ -69,13 +69,6 @@ func (c *cache[V]) put(k key, value V, until time.Time) {
 	s.entries[k] = entry[V]{value, until}
 }
 
-func (c *cache[V]) drop(k key) {
-	s := c.shard(&k)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.entries, k)
-}
-
 // makeRoom takes out, of some entries, the one that ends first. Which they are
 // is by chance, as a map is walked.
 func (s *shard[V]) makeRoom() {

@@ -16,9 +16,10 @@ import (
 // just not answered, and says in the log when it goes away and comes back:
 // once, not for each request.
 type outage struct {
-	log    *slog.Logger
-	until  atomic.Int64 // Unix nanoseconds: nobody asks before; 0: ask
-	absent sync.Once    // the catalog was complained of
+	log      *slog.Logger
+	until    atomic.Int64 // Unix nanoseconds: nobody asks before; 0: ask
+	answered atomic.Int64 // Unix nanoseconds: of the last answer
+	absent   sync.Once    // the catalog was complained of
 
 	mu    sync.Mutex // guards what follows
 	since time.Time  // zero: Keystone answers
@@ -43,9 +44,11 @@ func (o *outage) away() bool {
 	return !o.since.IsZero()
 }
 
-// begin takes note of a question without an answer.
-func (o *outage) begin(now time.Time, err error) {
-	if general(err) {
+// failed takes note of a question without an answer. While others are answered
+// it is no outage, whatever came of this one.
+func (o *outage) failed(asked, now time.Time, err error) {
+	elsewhere := o.answered.Load() > asked.UnixNano()
+	if general(err) && !elsewhere {
 		o.until.Store(now.Add(outagePause/2 + rand.N(outagePause)).UnixNano())
 	}
 	cause, say := "no answer", o.log.Warn
@@ -57,14 +60,14 @@ func (o *outage) begin(now time.Time, err error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.since.IsZero() {
+	if o.since.IsZero() && !elsewhere {
 		o.since = now
 	}
 	if o.cause == cause && now.Sub(o.said) < sayAgain {
 		return
 	}
 	o.cause, o.said = cause, now
-	say("Keystone does not check tokens; those known go on, others get 503", "cause", cause, "error", err)
+	say("Keystone did not check a token; those known go on, others get 503", "cause", cause, "error", err)
 }
 
 // general tells whether a failure is one that every token would meet. An answer
@@ -79,6 +82,7 @@ func general(err error) bool {
 
 // over takes note of an answer.
 func (o *outage) over(now time.Time) {
+	o.answered.Store(now.UnixNano())
 	o.until.Store(0)
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -58,7 +58,7 @@ func TestKeystoneAway(t *testing.T) {
 			b.passes("known", "")
 			b.passes("new", "")
 			b.fails(auth.ErrUnauthorized, "bad", "")
-			b.logged("Keystone does not check tokens", 2) // and again after more than sayAgain
+			b.logged("Keystone did not check a token", 2) // and again after more than sayAgain
 			b.logged("Keystone checks tokens", 1)
 		})
 	}
@@ -99,6 +99,36 @@ func TestAFailureAboutOneTokenIsNotAnOutage(t *testing.T) {
 	})
 	b.fails(auth.ErrUnavailable, "poison", "")
 	b.passes("good", "")
+}
+
+// Nor must one about which it never answers, or a failure that comes to light
+// when others have been answered.
+func TestAFailureAmongAnswersIsNotAnOutage(t *testing.T) {
+	b := newBench(t)
+	b.member("good", later())
+	b.member("another", later())
+	poison, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.keystone.OnValidate(func(_ http.ResponseWriter, _ *http.Request, subject string) bool {
+		if subject == "poison" {
+			once.Do(func() { close(poison) })
+			<-release
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	})
+	var slow sync.WaitGroup
+	slow.Go(func() { b.fails(auth.ErrUnavailable, "poison", "") })
+	<-poison
+	b.clock.advance(time.Millisecond)
+	b.passes("good", "")
+	close(release)
+	slow.Wait()
+	if b.Stats().Away {
+		t.Error("taken for an outage")
+	}
+	b.passes("another", "")
+	b.logged("Keystone did not check a token", 1)
 }
 
 func TestOwnCredentials(t *testing.T) {
@@ -181,6 +211,19 @@ func TestOtherStatuses(t *testing.T) {
 	}
 }
 
+// The 404 of another service, or of a proxy, says nothing about the token.
+func TestNotFoundOfAnother(t *testing.T) {
+	for _, body := range []string{"", "<html>", `{"detail": "no such page"}`, `{"error": {"code": 500}}`, `{"error": "no"}`} {
+		b := newBench(t)
+		b.keystone.OnValidate(func(w http.ResponseWriter, _ *http.Request, _ string) bool {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, body)
+			return true
+		})
+		b.fails(auth.ErrUnavailable, "t", "")
+	}
+}
+
 func TestSlowKeystone(t *testing.T) {
 	b := newBench(t)
 	b.member("known", later())
@@ -229,6 +272,18 @@ func TestAThousandRequestsWithOneNewTokenAskOnce(t *testing.T) {
 	if n := len(b.keystone.Auths()); n != 1 {
 		t.Errorf("%d authentications", n)
 	}
+}
+
+// An answer may come between the look into memory and the question.
+func TestWhatIsKnownMeanwhileIsNotAsked(t *testing.T) {
+	b := newBench(t)
+	b.member("t", later())
+	known := b.passes("t", "")
+	got, err := b.ask(t.Context(), keyOf("t"), "t", false)
+	if err != nil || &got.identity != known {
+		t.Errorf("%v, %v", got, err)
+	}
+	b.asked("t", 1)
 }
 
 func TestWithoutAnEndpointInTheCatalogAuthURLDoes(t *testing.T) {

@@ -200,7 +200,6 @@ func (v *Validator) remember(k key, t *token, allowExpired bool) {
 	switch {
 	case v.opt.CacheTime < 0:
 	case t == nil:
-		v.known.drop(k)
 		v.refused.put(k, refusal{evenExpired: allowExpired}, now.Add(min(v.opt.CacheTime, refusalTime)))
 	case now.Before(t.expires):
 		v.known.put(k, t, now.Add(v.opt.CacheTime))

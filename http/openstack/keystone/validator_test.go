@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -200,6 +201,9 @@ func TestCachingCanBeTurnedOff(t *testing.T) {
 	}
 	b.asked("t", 3)
 	b.asked("unknown", 3)
+	if n := b.Stats().Remembered; n > 0 {
+		t.Errorf("%d answers are kept", n)
+	}
 	b.keystone.Revoke("t")
 	b.fails(auth.ErrUnauthorized, "t", "")
 }
@@ -236,6 +240,39 @@ func TestExpiredTokensWithAServiceToken(t *testing.T) {
 	b.fails(auth.ErrUnauthorized, "ended", "nova")
 	b.fails(auth.ErrUnauthorized, "ended", "")
 	b.asked("ended", 4)
+}
+
+// A question about a token as it is gives no answer for a service, also while
+// both wait.
+func TestTwoWaysOfAskingAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.member("ended", time.Now().Add(-time.Minute))
+	b.service("nova", "service")
+	b.passes("ended", "nova") // knows the service token
+	asked, release := make(chan struct{}), make(chan struct{})
+	b.keystone.OnValidate(func(_ http.ResponseWriter, r *http.Request, _ string) bool {
+		if r.URL.Query().Get("allow_expired") == "" {
+			close(asked)
+			<-release
+		}
+		return false
+	})
+	var user sync.WaitGroup
+	user.Go(func() { b.fails(auth.ErrUnauthorized, "ended", "") })
+	<-asked
+	service := make(chan struct{})
+	go func() {
+		defer close(service)
+		b.passes("ended", "nova")
+	}()
+	select {
+	case <-service:
+	case <-time.After(20 * time.Second):
+		t.Error("the service waits for the user's answer")
+	}
+	close(release)
+	user.Wait()
+	<-service
 }
 
 // A service token itself must not have ended, whatever else comes along.
