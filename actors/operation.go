@@ -162,11 +162,11 @@ func (o *operation) allARQsProposed() {
 		}
 	}
 	if err := o.checkInstances(); err != nil {
-		o.finish(err)
+		o.conclude(err)
 		return
 	}
 	if err := o.groupByDevice(); err != nil {
-		o.finish(err)
+		o.conclude(err)
 		return
 	}
 	o.askDevices()
@@ -293,7 +293,7 @@ func (o *operation) allDevicesProposed() {
 		case ErrorCode(err) == CodeNoFreeHandle:
 			exhausted = err
 		default:
-			o.finish(err)
+			o.conclude(err)
 			return
 		}
 	}
@@ -309,7 +309,7 @@ func (o *operation) allDevicesProposed() {
 
 func (o *operation) submit(b *batch) {
 	if b.empty() {
-		o.finish(o.failure)
+		o.conclude(nil)
 		return
 	}
 	o.phase = writing
@@ -343,6 +343,22 @@ func (o *operation) gatherAgain() {
 		return
 	}
 	o.gather()
+}
+
+// conclude ends an operation that writes nothing: all is as it is wanted, or an
+// instance or a device does not allow it. A batch has the ARQs as conditions;
+// here they are looked at once more. If one has changed since it was asked, the
+// answer was perhaps right at no moment.
+func (o *operation) conclude(err error) {
+	changed := func(p *part) bool {
+		now, ok := o.sys.dir.arq(p.id)
+		return !ok || now.Generation != p.arq.Generation
+	}
+	if slices.ContainsFunc(o.parts, changed) {
+		o.gatherAgain()
+		return
+	}
+	o.finish(err)
 }
 
 // finish answers, tells everybody who waits for a decision that there is

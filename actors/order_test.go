@@ -183,6 +183,17 @@ func TestAnAnswerOnlyIfAllAreResolved(t *testing.T) {
 	})
 }
 
+// write changes an ARQ, and nothing else, behind the back of its actor.
+func (w *world) write(id uuid.UUID, e arqEvent, binding *Binding) {
+	w.t.Helper()
+	before, _ := w.sys.ARQ(id)
+	b := &batch{}
+	b.putARQ(before, before.after(e, binding, 0))
+	done := make(chan persistence.Result, 1)
+	w.sys.submit(b, func(r persistence.Result) { done <- r })
+	w.must(storeError(<-done))
+}
+
 // What readers have been shown counts for an ARQ's actor, even if the operation
 // that did it has not told it yet and its patience is at an end.
 func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
@@ -193,19 +204,59 @@ func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
 		silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
 		w.sys.arqs.tell(id, &proposeARQ{op: silent, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
 		synctest.Wait()
-		bound, _ := w.sys.ARQ(id)
-		b := &batch{}
-		b.putARQ(bound, bound.after(evUnbind, nil, 0))
-		done := make(chan persistence.Result, 1)
-		w.sys.submit(b, func(r persistence.Result) { done <- r })
-		if r := <-done; r.Outcome != persistence.Won {
-			t.Fatal(r)
-		}
+		w.write(id, evUnbind, nil)
 		w.wantStates("Unbound", id)
 		err := w.bind(w.to("h", another), id)
 		if ErrorCode(err) == CodeConflict {
 			t.Errorf("refused by what was true before: %v", err)
 		}
+	})
+}
+
+// The very same bind twice, while the device is being disabled: the second is a
+// bind before that and a repetition after it, and refused at no moment.
+func TestARefusalRestsOnOneMoment(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: 300 * time.Millisecond} })
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { w.must(w.bind(w.to("h", instance), id)) })
+			synctest.Wait()
+		}
+		<-time.After(200 * time.Millisecond)
+		wg.Go(func() { w.must(w.sys.SetDeviceEnabled(context.Background(), w.sys.Devices()[0].UUID, false)) })
+		wg.Wait()
+		w.wantStates("Bound", id)
+		w.wantConsistent()
+	})
+}
+
+// A repetition of two binds, of which one was undone before the other was done:
+// it is none, and binds the first again.
+func TestARepetitionRestsOnOneMoment(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		for range 2 { // each keeps the second ARQ for 250 ms
+			silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
+			w.sys.arqs.tell(ids[1], &proposeARQ{op: silent, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
+		}
+		synctest.Wait()
+		to := w.to("h", another)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			w.must(w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
+				{ids[0], w.to("h", instance)}, {ids[1], to},
+			}}))
+		})
+		synctest.Wait()
+		w.must(w.unbind(ids[0]))
+		w.write(ids[1], evBind, &Binding{Hostname: to.Hostname, ProviderUUID: to.ProviderUUID, InstanceUUID: to.InstanceUUID})
+		wg.Wait()
+		w.wantStates("Bound", ids...)
 	})
 }
 
