@@ -156,9 +156,16 @@ func (a *deviceActor) offering(such func(*deviceOffer) bool) bool {
 	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return !o.expired && such(o) })
 }
 
-// givenBack says whether handles are perhaps about to be given back.
+// givenBack says whether handles are perhaps about to be given back, or have been
+// and readers know it before this actor does.
 func (a *deviceActor) givenBack() bool {
-	return a.offering(func(o *deviceOffer) bool { return len(o.given) > 0 })
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool {
+		if len(o.given) == 0 {
+			return false
+		}
+		was := o.given[0].before
+		return !o.expired || a.sys.dir.handleGeneration(was.UUID) > was.Generation
+	})
 }
 
 // wanted counts wants by deployable.

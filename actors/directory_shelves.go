@@ -214,6 +214,13 @@ func (c *handleCounts) replace(before, after *heldHandle) {
 	c.known[after.UUID] = handleSeen{after.Generation, after.State}
 }
 
+// handleGeneration gives the generation of a handle that readers may know of.
+func (d *directory) handleGeneration(id uuid.UUID) uint64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.handles.known[id].generation
+}
+
 // look finds a published view by its key.
 func look[K comparable, V any](d *directory, shelf map[K]V, key K) (V, bool) {
 	d.mu.RLock()

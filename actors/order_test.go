@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/persistence"
@@ -210,6 +211,46 @@ func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
 		if ErrorCode(err) == CodeConflict {
 			t.Errorf("refused by what was true before: %v", err)
 		}
+	})
+}
+
+// catcher is an operation that takes a device's proposal and does nothing.
+type catcher chan *deviceProposal
+
+func (c catcher) receive(_ actor.Context, msg any) {
+	if p, ok := msg.(*deviceProposal); ok {
+		c <- p
+	}
+}
+
+// What readers have been shown counts for a device's actor as well: a handle that
+// they saw given back is not in the way of another image.
+func TestADeviceKnowsWhatReadersSee(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.profile("one")
+		withProgramming(w)
+		guest, next := w.create("one", 1)[0], w.create("program", 1)[0]
+		w.must(w.bind(w.to("h", instance), guest))
+		dev := w.sys.Devices()[0]
+		bound, _ := w.sys.ARQ(guest)
+		caught := make(catcher, 1)
+		silent := w.sys.engine.spawn(kindServiceActor, caught)
+		w.sys.devices.tell(dev.UUID, &proposeDevice{
+			op: silent, engine: w.sys.engine, gives: []handleGive{{guest, bound.Binding.Handle.UUID}},
+		})
+		given := (<-caught).given[0]
+		w.wantCode(w.bind(w.to("h", another), next), CodeConflict) // the device's patience is at an end
+		b := &batch{}
+		b.putHandle(given.before, given.after)
+		done := make(chan persistence.Result, 1)
+		w.sys.submit(b, func(r persistence.Result) { done <- r })
+		w.must(storeError(<-done))
+		var wg sync.WaitGroup
+		wg.Go(func() { w.must(w.bind(w.to("h", another), next)) })
+		synctest.Wait()
+		w.sys.devices.tell(dev.UUID, &decided{op: silent, won: true})
+		wg.Wait()
+		w.wantStates("BindStarted", next)
 	})
 }
 
