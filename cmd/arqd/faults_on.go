@@ -29,7 +29,7 @@ func (s *service) withFaults(store persistence.Store, hardware actors.Hardware) 
 		return nil, nil, err
 	}
 	if faults != (faulty.Faults{}) {
-		store = faulty.New(store, faults, killSelf)
+		store = faulty.New(store, faults, s.killSelf)
 	}
 	for word := range strings.FieldsSeq(text) {
 		value, is := strings.CutPrefix(word, "device=")
@@ -45,7 +45,8 @@ func (s *service) withFaults(store persistence.Store, hardware actors.Hardware) 
 }
 
 // killSelf ends the process as kill -9 does, and does not return.
-func killSelf() {
+func (s *service) killSelf(t persistence.Transition) {
+	s.log.Warn("killed at a write", "write", faulty.Kinds(t))
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}
 }

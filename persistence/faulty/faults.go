@@ -25,9 +25,11 @@ type Faults struct {
 	SlowPercent int
 	SlowMost    time.Duration
 	// KillAt is the write, counted from 1, at which Kill is called, at the
-	// Moment KillWhen. 0: never.
+	// Moment KillWhen. 0: never. Where KillOf is not empty, only writes of these
+	// Kinds count.
 	KillAt   int64
 	KillWhen Moment
+	KillOf   string
 	// Seed of what is random.
 	Seed uint64
 }
@@ -37,8 +39,8 @@ var ErrFaults = errors.New("faults")
 
 // Parse reads faults as the environment carries them: words with a blank in
 // between, each name=value. The values are slow=PERCENT/DURATION,
-// kill=NUMBER/before or kill=NUMBER/after, and seed=NUMBER. Other names are
-// left to others.
+// kill=NUMBER/before or kill=NUMBER/after, with /KINDS behind it or not, and
+// seed=NUMBER. Other names are left to others.
 func Parse(text string) (Faults, error) {
 	var f Faults
 	for word := range strings.FieldsSeq(text) {
@@ -50,8 +52,10 @@ func Parse(text string) (Faults, error) {
 			f.SlowPercent, err = strconv.Atoi(first)
 			f.SlowMost, also = time.ParseDuration(second)
 		case "kill":
+			when, kinds, _ := strings.Cut(second, "/")
 			f.KillAt, err = strconv.ParseInt(first, 10, 64)
-			f.KillWhen, also = moment(second)
+			f.KillWhen, also = moment(when)
+			f.KillOf = kinds
 		case "seed":
 			f.Seed, err = strconv.ParseUint(value, 10, 64)
 		}

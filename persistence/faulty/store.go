@@ -13,7 +13,7 @@ import (
 type Store struct {
 	persistence.Store
 	faults Faults
-	kill   func()
+	kill   func(persistence.Transition)
 	writes atomic.Int64
 
 	mu      sync.Mutex
@@ -28,26 +28,31 @@ type request struct {
 }
 
 // New puts faults before a store. kill ends the process, at once and without
-// return; it is called from the goroutine that submits, or from the store's.
-func New(behind persistence.Store, faults Faults, kill func()) *Store {
+// return; it gets the write at which that happens, and is called from the
+// goroutine that submits, or from the store's.
+func New(behind persistence.Store, faults Faults, kill func(persistence.Transition)) *Store {
 	return &Store{
 		Store: behind, faults: faults, kill: kill,
 		rand: rand.New(rand.NewPCG(faults.Seed, 0)),
 	}
 }
 
-// Writes is the number of transitions submitted so far.
+// Writes is the number of transitions submitted so far, of those that count.
 func (s *Store) Writes() int64 { return s.writes.Load() }
+
+func (s *Store) counts(t persistence.Transition) bool {
+	return s.faults.KillOf == "" || s.faults.KillOf == Kinds(t)
+}
 
 // Submit passes a transition on, in order, sooner or later.
 func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) {
-	if s.writes.Add(1) == s.faults.KillAt {
+	if s.counts(t) && s.writes.Add(1) == s.faults.KillAt {
 		if s.faults.KillWhen == Before {
-			s.kill()
+			s.kill(t)
 		} else {
 			told := done
 			done = func(r persistence.Result) {
-				s.kill()
+				s.kill(t)
 				told(r)
 			}
 		}

@@ -32,7 +32,7 @@ func TestKillsAtTheWriteThatWasNamed(t *testing.T) {
 			behind := memory.New(memory.Options{})
 			killed := int64(0)
 			var store *faulty.Store
-			store = faulty.New(behind, faulty.Faults{KillAt: 2, KillWhen: when}, func() {
+			store = faulty.New(behind, faulty.Faults{KillAt: 2, KillWhen: when}, func(persistence.Transition) {
 				killed = store.Writes()
 				fresh, err := behind.Fresh(context.Background(), []persistence.Key{put(2).Puts[0].Key})
 				if err != nil || fresh[0].Generation != kept {
@@ -54,6 +54,25 @@ func TestKillsAtTheWriteThatWasNamed(t *testing.T) {
 	}
 }
 
+// Only writes of the kinds that were named count.
+func TestKillsAtAWriteOfItsKinds(t *testing.T) {
+	var killed []persistence.Transition
+	store := faulty.New(memory.New(memory.Options{}), faulty.Faults{KillAt: 1, KillWhen: faulty.Before, KillOf: "delete:arq"},
+		func(t persistence.Transition) { killed = append(killed, t) })
+	recovered(t, store)
+	for _, write := range []persistence.Transition{
+		put(1), {Deletes: []persistence.Delete{{Key: put(1).Puts[0].Key, Expected: 1}}},
+	} {
+		persistence.Apply(context.Background(), store, []persistence.Transition{write})
+	}
+	if len(killed) != 1 || len(killed[0].Deletes) != 1 {
+		t.Errorf("killed at %+v, want at the delete", killed)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // However slow, it is a store like any other.
 func TestSlowStoreConforms(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Opener {
@@ -70,8 +89,10 @@ func TestSlowStoreConforms(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	got, err := faulty.Parse("slow=10/20ms other=5 kill=3/after seed=7")
-	want := faulty.Faults{SlowPercent: 10, SlowMost: 20 * time.Millisecond, KillAt: 3, KillWhen: faulty.After, Seed: 7}
+	got, err := faulty.Parse("slow=10/20ms other=5 kill=3/after/put:arq seed=7")
+	want := faulty.Faults{
+		SlowPercent: 10, SlowMost: 20 * time.Millisecond, KillAt: 3, KillWhen: faulty.After, KillOf: "put:arq", Seed: 7,
+	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
@@ -79,5 +100,17 @@ func TestParse(t *testing.T) {
 		if _, err := faulty.Parse(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
+	}
+}
+
+// What a write is about is said by the kinds of its records.
+func TestKinds(t *testing.T) {
+	key := func(kind persistence.Kind) persistence.Key { return persistence.Key{Kind: kind} }
+	got := faulty.Kinds(persistence.Transition{
+		Puts:    []persistence.Put{{Key: key("handle")}, {Key: key("arq")}, {Key: key("handle")}},
+		Deletes: []persistence.Delete{{Key: key("instance")}},
+	})
+	if want := "put:arq+handle,delete:instance"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
