@@ -5,6 +5,7 @@ GO ?= go
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 RUNS ?= 10000
+ROUNDS ?= 50
 SEED ?= 0
 DUR ?= 300
 
@@ -18,7 +19,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench sim verify cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench sim crash verify cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +65,11 @@ verify: ## DUR (300) seconds of clients, kills and faults, and a check of all th
 	@if [ -n "$(HISTORY)" ]; then $(GO) run ./test/history/judge "$(HISTORY)"; else \
 		ARQD_SEED=$(filter-out 0,$(SEED)) ARQD_HISTORY=$(DUR)s \
 		$(GO) test -count=1 -timeout $$(($(DUR) + 900))s -v -run '^TestHistory$$' ./test; fi
+
+crash: build ## ROUNDS (50) times kill -9 under load, then a kill at every write; SEED=n repeats the load
+	@ARQD_ROUNDS=$(ROUNDS) ARQD_SEED=$(filter-out 0,$(SEED)) bash -o pipefail -c \
+		"$(GO) test -count=1 -timeout 120m -v -run '^(TestKillUnderLoad|TestCrash.*)\$$' ./test | \
+		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
 
 cover: ## coverage of the unit tests; details in cover.out
 	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)

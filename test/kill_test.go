@@ -28,26 +28,42 @@ func seedOf(t *testing.T) uint64 {
 	return seed
 }
 
+// roundsOf gives the number of rounds of a kill test: ARQD_ROUNDS, or few.
+func roundsOf(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("ARQD_ROUNDS")
+	if text == "" {
+		return 6
+	}
+	rounds, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("ARQD_ROUNDS: %v", err)
+	}
+	return rounds
+}
+
 // TestKillUnderLoad kills the service at a random moment, several times over
 // the same state: what was acknowledged is there afterwards, and nothing is
 // half done.
 func TestKillUnderLoad(t *testing.T) {
-	seed := seedOf(t)
+	seed, rounds := seedOf(t), roundsOf(t)
 	rng := rand.New(rand.NewPCG(seed, 1<<32))
 	n := newNode(t, crowd)
 	p := n.start()
 	l := newLoad(p.client(), 8, seed, "spare")
-	for round := range 6 {
+	var answered, unanswered int64
+	for round := range rounds {
 		all := l.run(p, 1+rng.Int64N(600))
 		l.awaitEnough(t)
 		l.closing.Store(true)
 		p.kill()
 		all.Wait()
-		answered, unanswered := l.answered.Load(), len(l.unanswered)
+		answered += l.answered.Load()
+		unanswered += int64(len(l.unanswered))
 		begin := time.Now()
 		p = n.start()
 		t.Logf("round %d: %d requests answered, %d not; ready again after %v",
-			round, answered, unanswered, time.Since(begin).Round(time.Millisecond))
+			round, l.answered.Load(), len(l.unanswered), time.Since(begin).Round(time.Millisecond))
 		c := p.client()
 		l.verify(t, c)
 		p.checkHandles(c, crowdHandles)
@@ -60,6 +76,12 @@ func TestKillUnderLoad(t *testing.T) {
 	p = n.start()
 	l.verify(t, p.client())
 	p.checkHandles(p.client(), crowdHandles)
+	p.kill()
+	n.store("verify")
+	if !t.Failed() {
+		t.Logf("%d kills: %d operations acknowledged, 0 lost; %d under way, each done or not done; every open succeeded",
+			rounds, answered, unanswered)
+	}
 }
 
 func (l *load) awaitEnough(t *testing.T) {

@@ -17,6 +17,9 @@ type logLine struct {
 	Path     string `json:"path"`
 	Status   any    `json:"status"` // of a request the number
 	GlobalID string `json:"global_request_id"`
+	Server   string `json:"server_uuid"` // of an event, and the next
+	Tag      string `json:"tag"`
+	Write    string `json:"write"` // at which the process was killed
 }
 
 // serviceLog takes the output of a process. Of the access log it keeps what is
@@ -130,6 +133,20 @@ func (l *serviceLog) says(message string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.seen[message]
+}
+
+// messages gives the lines with a message.
+func (l *serviceLog) messages(message string) []logLine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []logLine
+	for _, raw := range l.lines {
+		var line logLine
+		if json.Unmarshal([]byte(raw), &line) == nil && line.Msg == message {
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 // url gives the attribute url of the line with the message.

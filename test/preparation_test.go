@@ -132,9 +132,7 @@ func TestProgram(t *testing.T) {
 	path := "/deployables/" + c.deployable().UUID
 	image := newUUID()
 	c.want(200, http.MethodPatch, path+"/program", programBody(image))
-	var got struct {
-		Image string `json:"bitstream_id"`
-	}
+	var got deployable
 	c.want(200, http.MethodGet, path, nil).read(t, &got)
 	if got.Image != image {
 		t.Errorf("the deployable has image %q, want %q", got.Image, image)

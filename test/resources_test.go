@@ -34,6 +34,7 @@ type deployable struct {
 	UUID     string `json:"uuid"`
 	Name     string `json:"name"`
 	Provider string `json:"rp_uuid"`
+	Image    string `json:"bitstream_id"` // that is known to be loaded
 	host     string
 }
 
