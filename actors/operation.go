@@ -380,8 +380,10 @@ func (o *operation) end() {
 // whoever hears of it from an ARQ finds its device informed.
 func (o *operation) release(won bool) {
 	o.releaseDevices(won)
-	for id := range o.told {
-		o.sys.arqs.tell(id, &decided{op: o.self, won: won})
+	for _, p := range o.parts {
+		if o.told[p.id] {
+			o.sys.arqs.tell(p.id, &decided{op: o.self, won: won})
+		}
 	}
 	o.told = nil
 }
