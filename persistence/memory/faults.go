@@ -41,6 +41,9 @@ type Options struct {
 	// Faults, when set, is asked for each valid transition when its turn
 	// comes, one at a time, by the store's goroutine.
 	Faults func(persistence.Transition) Fault
+	// Applied, when set, is told of each transition that is written, as it is
+	// written: the store is locked meanwhile and must not be called.
+	Applied func(persistence.Transition)
 	// Snapshot is what the store holds at first.
 	Snapshot Snapshot
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,5 +170,28 @@ func TestSnapshotDoesNotChange(t *testing.T) {
 	}
 	if got := (Snapshot{}).Len(); got != 0 {
 		t.Fatalf("%d records in the zero snapshot", got)
+	}
+}
+
+// Whoever asks is told of every transition that is written, and of no other.
+func TestToldOfWhatIsApplied(t *testing.T) {
+	var applied []uuid.UUID
+	effects := []Effect{Pass, Lose, ApplyUnknown, DropUnknown}
+	s := New(Options{
+		Faults: func(tr persistence.Transition) Fault { return Fault{Effect: effects[tr.Puts[0].Key.ID[0]]} },
+		Applied: func(tr persistence.Transition) {
+			applied = append(applied, tr.Puts[0].Key.ID)
+		},
+	})
+	admit(t, s)
+	for n := range effects {
+		persistence.Apply(t.Context(), s, []persistence.Transition{create(byte(n))})
+	}
+	persistence.Apply(t.Context(), s, []persistence.Transition{create(0)}) // is there already
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if want := []uuid.UUID{{0}, {2}}; !slices.Equal(applied, want) {
+		t.Errorf("told of %v, want %v", applied, want)
 	}
 }

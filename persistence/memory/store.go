@@ -182,16 +182,24 @@ func (s *Store) suffer(t persistence.Transition, fault Fault) persistence.Result
 	case Lose:
 		return persistence.Result{Outcome: persistence.Lost, Err: fault.Err}
 	case ApplyUnknown:
-		s.state.apply(t)
+		s.apply(t)
 		return unknown
 	case DropUnknown:
 		return unknown
 	case Pass:
 	}
-	if s.state.apply(t) {
+	if s.apply(t) {
 		return persistence.Result{Outcome: persistence.Won}
 	}
 	return persistence.Result{Outcome: persistence.Lost}
+}
+
+func (s *Store) apply(t persistence.Transition) bool {
+	held := s.state.apply(t)
+	if held && s.opts.Applied != nil {
+		s.opts.Applied(t)
+	}
+	return held
 }
 
 func unavailable(why error) error {
