@@ -7,6 +7,7 @@ BENCHTIME ?= 1s
 RUNS ?= 10000
 ROUNDS ?= 50
 SEED ?= 0
+REPEAT ?= 1
 DUR ?= 300
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -57,8 +58,10 @@ edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n r
 bench: ## benchmarks, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
 
-sim: ## RUNS (10000) seeded simulations of the actors over a store with faults; SEED=n replays one
-	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) $(GO) test -count=1 -timeout 60m -run 'TestSimulation' -v ./actors
+sim: ## RUNS (10000) seeded simulations of the actors, and a crash at every point; SEED=n repeats one, REPEAT times
+	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \
+		"$(GO) test -count=1 -timeout 120m -v -run '^(TestSimulation$(if $(filter 0,$(SEED)),|TestCrashAtEveryPoint|TestFaultAtEveryWrite))\$$' ./actors | \
+		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
 
 # A run that fails names a file with its history: HISTORY=file judges that again.
 verify: ## DUR (300) seconds of clients, kills and faults, and a check of all that was seen; SEED=n repeats them

@@ -48,6 +48,9 @@ type engine struct {
 	root   *actor.RootContext
 	log    *slog.Logger
 	active [kindCount]atomic.Int64
+	// before is called with every message before its actor is, on the actor's
+	// goroutine. The simulation steps in there; otherwise it is nil.
+	before func(kind actorKind, msg any)
 }
 
 func newEngine(log *slog.Logger) *engine {
@@ -88,6 +91,9 @@ func (s *shell) Receive(ctx actor.Context) {
 	case *actor.Started, *actor.Stopping, *actor.Restarting, actor.SystemMessage:
 	default:
 		defer s.catch(ctx, msg)
+		if s.engine.before != nil {
+			s.engine.before(s.kind, msg)
+		}
 		s.receiver.receive(ctx, msg)
 	}
 }

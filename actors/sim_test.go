@@ -3,8 +3,13 @@ package actors
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -18,240 +23,244 @@ import (
 	"github.com/arqd/arqd/persistence/memory"
 )
 
-// Simulation: random clients on a small world, in fake time, over a store that
-// loses, delays and forgets to tell, with crashes in between. SIM_SEED replays
-// one run, SIM_RUNS says how many there are.
+// TestSimulation runs random clients, on processes that die at random points or
+// are stopped. SIM_RUNS says how many runs there are, each of its own seed;
+// SIM_SEED repeats one, SIM_REPEAT times.
+func TestSimulation(t *testing.T) {
+	restore := quietly()
+	defer restore()
+	var total simCounts
+	failed := 0
+	courses := map[uint64]int{}
+	first, runs, repeat := simRuns()
+	for i := range runs * repeat {
+		seed := first + i/repeat
+		counts, violations, course := simulate(t, seed)
+		total.add(counts)
+		courses[course]++
+		for _, v := range violations {
+			t.Errorf("seed %d: %s", seed, v)
+		}
+		if len(violations) > 0 {
+			failed++
+			t.Logf("repeat it with: make sim SEED=%d", seed)
+		}
+	}
+	t.Logf("seeds %d to %d: %d steps, %d crashes injected, %d stops, %d faults of the store, %d time-outs; %d runs with violations",
+		first, first+runs-1, total.steps, total.crashes, total.stops, total.faults, total.timeouts, failed)
+	if repeat > 1 {
+		t.Logf("of %d runs %d took the same course", repeat, slices.Max(slices.Collect(maps.Values(courses))))
+	}
+}
 
-func simRuns(t *testing.T) (first, n uint64) {
-	t.Helper()
+func simRuns() (first, runs, repeat uint64) {
 	number := func(name string, otherwise uint64) uint64 {
 		v, err := strconv.ParseUint(os.Getenv(name), 10, 64)
-		if err != nil {
+		if err != nil || v == 0 {
 			return otherwise
 		}
 		return v
 	}
 	if seed := number("SIM_SEED", 0); seed != 0 {
-		return seed, 1
+		return seed, 1, number("SIM_REPEAT", 1)
 	}
-	return 1, number("SIM_RUNS", 150)
+	return 1, number("SIM_RUNS", 100), 1
 }
 
-func TestSimulation(t *testing.T) {
-	first, n := simRuns(t)
-	var total simCounts
-	for seed := first; seed < first+n; seed++ {
-		counts := simulate(t, seed)
-		total.steps += counts.steps
-		total.faults += counts.faults
-		total.crashes += counts.crashes
+// quietly takes away what makes two runs of a seed differ, as far as that can
+// be done: processors that run at the same time, and random ids.
+func quietly() (restore func()) {
+	before := runtime.GOMAXPROCS(1)
+	return func() {
+		runtime.GOMAXPROCS(before)
+		uuid.SetRand(nil)
 	}
-	t.Logf("seeds %d to %d: %d steps, %d faults, %d crashes", first, first+n-1, total.steps, total.faults, total.crashes)
 }
 
-type simCounts struct{ steps, faults, crashes int }
-
-type simulation struct {
-	*world
-	mu     sync.Mutex
-	rand   *rand.Rand
-	counts simCounts
-	arqs   []uuid.UUID
+// seededReader is the source of ids in a run.
+type seededReader struct {
+	mu  sync.Mutex
+	rng *rand.ChaCha8
 }
 
-// intn may be called from any goroutine. The order of calls follows the
-// scheduler, so a seed makes a run likely again, not certain.
-func (s *simulation) intn(n int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.rand.IntN(n)
+func newSeededReader(seed uint64) io.Reader {
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(seed >> (8 * i))
+	}
+	return &seededReader{rng: rand.NewChaCha8(key)}
 }
 
-func simulate(t *testing.T, seed uint64) (counts simCounts) {
+// Read never fails.
+func (r *seededReader) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.Read(b)
+}
+
+// simulate makes one run.
+func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string, trace uint64) {
 	t.Helper()
+	uuid.SetRand(newSeededReader(seed))
 	synctest.Test(t, func(t *testing.T) {
-		defer func() {
-			if t.Failed() {
-				t.Logf("replay with SIM_SEED=%d", seed)
-			}
-		}()
-		s := &simulation{rand: rand.New(rand.NewPCG(seed, 2))}
-		s.world = newWorld(t, func(w *world) { w.opts.BindTimeout = 10 * time.Second })
-		s.do = s.hardware
-		s.start(s.store)
-		s.inventory("h", 3)
-		s.inventory("g", 2)
-		s.profile("one")
-		s.profile("two", Request{"resources:FPGA", "2"})
-		s.profile("program", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
-		for range 1 + s.intn(4) {
-			s.epoch()
-		}
-		s.setFaults(nil)
-		<-time.After(10 * time.Minute) // everything comes to rest
-		s.wantAtRest()
-		counts = s.counts
-		s.stop()
-	})
-	return counts
-}
-
-// epoch is some clients at work, and perhaps a crash in the middle of it.
-func (s *simulation) epoch() {
-	s.setFaults(s.mishap)
-	var wg sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.Background())
-	for range 2 + s.intn(4) {
-		wg.Go(func() {
-			for range 1 + s.intn(8) {
-				if ctx.Err() != nil {
-					return
-				}
-				s.step(ctx)
-				<-time.After(time.Duration(s.intn(300)) * time.Millisecond)
+		t.Helper()
+		rng := stream(seed, "run")
+		s := newSimulation(t, func(o *Options) {
+			if rng.IntN(4) == 0 {
+				o.CallTimeout = 3 * time.Second // some callers have little patience
 			}
 		})
-	}
-	if s.intn(2) == 0 {
-		<-time.After(time.Duration(s.intn(1500)) * time.Millisecond)
-		s.counts.crashes++
-		cancel() // clients of a dead process get no answer
-		wg.Wait()
-		s.crash()
-	}
-	wg.Wait()
-	cancel()
-	synctest.Wait()
-	s.wantInvariants()
+		r := &simRun{simulation: s, rng: rng, crowd: &crowd{s: s}}
+		s.points.sched = stream(seed, "sched")
+		s.randomMachines(seed)
+		s.randomCompute(seed)
+		r.faults = stream(seed, "faults")
+		r.play(seed)
+		counts, violations, trace = s.counts, s.history.violations, s.hash()
+		if _, runs, repeat := simRuns(); runs*repeat == 1 {
+			t.Logf("seed %d:\n%s", seed, s.history.chronicle())
+		}
+	})
+	return counts, violations, trace
 }
 
-func (s *simulation) mishap(persistence.Transition) memory.Fault {
-	n := s.intn(100)
-	if n < 12 {
-		s.mu.Lock()
-		s.counts.faults++
-		s.mu.Unlock()
+// stream gives a source of random numbers for one use in a run: what others
+// draw does not change what it gives.
+func stream(seed uint64, use string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(use))
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
+}
+
+// randomMachines has commands take up to 15 s and fail now and then, each
+// host by a stream of its own.
+func (s *simulation) randomMachines(seed uint64) {
+	streams := map[string]*rand.Rand{}
+	for _, host := range simHosts {
+		streams[host] = stream(seed, "machine "+host)
 	}
+	s.machines.will(func(c devices.Command) work {
+		rng := streams[c.Host]
+		w := work{takes: time.Duration(rng.IntN(15000)) * time.Millisecond, effect: rng.IntN(2) == 0}
+		if w.fails = rng.IntN(4) == 0; !w.fails {
+			w.effect = true
+		}
+		return w
+	})
+}
+
+// randomCompute has the compute service refuse every fifth event at first.
+func (s *simulation) randomCompute(seed uint64) {
+	var mu sync.Mutex
+	rng := stream(seed, "compute")
+	s.tell = func(context.Context, *Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if rng.IntN(5) == 0 {
+			return errors.New("away")
+		}
+		return nil
+	}
+}
+
+// simRun is a random run.
+type simRun struct {
+	*simulation
+	crowd  *crowd
+	rng    *rand.Rand
+	faults *rand.Rand // the store's goroutine's alone
+}
+
+func (r *simRun) play(seed uint64) {
+	r.arm(0, false)
+	r.run(func() {
+		r.boot()
+		for _, p := range simProfiles {
+			_ = r.askProfile(r.life, p.name, p.requests...)
+		}
+	})
+	for range 1 + r.rng.IntN(4) {
+		r.epoch(seed)
+	}
+	r.setFaults(nil)
+	r.rest()
+}
+
+// epoch is some clients at work, and perhaps the end of their process in the
+// middle of it.
+func (r *simRun) epoch(seed uint64) {
+	r.setFaults(r.mishap)
+	end := r.rng.IntN(4)
+	target := 0
+	if end < 2 {
+		target = 1 + r.rng.IntN(120)
+	}
+	r.arm(target, r.rng.IntN(2) == 0)
+	var clients []*rand.Rand
+	for range 2 + r.rng.IntN(4) {
+		clients = append(clients, rand.New(rand.NewPCG(seed, r.rng.Uint64())))
+	}
+	l := r.life
+	alive := r.run(func() {
+		var wg sync.WaitGroup
+		for _, rng := range clients {
+			wg.Go(func() { r.crowd.client(l, rng) })
+		}
+		if end == 2 {
+			<-time.After(time.Duration(r.rng.IntN(1500)) * time.Millisecond)
+			r.stopGently(l)
+		}
+		wg.Wait()
+	})
 	switch {
+	case !alive:
+		r.revive(l.next)
+	case end == 2:
+		r.revive(r.bury(l))
+	}
+	r.wantInvariants(r.store)
+}
+
+// stopGently ends a process as SIGTERM does.
+func (r *simRun) stopGently(l *life) {
+	l.ending.Store(true)
+	r.counts.stops++
+	r.note("stop")
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if err := l.sys.Stop(ctx); err != nil {
+		r.history.violation("the process does not stop: %v", err)
+	}
+}
+
+// revive starts processes on what is left until one comes up. The first may
+// die of that too.
+func (r *simRun) revive(left *memory.Store) {
+	target := r.rng.IntN(60)
+	for {
+		r.begin(left)
+		r.arm(target, false)
+		l := r.life
+		if r.run(func() { r.boot() }) {
+			r.arm(0, false)
+			return
+		}
+		left, target = l.next, 0
+	}
+}
+
+func (r *simRun) mishap(persistence.Transition) memory.Fault {
+	switch n := r.faults.IntN(100); {
 	case n < 4:
-		return memory.Fault{Delay: time.Duration(s.intn(600)) * time.Millisecond}
+		return memory.Fault{Delay: time.Duration(r.faults.IntN(600)) * time.Millisecond}
 	case n < 7:
 		return memory.Fault{Effect: memory.Lose}
 	case n < 10:
 		return memory.Fault{Effect: memory.ApplyUnknown}
 	case n < 12:
 		return memory.Fault{Effect: memory.DropUnknown}
+	case n < 13:
+		return memory.Fault{Delay: time.Duration(r.faults.IntN(6)) * time.Second}
 	}
 	return memory.Fault{}
-}
-
-func (s *simulation) hardware(ctx context.Context, _ devices.Command) error {
-	select {
-	case <-time.After(time.Duration(s.intn(15000)) * time.Millisecond):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.intn(4) == 0 {
-		return errors.New("bad day")
-	}
-	return nil
-}
-
-// some gives up to n of the ARQs made so far, hot ones rather than cold.
-func (s *simulation) some(n int) []uuid.UUID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var ids []uuid.UUID
-	for range 1 + s.rand.IntN(n) {
-		if recent := s.arqs[max(0, len(s.arqs)-6):]; len(recent) > 0 {
-			ids = append(ids, recent[s.rand.IntN(len(recent))])
-		}
-	}
-	seen := map[uuid.UUID]bool{}
-	unique := ids[:0]
-	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
-			unique = append(unique, id)
-		}
-	}
-	return unique
-}
-
-// step is one call. What it answers may be anything a client can expect; what
-// it leaves behind is checked later.
-func (s *simulation) step(ctx context.Context) {
-	s.mu.Lock()
-	s.counts.steps++
-	sys := s.sys
-	s.mu.Unlock()
-	instance := uuid.UUID{15: byte(1 + s.intn(3))}
-	host := []string{"h", "g"}[s.intn(2)]
-	var err error
-	switch s.intn(9) {
-	case 0, 1:
-		var made []*ARQ
-		name := []string{"one", "two", "program"}[s.intn(3)]
-		made, err = sys.CreateARQs(ctx, CreateARQs{ProfileName: name, ProjectID: "demo"})
-		s.mu.Lock()
-		for _, a := range made {
-			s.arqs = append(s.arqs, a.UUID)
-		}
-		s.mu.Unlock()
-	case 2, 3, 4:
-		err = sys.PatchARQs(ctx, Patch{Scope: demo, Items: s.items(host, instance)})
-	case 5:
-		err = sys.DeleteARQs(ctx, DeleteARQs{Scope: demo, ARQs: s.some(2), Service: true})
-	case 6:
-		err = sys.DeleteARQs(ctx, DeleteARQs{Scope: demo, Instance: instance, Service: true})
-	case 7:
-		err = sys.SetDeviceEnabled(ctx, sys.Devices()[s.intn(2)].UUID, s.intn(3) > 0)
-	case 8:
-		_, err = sys.ProgramDeployable(ctx, sys.Devices()[s.intn(2)].Deployables[0].UUID, uuid.MustParse(image))
-	}
-	if err != nil && ErrorCode(err) == CodeInternal {
-		s.t.Errorf("a fault of ours: %v", err)
-	}
-}
-
-func (s *simulation) items(host string, instance uuid.UUID) []PatchItem {
-	var items []PatchItem
-	unbind := s.intn(3) == 0
-	for _, id := range s.some(3) {
-		item := PatchItem{ARQ: id}
-		if !unbind {
-			item.Bind = s.to(host, instance)
-		}
-		if s.intn(8) == 0 {
-			unbind = !unbind
-		}
-		items = append(items, item)
-	}
-	return items
-}
-
-// wantInvariants checks what is true at any time.
-func (s *simulation) wantInvariants() {
-	s.t.Helper()
-	report, err := Verify(context.Background(), s.store)
-	s.must(err)
-	for _, v := range report.Violations {
-		s.t.Error(v)
-	}
-}
-
-// wantAtRest checks what is true when nothing is under way any more.
-func (s *simulation) wantAtRest() {
-	s.t.Helper()
-	s.wantConsistent()
-	st := s.sys.Stats()
-	if st.ARQs[BindStarted] != 0 {
-		s.t.Errorf("%d ARQs are BindStarted for ever", st.ARQs[BindStarted])
-	}
-	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != 5 {
-		s.t.Errorf("handles: %d free, %d taken, %d releasing", st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
-	}
-	if st.OutboxDepth != 0 || st.ActiveActors["operation"] != 0 || st.ActiveActors["arq"] != 0 {
-		s.t.Errorf("not at rest: outbox %d, actors %v", st.OutboxDepth, st.ActiveActors)
-	}
 }

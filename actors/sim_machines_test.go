@@ -1,0 +1,176 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// machines are the hosts' hardware: what is really loaded and made there,
+// whatever the records say. They outlive the processes that drive them.
+// history.mu guards them.
+type machines struct {
+	s      *simulation
+	images map[string]uuid.UUID       // by deployable; the zero uuid: garbage
+	mdevs  map[uuid.UUID]bool         // by handle
+	plan   func(devices.Command) work // how the next command goes
+}
+
+// work is how a command goes: how long it takes, whether it is reported as
+// done, and whether it is done, which is another matter. A command whose
+// process ends meanwhile is done or not as effect says.
+type work struct {
+	takes  time.Duration
+	fails  bool
+	effect bool
+}
+
+// commandSpan is one command, for those who were refused because of it.
+type commandSpan struct {
+	command  devices.Command
+	from, to time.Time // to is zero while it goes on
+	failed   bool
+	loads    bool
+}
+
+func newMachines(s *simulation) *machines {
+	return &machines{
+		s: s, images: map[string]uuid.UUID{}, mdevs: map[uuid.UUID]bool{}, plan: well,
+	}
+}
+
+// well is how commands go by themselves: at once, and they do what they say.
+func well(devices.Command) work { return work{effect: true} }
+
+// will says how commands go from now on.
+func (m *machines) will(plan func(devices.Command) work) {
+	m.s.history.mu.Lock()
+	defer m.s.history.mu.Unlock()
+	m.plan = plan
+}
+
+var errMachine = errors.New("bad day")
+
+// do carries out a command, as Hardware does.
+func (m *machines) do(ctx context.Context, l *life, c devices.Command) error {
+	m.s.point(l, "begin "+string(c.Kind))
+	if l.isDead() {
+		return errDead
+	}
+	h := m.s.history
+	h.mu.Lock()
+	w := m.plan(c)
+	m.mayBegin(c)
+	span := &commandSpan{command: c, from: time.Now(), loads: c.Kind == devices.ProgramFPGA}
+	h.commands = append(h.commands, span)
+	if span.loads {
+		m.images[c.Deployable] = uuid.Nil
+	}
+	h.mu.Unlock()
+
+	var err error
+	select {
+	case <-time.After(w.takes):
+		if w.fails {
+			err = errMachine
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	h.mu.Lock()
+	if w.effect {
+		m.effect(c)
+	}
+	span.to, span.failed = time.Now(), err != nil
+	h.mu.Unlock()
+	m.s.point(l, "end "+string(c.Kind))
+	if l.isDead() {
+		return errDead
+	}
+	return err
+}
+
+func (m *machines) effect(c devices.Command) {
+	switch c.Kind {
+	case devices.ProgramFPGA:
+		m.images[c.Deployable] = c.Image
+	case devices.CreateMdev:
+		m.mdevs[c.Handle] = true
+	case devices.RemoveMdev:
+		delete(m.mdevs, c.Handle)
+	}
+}
+
+// mayBegin holds a command against those who have what it would touch.
+func (m *machines) mayBegin(c devices.Command) {
+	h := m.s.history
+	switch c.Kind {
+	case devices.ProgramFPGA:
+		for _, a := range latest[ARQ](h, kindARQ) {
+			if a.State == Bound && h.deployableOf(a) == c.Deployable {
+				h.violated("%s is programmed under ARQ %s, which is Bound", c.Deployable, a.UUID)
+			}
+		}
+	case devices.CreateMdev:
+		if now := latestOf[heldHandle](h, handleKey(c.Handle)); now == nil || now.State == handleFree {
+			h.violated("a mediated device is made for handle %s, which nobody has", c.Handle)
+		}
+	case devices.RemoveMdev:
+		if now := latestOf[heldHandle](h, handleKey(c.Handle)); now == nil || now.State != handleReleasing {
+			h.violated("the mediated device of handle %s is removed, which is not to be cleaned up", c.Handle)
+		}
+	}
+}
+
+// ready says whether the hardware is as the guest of a Bound ARQ must find it.
+func (m *machines) ready(a *ARQ) bool {
+	h := m.s.history
+	if a.Binding.Handle.Type == handleTypeMdev && !m.mdevs[a.Binding.Handle.UUID] {
+		return false
+	}
+	image := simImage(a.Group)
+	return image == uuid.Nil || m.images[h.deployableOf(a)] == image
+}
+
+// wantAgreement compares the hardware with the records, at rest.
+func (m *machines) wantAgreement() {
+	h := m.s.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range latest[Device](h, kindDevice) {
+		for _, dep := range d.Deployables {
+			if dep.BitstreamID != uuid.Nil && m.images[dep.Name] != dep.BitstreamID {
+				h.violated("%s has image %s on record and %s in truth", dep.Name, dep.BitstreamID, m.images[dep.Name])
+			}
+		}
+	}
+	made := 0
+	for _, x := range latest[heldHandle](h, kindHandle) {
+		if x.Type != handleTypeMdev {
+			continue
+		}
+		if m.mdevs[x.UUID] {
+			made++
+		}
+		if m.mdevs[x.UUID] != (x.State == handleTaken) {
+			h.violated("handle %s is in state %d; that its mediated device exists is %v", x.UUID, x.State, m.mdevs[x.UUID])
+		}
+	}
+	if made != len(m.mdevs) {
+		h.violated("%d mediated devices exist, %d of handles", len(m.mdevs), made)
+	}
+}
+
+// simImage gives the image that a group asks for; the zero uuid: none.
+func simImage(g *Group) uuid.UUID {
+	for _, q := range g.Requests {
+		if q.Key == keyBitstream {
+			return uuid.MustParse(q.Value)
+		}
+	}
+	return uuid.Nil
+}
