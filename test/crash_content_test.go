@@ -105,7 +105,7 @@ func look(c *client) found {
 	return f
 }
 
-// differ says what is not as the cloud would have it.
+// differ says what is not as it should be.
 func (c *content) differ(f found, ids map[string]string) error {
 	switch {
 	case !slices.Equal(f.profiles, c.profiles):

@@ -19,8 +19,8 @@ type crashWalk struct {
 
 	ids   map[string]string // ARQs by their name here
 	owed  []boundEvent      // what the compute service must be told, by what was answered
-	knows *content            // after the last answer
-	asks  *content            // when the request that was not answered is done; nil: there is none
+	knows *content          // after the last answer
+	asks  *content          // when the request that was not answered is done; nil: there is none
 }
 
 // boundEvent is what the compute service is told of an ARQ.
