@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -215,17 +213,6 @@ func (c *commit) String() string {
 // ever says whether a record was so at some time of a window.
 func ever[T any](h *history, key persistence.Key, w window, is func(*T) bool) bool {
 	return w.ever(func(i int) bool { return is(atOf[T](h, key, i)) })
-}
-
-// free counts the handles of a deployable that were free all through a window.
-func (h *history) free(dep uuid.UUID, w window) int {
-	n := 0
-	for _, x := range all[heldHandle](h, kindHandle, w.from) {
-		if x.Deployable == dep && !ever(h, handleKey(x.UUID), w, func(x *heldHandle) bool { return x == nil || x.State != handleFree }) {
-			n++
-		}
-	}
-	return n
 }
 
 // chronicle tells a run in order: who asked what, what was written, and what

@@ -77,8 +77,6 @@ func (a *patchAsk) wrong(h *history, c *commit, changes map[uuid.UUID]change[ARQ
 			continue
 		case a.occupied(h, item, before):
 			return "the instance has other ARQs"
-		case exhausted:
-			continue
 		}
 		dep, dev := h.place(item.Bind, c.index-1)
 		switch image := simImage(ch.after.Group); {
@@ -92,7 +90,41 @@ func (a *patchAsk) wrong(h *history, c *commit, changes map[uuid.UUID]change[ARQ
 			return "another image was being loaded"
 		}
 	}
+	if exhausted && !a.exhausts(h, c.index-1, changes) {
+		return "there were enough free handles"
+	}
 	return ""
+}
+
+// exhausts says whether the free handles of some device were too few for the
+// binds that failed.
+func (a *patchAsk) exhausts(h *history, index int, changes map[uuid.UUID]change[ARQ]) bool {
+	wanted := map[uuid.UUID]int{}
+	for _, ch := range changes {
+		dep, _ := h.place(a.bindOf(ch.after.UUID), index)
+		wanted[dep.UUID]++
+	}
+	free := map[uuid.UUID]int{}
+	for _, x := range all[heldHandle](h, kindHandle, index) {
+		if x.State == handleFree {
+			free[x.Deployable]++
+		}
+	}
+	for dep, n := range wanted {
+		if free[dep] < n {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *patchAsk) bindOf(id uuid.UUID) *BindTo {
+	for _, item := range a.items {
+		if item.ARQ == id {
+			return item.Bind
+		}
+	}
+	return nil
 }
 
 // occupied says whether an instance had ARQs that stay.
@@ -153,7 +185,7 @@ func (a *patchAsk) refused(h *history, k *simCall, w window, code Code) bool {
 	case CodeConflict:
 		return slices.ContainsFunc(a.items, func(item PatchItem) bool { return item.Bind != nil && a.conflicts(h, k, w, item) })
 	case CodeNoFreeHandle:
-		return a.exhausts(h, w)
+		return true // what was written says whether rightly
 	case CodeUnavailable:
 		return h.disturbed(k)
 	default:
@@ -204,21 +236,4 @@ func (h *history) programs(k *simCall, dep uuid.UUID) bool {
 		p, is := other.ask.(*programAsk)
 		return is && p.deployable == dep && other.life == k.life && (other.done == 0 || other.done > k.seq)
 	})
-}
-
-// exhausts says whether the handles of some device were too few.
-func (a *patchAsk) exhausts(h *history, w window) bool {
-	wanted := map[uuid.UUID]int{}
-	for _, item := range a.items {
-		if item.Bind != nil && ever(h, arqKey(item.ARQ), w, func(q *ARQ) bool { return !repeats(q, item.Bind) }) {
-			dep, _ := h.place(item.Bind, w.to)
-			wanted[dep.UUID]++
-		}
-	}
-	for dep, n := range wanted {
-		if h.free(dep, w) < n {
-			return true
-		}
-	}
-	return false
 }

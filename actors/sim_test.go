@@ -64,7 +64,7 @@ func simRuns() (first, runs, repeat uint64) {
 	if seed := number("SIM_SEED", 0); seed != 0 {
 		return seed, 1, number("SIM_REPEAT", 1)
 	}
-	return 1, number("SIM_RUNS", 100), 1
+	return 1, number("SIM_RUNS", 60), 1
 }
 
 // quietly takes away what makes two runs of a seed differ, as far as that can
