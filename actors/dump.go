@@ -44,7 +44,7 @@ func readable(r persistence.Record) (any, error) {
 		return decodeInstance(r)
 	case kindEvent:
 		return decodeEvent(r)
-	case kindDevice, kindProfile, kindSequence, kindRestoration:
+	case kindDevice, kindProfile, kindSequence, kindRestoration, kindShown:
 		var body json.RawMessage
 		err := decodeJSON(r, &body)
 		return body, err

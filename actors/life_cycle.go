@@ -62,6 +62,7 @@ func (s *System) Start(ctx context.Context) error {
 		return fmt.Errorf("recovering the store: %w", err)
 	}
 	s.outbox = s.engine.spawn(kindServiceActor, newOutbox(s))
+	s.reconcile(found)
 	s.registry = s.engine.spawn(kindServiceActor, &registry{sys: s, numbers: found.numbers})
 	s.resume(found)
 	s.work(s.sweep)

@@ -18,6 +18,7 @@ type recovered struct {
 	unsettled  map[uuid.UUID][]*part // accepted binds, by instance
 	groups     map[groupKey]*Group
 	bulk       batch
+	shown      map[uuid.UUID]*shown // by device
 	lastNumber int
 	awaited    *restoration
 }
@@ -33,6 +34,7 @@ func (s *System) recover(ctx context.Context) (*recovered, error) {
 		handles:   make(map[uuid.UUID][]*heldHandle),
 		unsettled: make(map[uuid.UUID][]*part),
 		groups:    make(map[groupKey]*Group),
+		shown:     make(map[uuid.UUID]*shown),
 	}
 	err := s.store.Recover(ctx, func(r persistence.Record) error { return s.take(f, r) })
 	if err != nil {
@@ -71,6 +73,12 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 			return err
 		}
 		f.events = append(f.events, e)
+	case kindShown:
+		sh, err := decodeShown(r)
+		if err != nil {
+			return err
+		}
+		f.shown[r.Key.ID] = sh
 	case kindSequence:
 		f.numbers.Generation = r.Generation
 		return decodeJSON(r, &f.numbers)

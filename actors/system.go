@@ -23,6 +23,9 @@ type Options struct {
 	IdleAfter      time.Duration // when an idle ARQ actor leaves; 60 s
 	Quota          Quota         // of each project; none
 	MaxProfileARQs int           // ARQs that one profile may ask for; 256
+
+	Inventory         Inventory     // where devices are shown to the scheduler; nil: nowhere
+	InventoryInterval time.Duration // between two looks at a device there, about; 10 min
 }
 
 func (o *Options) fill() {
@@ -34,6 +37,7 @@ func (o *Options) fill() {
 	setDefault(&o.EventDeadline, 300*time.Second)
 	setDefault(&o.IdleAfter, 60*time.Second)
 	setDefault(&o.MaxProfileARQs, 256)
+	setDefault(&o.InventoryInterval, 10*time.Minute)
 }
 
 func setDefault[T comparable](v *T, value T) {
@@ -59,6 +63,9 @@ type System struct {
 	devices  *deviceBook
 	registry *actor.PID
 	outbox   *actor.PID
+	// reconciler is there only with an Inventory.
+	reconciler *actor.PID
+	supplies   supplyStats
 	// waitingRoom is there only after a restore; awaited hosts are its own.
 	waitingRoom *actor.PID
 	awaited     atomic.Int64
@@ -127,6 +134,7 @@ func (s *System) complete(b *batch, r persistence.Result, then func(persistence.
 		if len(b.events) > 0 {
 			s.engine.tell(s.outbox, queued{b.events})
 		}
+		s.supplyChanged(b)
 	}
 	then(r)
 }

@@ -1,0 +1,264 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// reconciler keeps what the scheduler sees of every device as it should be:
+// after each change of the device, and from time to time whether or not there
+// was one. A device is shown by one worker at a time, the newest state of it;
+// few workers are there, so that a start with thousands of devices is a queue
+// and no rush.
+type reconciler struct {
+	sys     *System
+	devices map[uuid.UUID]*supplied
+	ready   []uuid.UUID // devices that wait for a worker
+	workers int
+	silent  bool            // the inventory does not answer
+	unknown map[string]bool // hosts that the inventory did not know when last asked
+}
+
+// supplied is a device as the reconciler knows it.
+type supplied struct {
+	generation uint64 // of the device
+	want       *Supply
+	shown      *shown // as stored
+	state      SupplyState
+	queued     bool // it is in ready
+	busy       bool // a worker has it
+	changed    bool // while a worker has it
+	failures   int  // in a row
+	timer      func()
+}
+
+const (
+	supplyWorkers = 8
+	// After a failure the next attempt comes a little later each time.
+	supplyRetryFirst, supplyRetryLongest = time.Second, time.Minute
+	inUseRetryFirst, inUseRetryLongest   = 10 * time.Second, 5 * time.Minute
+)
+
+// supplyChanged brings devices that are new or have changed.
+type supplyChanged struct{ devices []*Device }
+
+// supplyDue says that it is time to look at a device again.
+type supplyDue struct{ device uuid.UUID }
+
+// supplyNoted is the store's answer to a record of what is shown.
+type supplyNoted struct {
+	device uuid.UUID
+	next   *shown
+	err    error
+	then   func(error)
+}
+
+// supplyDone is the end of showing a device.
+type supplyDone struct {
+	device  uuid.UUID
+	want    *Supply
+	fresh   bool // it was not shown before
+	changes int
+	err     error
+}
+
+func newReconciler(s *System, known map[uuid.UUID]*shown) *reconciler {
+	r := &reconciler{sys: s, devices: make(map[uuid.UUID]*supplied), unknown: make(map[string]bool)}
+	for id, sh := range known {
+		r.devices[id] = &supplied{shown: sh}
+	}
+	return r
+}
+
+func (r *reconciler) receive(_ actor.Context, msg any) {
+	switch m := msg.(type) {
+	case supplyChanged:
+		for _, d := range m.devices {
+			r.changed(d)
+		}
+	case supplyDue:
+		r.enqueue(m.device)
+	case *supplyNoted:
+		if m.err == nil {
+			r.devices[m.device].shown = m.next
+		}
+		m.then(m.err)
+	case *supplyDone:
+		r.done(m)
+	}
+	for r.workers < supplyWorkers && len(r.ready) > 0 {
+		next := r.ready[0]
+		r.ready = r.ready[1:]
+		r.begin(next)
+	}
+}
+
+// changed takes over a device's state, unless a newer one is known already.
+func (r *reconciler) changed(d *Device) {
+	e := r.devices[d.UUID]
+	if e == nil {
+		e = &supplied{}
+		r.devices[d.UUID] = e
+	}
+	if d.Generation <= e.generation {
+		return
+	}
+	if e.shown == nil {
+		e.shown = &shown{}
+	}
+	if e.want == nil {
+		r.sys.supplies.count(SupplyPending, 1)
+	}
+	e.generation = d.Generation
+	want := d.supply()
+	if reflect.DeepEqual(want, e.want) {
+		return
+	}
+	e.want, e.changed, e.failures = want, true, 0
+	r.enqueue(d.UUID)
+}
+
+func (r *reconciler) enqueue(id uuid.UUID) {
+	e := r.devices[id]
+	if e.queued || e.busy {
+		return
+	}
+	if e.timer != nil {
+		e.timer()
+		e.timer = nil
+	}
+	e.queued = true
+	r.ready = append(r.ready, id)
+}
+
+// begin has a worker show a device, after it is on record what will be shown.
+func (r *reconciler) begin(id uuid.UUID) {
+	e := r.devices[id]
+	m := &supplyDone{device: id, want: e.shown.without(e.want), fresh: e.changed}
+	e.queued, e.busy, e.changed = false, true, false
+	r.workers++
+	r.note(id, e.shown.with(e.want), func(err error) {
+		if err != nil {
+			m.err = err
+			r.finish(m)
+			return
+		}
+		self := r.sys.reconciler
+		r.sys.work(func(ctx context.Context) {
+			m.err = contained(func() (err error) {
+				m.changes, err = r.sys.opts.Inventory.Show(ctx, m.want)
+				return err
+			})
+			r.sys.engine.tell(self, m)
+		})
+	})
+}
+
+// note stores what is shown of a device, if that differs from what is stored.
+func (r *reconciler) note(id uuid.UUID, providers map[uuid.UUID]shownProvider, then func(error)) {
+	e := r.devices[id]
+	if e.shown.is(providers) {
+		then(nil)
+		return
+	}
+	next := &shown{Generation: e.shown.Generation + 1, Providers: providers}
+	b := &batch{}
+	b.put(shownKey(id), e.shown.Generation, encodeJSON(next), nil)
+	self := r.sys.reconciler
+	r.sys.submit(b, func(res persistence.Result) {
+		r.sys.engine.tell(self, &supplyNoted{id, next, storeError(res), then})
+	})
+}
+
+// done takes the end of an attempt; what was taken back is forgotten.
+func (r *reconciler) done(m *supplyDone) {
+	if m.err != nil {
+		r.finish(m)
+		return
+	}
+	r.note(m.device, shownOf(m.want), func(err error) {
+		m.err = err
+		r.finish(m)
+	})
+}
+
+func (r *reconciler) finish(m *supplyDone) {
+	if r.sys.stopping.Err() != nil {
+		return // the attempt may have been cut off
+	}
+	e := r.devices[m.device]
+	e.busy = false
+	r.workers--
+	r.tell(e, m)
+	if m.err == nil {
+		e.failures = 0
+	} else {
+		e.failures++
+	}
+	if e.changed {
+		r.enqueue(m.device)
+		return
+	}
+	self := r.sys.reconciler
+	e.timer = r.sys.after(r.pause(e), func() { r.sys.engine.tell(self, supplyDue{m.device}) })
+}
+
+// pause is the time to the next look, from half to one and a half of it by
+// chance, so that devices do not come in step.
+func (r *reconciler) pause(e *supplied) time.Duration {
+	first, longest := supplyRetryFirst, supplyRetryLongest
+	switch e.state {
+	case SupplyShown:
+		first, longest = r.sys.opts.InventoryInterval, r.sys.opts.InventoryInterval
+	case SupplyInUse:
+		first, longest = inUseRetryFirst, inUseRetryLongest
+	default:
+	}
+	d := min(first<<min(max(e.failures-1, 0), 16), longest)
+	return d/2 + rand.N(d)
+}
+
+// stateAfter says what an attempt has come to.
+func stateAfter(err error) SupplyState {
+	switch {
+	case err == nil:
+		return SupplyShown
+	case errors.Is(err, ErrHostUnknown):
+		return SupplyWaiting
+	case errors.Is(err, ErrSupplyInUse):
+		return SupplyInUse
+	case errors.Is(err, ErrInventoryAway):
+		return SupplyAway
+	default:
+		return SupplyFailing
+	}
+}
+
+// reconcile starts the reconciler with what a start has found.
+func (s *System) reconcile(f *recovered) {
+	if s.opts.Inventory == nil {
+		return
+	}
+	s.reconciler = s.engine.spawn(kindServiceActor, newReconciler(s, f.shown))
+	s.engine.tell(s.reconciler, supplyChanged{f.devices})
+}
+
+// supplyChanged passes the devices of a batch on that has become durable.
+func (s *System) supplyChanged(b *batch) {
+	if s.reconciler == nil || len(b.devices) == 0 {
+		return
+	}
+	m := supplyChanged{}
+	for _, c := range b.devices {
+		m.devices = append(m.devices, c.after)
+	}
+	s.engine.tell(s.reconciler, m)
+}
