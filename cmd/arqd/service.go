@@ -29,7 +29,8 @@ type service struct {
 	store     *badger.Store
 	system    *actors.System
 	hardware  fakeHosts
-	keystone  *openstack.Session // nil unless auth_strategy is keystone
+	keystone  *openstack.Session   // nil unless auth_strategy is keystone
+	sessions  []*openstack.Session // with the other services of the cloud
 	api       *http.Server
 	operators *http.Operators
 	listeners []net.Listener
@@ -64,6 +65,10 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	scheduler, err := s.newPlacement()
+	if err != nil {
+		return err
+	}
 	s.certificates, err = newCertificates(s.cfg)
 	if err != nil {
 		return err
@@ -77,7 +82,12 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.system = actors.New(s.systemOptions(), store, hardware, logNotifier(s.log))
+	options := s.systemOptions()
+	if scheduler != nil {
+		options.Inventory = scheduler
+		s.showPlacement(metrics, scheduler)
+	}
+	s.system = actors.New(options, store, hardware, logNotifier(s.log))
 	// The listeners: from here on callers get an answer, if only 503.
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)
@@ -119,6 +129,9 @@ func (s *service) close(ctx context.Context) error {
 	}
 	if s.keystone != nil {
 		s.keystone.Close()
+	}
+	for _, session := range s.sessions {
+		session.Close()
 	}
 	s.cancel()
 	s.running.Wait()

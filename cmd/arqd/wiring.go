@@ -51,6 +51,8 @@ func (s *service) systemOptions() actors.Options {
 		CallTimeout:    s.cfg.API.RequestTimeout,
 		MaxProfileARQs: s.cfg.Arqd.MaxARQsPerProfile,
 		Quota:          actors.Quota{ARQs: s.cfg.Quota.MaxARQs, Unbound: s.cfg.Quota.MaxUnboundARQs},
+
+		InventoryInterval: s.cfg.Placement.CheckInterval,
 	}
 }
 
@@ -132,6 +134,9 @@ func (s *service) announce() {
 	case config.AuthNone:
 		s.log.Warn("auth_strategy is none: every caller on this machine is the administrator")
 	case config.AuthHeaders:
+	}
+	if c := &s.cfg.Placement.Client; c.Enabled() {
+		s.log.Info("devices are shown to the scheduler in Placement", "as", s.cfg.User(c).Credentials)
 	}
 	if len(s.cfg.Fake.Hosts) > 0 {
 		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,

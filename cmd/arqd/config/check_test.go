@@ -38,6 +38,15 @@ func TestValuesThatDoNotGoTogether(t *testing.T) {
 			"ARQD_API__AUTH_STRATEGY: [api] auth_strategy: keystone needs a service user in [keystone_authtoken]: cafile: open /nowhere/ca.pem: no such file or directory",
 		},
 		{"keystone for all the world", "HOST_IP=0.0.0.0 AUTH_STRATEGY=keystone " + arqdUser, ""},
+		{
+			"placement for nobody", "ARQD_PLACEMENT__ENABLED=true",
+			"ARQD_PLACEMENT__ENABLED: [placement] enabled: the service needs a user in this section or in [keystone_authtoken]: auth_url, password, username, user_domain_name, project_name, project_domain_name must be set",
+		},
+		{
+			"placement for half a user", "ARQD_PLACEMENT__AUTH_URL=http://127.0.0.1:5000 " + arqdUser,
+			"ARQD_PLACEMENT__AUTH_URL: [placement] auth_url: the service needs a user in this section or in [keystone_authtoken]: password, username, user_domain_name, project_name, project_domain_name must be set",
+		},
+		{"placement as who checks tokens", "ARQD_PLACEMENT__ENABLED=true " + arqdUser, ""},
 		{"one port twice", "PORT=7000 ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},
 		{"one port on two addresses", "PORT=7000 HOST_IP=127.0.0.2 ARQD_ARQD__ADMIN_PORT=7000", ""},
 		{"one port by two names", "PORT=7000 HOST_IP=localhost ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},

@@ -20,6 +20,7 @@ type Config struct {
 	API               API
 	SSL               SSL
 	KeystoneAuthtoken KeystoneAuthtoken
+	Placement         Placement
 	OsloPolicy        OsloPolicy
 	Arqd              Arqd
 	Quota             Quota
@@ -79,6 +80,13 @@ type KeystoneAuthtoken struct {
 	ServiceTokenRolesRequired bool
 	ServiceType               string
 	WWWAuthenticateURI        string // "": the default of the API server
+}
+
+// Placement is the section [placement].
+type Placement struct {
+	Client
+
+	CheckInterval time.Duration
 }
 
 // OsloPolicy is the section [oslo_policy].

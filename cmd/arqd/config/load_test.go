@@ -59,6 +59,16 @@ func TestDefaults(t *testing.T) {
 			Interface: "internal", TokenCacheTime: 5 * time.Minute,
 			ServiceTokenRoles: []string{"service"}, ServiceTokenRolesRequired: true, ServiceType: "accelerator",
 		},
+		Placement: Placement{
+			Client: Client{
+				ServiceUser: ServiceUser{
+					Credentials: openstack.Credentials{AuthType: openstack.AuthPassword},
+					Connection:  openstack.Connection{Timeout: 20 * time.Second, Retries: 1},
+				},
+				Use: UseAuto, ServiceType: "placement", Interfaces: []string{"internal", "public"},
+			},
+			CheckInterval: 10 * time.Minute,
+		},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
 			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667, AgentPort: 6668,

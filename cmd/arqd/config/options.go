@@ -10,7 +10,16 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
-	return slices.Concat(apiOptions(), keystoneOptions(), arqdOptions())
+	return slices.Concat(apiOptions(), keystoneOptions(), placementOptions(), arqdOptions())
+}
+
+// placementOptions is [placement], with the names of the reference.
+func placementOptions() []Option {
+	const group = "placement"
+	return append(clientOptions(group, "placement", func(c *Config) *Client { return &c.Placement.Client }),
+		opt(group, "check_interval", "600", seconds(1, 86400), func(c *Config) *time.Duration { return &c.Placement.CheckInterval },
+			"Time after which a device is compared with what Placement has, more or less by chance, though nothing was changed here."),
+	)
 }
 
 func apiOptions() []Option {
