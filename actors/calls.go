@@ -37,9 +37,15 @@ func (s *System) CreateARQs(ctx context.Context, req CreateARQs) ([]*ARQ, error)
 // the states; CodeNoFreeHandle leaves the ARQs BindFailed, every other error
 // leaves all as it was.
 func (s *System) PatchARQs(ctx context.Context, req Patch) error {
+	images, err := s.imagesFor(ctx, &req)
+	if err != nil {
+		return err
+	}
 	p := newPromise[struct{}]()
-	_, err := call(ctx, s, p, func() error {
-		s.operate(&operation{sys: s, purpose: forPatch, request: req.RequestID, promise: p, choose: req.parts})
+	_, err = call(ctx, s, p, func() error {
+		s.operate(&operation{
+			sys: s, purpose: forPatch, request: req.RequestID, promise: p, choose: req.parts, images: images,
+		})
 		return nil
 	})
 	return err

@@ -90,7 +90,12 @@ func (q *jobQueue) step(a *deviceActor) {
 func (q *jobQueue) do(a *deviceActor, c devices.Command) {
 	self := a.self
 	a.sys.work(func(ctx context.Context) {
-		err := contained(func() error { return a.sys.hardware.Do(ctx, c) })
+		err := contained(func() error {
+			if err := a.sys.describeImage(ctx, &c); err != nil {
+				return err
+			}
+			return a.sys.hardware.Do(ctx, c)
+		})
 		a.sys.engine.tell(self, commandDone{err})
 	})
 }

@@ -114,7 +114,7 @@ func (a *deviceActor) admit(wants []handleWant) error {
 		if err := dep.fits(w.arq.Group); err != nil {
 			return err
 		}
-		if err := a.admitDuringLoad(dep, w.arq.Group); err != nil {
+		if err := a.admitDuringLoad(dep, w.image); err != nil {
 			return err
 		}
 	}
@@ -127,12 +127,12 @@ func (a *deviceActor) awaitsHost() error {
 }
 
 // admitDuringLoad lets those join who want the image that is being loaded.
-func (a *deviceActor) admitDuringLoad(dep *Deployable, g *Group) error {
+func (a *deviceActor) admitDuringLoad(dep *Deployable, wanted uuid.UUID) error {
 	loading, busy := a.jobs.loading(dep.UUID)
 	if !busy {
 		return nil
 	}
-	if wanted, err := g.image(); err != nil || wanted != loading {
+	if wanted != loading {
 		return Refuse(CodeConflict, "the deployable %s is being programmed with another image", dep.Name)
 	}
 	return nil
@@ -252,10 +252,7 @@ func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.
 	images := map[uuid.UUID]uuid.UUID{} // by deployable
 	for i, w := range wants {
 		dep := a.dev.deployable(w.deployable)
-		image, err := w.arq.Group.image()
-		if err != nil {
-			return nil, err
-		}
+		image := w.image
 		if other, seen := images[dep.UUID]; seen && other != image {
 			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
 		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {

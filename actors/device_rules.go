@@ -72,19 +72,23 @@ const (
 	keyFunction  = "accel:function_id"
 )
 
-// image gives the bitstream that a group asks for; the zero uuid: none.
-func (g *Group) image() (uuid.UUID, error) {
-	var wanted string
-	for _, q := range g.Requests {
-		switch q.Key {
-		case keyFunction:
-			return uuid.Nil, Refuse(CodeConflict,
-				"%s needs the image service, which is not configured; name the image with %s", keyFunction, keyBitstream)
-		case keyBitstream:
-			wanted = q.Value
+// image gives the bitstream that a group asks for; the zero uuid: none. found
+// has the images of functions; nil: there is no image service.
+func (g *Group) image(found map[string]uuid.UUID) (uuid.UUID, error) {
+	function, wanted := g.value(keyFunction), g.value(keyBitstream)
+	switch {
+	case function != "" && wanted != "":
+		return uuid.Nil, Refuse(CodeConflict, "the device profile %s names an image both by %s and by %s", g.ProfileName, keyFunction, keyBitstream)
+	case function != "" && found == nil:
+		return uuid.Nil, Refuse(CodeConflict,
+			"%s needs the image service, which is not configured; name the image with %s", keyFunction, keyBitstream)
+	case function != "":
+		id, ok := found[function]
+		if !ok { // the ARQ was not there yet when images were looked up
+			return uuid.Nil, errStale
 		}
-	}
-	if wanted == "" {
+		return id, nil
+	case wanted == "":
 		return uuid.Nil, nil
 	}
 	id, ok := parseUUID(wanted)
@@ -92,6 +96,16 @@ func (g *Group) image() (uuid.UUID, error) {
 		return uuid.Nil, Refuse(CodeConflict, "%s of the device profile %s is not a uuid", keyBitstream, g.ProfileName)
 	}
 	return id, nil
+}
+
+// value gives the value of a key; "": the group does not have it.
+func (g *Group) value(key string) string {
+	for _, q := range g.Requests {
+		if q.Key == key {
+			return q.Value
+		}
+	}
+	return ""
 }
 
 // clone copies a device so that a change leaves published views alone.

@@ -104,6 +104,7 @@ type handleWant struct {
 	arq        *ARQ
 	deployable uuid.UUID
 	hostname   string
+	image      uuid.UUID // that must be loaded; zero: none
 }
 
 // handleGive is an ARQ that gives its handle back.

@@ -20,6 +20,7 @@ type operation struct {
 	purpose purpose
 	request string // request id, for the events
 	promise promise[struct{}]
+	images  map[string]uuid.UUID // of functions that groups ask for
 
 	// choose gives the ARQs for an attempt; the same each time, except for a
 	// delete by instance.
@@ -68,6 +69,7 @@ type part struct {
 	arq      *ARQ // as proposed from
 	err      error
 	repeat   bool // already so; nothing to write
+	image    uuid.UUID
 	taken    *change[heldHandle]
 }
 
@@ -215,6 +217,11 @@ func (o *operation) groupByDevice() error {
 			if !ok {
 				return Refuse(CodeNotFound, "device_rp_uuid: no deployable has the resource provider %s", p.ask.bind.ProviderUUID)
 			}
+			image, err := p.arq.Group.image(o.images)
+			if err != nil {
+				return err
+			}
+			p.image = image
 			d := o.devicePart(v.device)
 			d.wanting = append(d.wanting, p)
 		case p.ask.event != evBind && p.holds():
@@ -251,7 +258,9 @@ func (o *operation) askDevices() {
 		m := &proposeDevice{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i}
 		for _, p := range d.wanting {
 			v, _ := o.sys.dir.provider(p.ask.bind.ProviderUUID)
-			m.wants = append(m.wants, handleWant{arq: p.arq, deployable: v.deployable.UUID, hostname: p.ask.bind.Hostname})
+			m.wants = append(m.wants, handleWant{
+				arq: p.arq, deployable: v.deployable.UUID, hostname: p.ask.bind.Hostname, image: p.image,
+			})
 		}
 		for _, p := range d.giving {
 			m.gives = append(m.gives, handleGive{arq: p.id, handle: p.arq.Binding.Handle.UUID})

@@ -50,7 +50,11 @@ func (s *ProfileSpec) Validate(maxARQs int) error {
 				return err
 			}
 		}
-		total += (&Group{Requests: group}).Amount()
+		g := &Group{Requests: group}
+		if g.value(keyFunction) != "" && g.value(keyBitstream) != "" {
+			return Refuse(CodeInvalid, "groups[%d]: %s and %s exclude each other", i, keyFunction, keyBitstream)
+		}
+		total += g.Amount()
 		if total > maxARQs {
 			return Refuse(CodeInvalid, "groups: the profile asks for more than %d accelerators", maxARQs)
 		}

@@ -80,6 +80,7 @@ func TestGroupRules(t *testing.T) {
 		{"trait without a name", group("trait:CUSTOM_", "required"), false},
 		{"no trait", group("trait:", "required"), false},
 		{"accel", group("accel:function_id", "f", "accel:anything", ""), true},
+		{"image by uuid and by function", group("accel:function_id", "f", "accel:bitstream_id", "b"), false},
 		{"key too long", group("accel:"+strings.Repeat("x", 250), "f"), false},
 		{"text too long", group("accel:x", strings.Repeat("x", 70000)), false},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -24,8 +25,9 @@ type Options struct {
 	Quota          Quota         // of each project; none
 	MaxProfileARQs int           // ARQs that one profile may ask for; 256
 
-	Inventory         Inventory     // where devices are shown to the scheduler; nil: nowhere
-	InventoryInterval time.Duration // between two looks at a device there, about; 10 min
+	Images            devices.Images // where images are looked up; nil: nowhere
+	Inventory         Inventory      // where devices are shown to the scheduler; nil: nowhere
+	InventoryInterval time.Duration  // between two looks at a device there, about; 10 min
 }
 
 func (o *Options) fill() {

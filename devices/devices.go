@@ -82,6 +82,8 @@ type Command struct {
 	DriverName string
 	// Image is the bitstream of ProgramFPGA.
 	Image uuid.UUID
+	// Content is what the image service says of it; zero without such a service.
+	Content Image
 	// Handle and HandleInfo are the attach handle of the mdev commands.
 	Handle     uuid.UUID
 	HandleInfo string

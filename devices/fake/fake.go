@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ type Options struct {
 	OperationDelay time.Duration
 	// FailImages are bitstreams whose programming fails.
 	FailImages []uuid.UUID
+	// Images is where bitstreams come from; nil: any is taken unread.
+	Images devices.Images
 }
 
 // Driver is a devices.Driver.
@@ -122,5 +125,19 @@ func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if c.Kind == devices.ProgramFPGA && slices.Contains(d.opts.FailImages, c.Image) {
 		return fmt.Errorf("image %s: %w", c.Image, ErrImage)
 	}
+	if c.Kind == devices.ProgramFPGA && d.opts.Images != nil {
+		return d.read(ctx, c.Image)
+	}
 	return nil
+}
+
+// read is what there is of loading: all of the image has to come, and be right.
+func (d *Driver) read(ctx context.Context, image uuid.UUID) error {
+	content, _, err := d.opts.Images.Open(ctx, image)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	_, err = io.Copy(io.Discard, content)
+	return err
 }
