@@ -26,6 +26,8 @@ var doors = []struct {
 	{"devices", []string{"devices"}, nil},
 	{"actors", []string{"actors", "devices", "persistence"}, []string{"github.com/asynkron/protoactor-go"}},
 	{"http/auth", []string{"http/auth"}, nil},
+	// Glance's client is a devices.Images, which cmd hands to those who load images.
+	{"http/openstack/glance", []string{"http/openstack", "devices"}, nil},
 	{"http", []string{"http", "actors"}, []string{"github.com/fasthttp/router"}},
 	{"bench", []string{"bench"}, nil},
 	{"cmd", []string{""}, nil},
