@@ -2,8 +2,10 @@ package main
 
 import (
 	"github.com/arqd/arqd/cmd/arqd/config"
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/http"
 	"github.com/arqd/arqd/http/openstack"
+	"github.com/arqd/arqd/http/openstack/glance"
 	"github.com/arqd/arqd/http/openstack/placement"
 )
 
@@ -19,6 +21,22 @@ func (s *service) newPlacement() (*placement.Client, error) {
 		return nil, err
 	}
 	return placement.New(session, where), nil
+}
+
+// newGlance makes the client of Glance; nil: there is no image service. Glance
+// need not be there yet.
+func (s *service) newGlance() (devices.Images, error) {
+	c := &s.cfg.Glance
+	if !c.Enabled() {
+		return nil, nil
+	}
+	reading := c.Client // a question takes less time than an image
+	reading.Connection.Timeout, reading.Connection.MaxBody = c.DownloadTimeout, glance.MaxImage
+	session, where, err := s.newClient("glance", &reading)
+	if err != nil {
+		return nil, err
+	}
+	return glance.New(session, glance.Options{Service: where, Owner: c.FunctionOwner, Timeout: c.Connection.Timeout}), nil
 }
 
 // newClient makes the session of a section, which close ends.

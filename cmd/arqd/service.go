@@ -14,6 +14,7 @@ import (
 
 	"github.com/arqd/arqd/actors"
 	"github.com/arqd/arqd/cmd/arqd/config"
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/http"
 	"github.com/arqd/arqd/http/openstack"
@@ -69,6 +70,10 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	images, err := s.newGlance()
+	if err != nil {
+		return err
+	}
 	s.certificates, err = newCertificates(s.cfg)
 	if err != nil {
 		return err
@@ -77,12 +82,13 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openStore(metrics); err != nil {
 		return err
 	}
-	s.hardware = newFakeHosts(&s.cfg.Fake)
+	s.hardware = newFakeHosts(&s.cfg.Fake, images)
 	store, hardware, err := s.withFaults(s.store, s.hardware)
 	if err != nil {
 		return err
 	}
 	options := s.systemOptions()
+	options.Images = images
 	if scheduler != nil {
 		options.Inventory = scheduler
 		s.showPlacement(metrics, scheduler)
@@ -246,12 +252,12 @@ func (b *backend) Ready() []string {
 // fakeHosts is the hardware of the built-in fake devices.
 type fakeHosts map[string]*fake.Driver
 
-func newFakeHosts(cfg *config.Fake) fakeHosts {
+func newFakeHosts(cfg *config.Fake, images devices.Images) fakeHosts {
 	hosts := make(fakeHosts, len(cfg.Hosts))
 	for _, host := range cfg.Hosts {
 		hosts[host] = fake.New(fake.Options{
 			Host: host, DevicesPerHost: cfg.DevicesPerHost, HandlesPerDevice: cfg.HandlesPerDevice,
-			OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages,
+			OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages, Images: images,
 		})
 	}
 	return hosts

@@ -138,6 +138,9 @@ func (s *service) announce() {
 	if c := &s.cfg.Placement.Client; c.Enabled() {
 		s.log.Info("devices are shown to the scheduler in Placement", "as", s.cfg.User(c).Credentials)
 	}
+	if c := &s.cfg.Glance.Client; c.Enabled() {
+		s.log.Info("images are looked up in Glance", "as", s.cfg.User(c).Credentials)
+	}
 	if len(s.cfg.Fake.Hosts) > 0 {
 		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,
 			"devices_per_host", s.cfg.Fake.DevicesPerHost, "handles_per_device", s.cfg.Fake.HandlesPerDevice)

@@ -8,7 +8,8 @@ import (
 // check says where values that are good by themselves do not go together.
 func (c *Config) check() error {
 	_, err := c.TLSConfig()
-	return errors.Join(c.checkAuth(), err, c.checkPorts(), c.checkFake(), c.checkClient("placement", &c.Placement.Client))
+	return errors.Join(c.checkAuth(), err, c.checkPorts(), c.checkFake(),
+		c.checkClient("placement", &c.Placement.Client), c.checkClient("glance", &c.Glance.Client))
 }
 
 func (c *Config) checkAuth() error {

@@ -21,6 +21,7 @@ type Config struct {
 	SSL               SSL
 	KeystoneAuthtoken KeystoneAuthtoken
 	Placement         Placement
+	Glance            Glance
 	OsloPolicy        OsloPolicy
 	Arqd              Arqd
 	Quota             Quota
@@ -87,6 +88,14 @@ type Placement struct {
 	Client
 
 	CheckInterval time.Duration
+}
+
+// Glance is the section [glance].
+type Glance struct {
+	Client
+
+	DownloadTimeout time.Duration
+	FunctionOwner   string // a project's id; "": whoever makes images public
 }
 
 // OsloPolicy is the section [oslo_policy].

@@ -39,6 +39,17 @@ func mustLoad(t *testing.T, files, environ []string) *Config {
 	return c
 }
 
+// defaultClient is a section about another service with nothing in it.
+func defaultClient(serviceType string) Client {
+	return Client{
+		ServiceUser: ServiceUser{
+			Credentials: openstack.Credentials{AuthType: openstack.AuthPassword},
+			Connection:  openstack.Connection{Timeout: 20 * time.Second, Retries: 1},
+		},
+		Use: UseAuto, ServiceType: serviceType, Interfaces: []string{"internal", "public"},
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, nil, nil)
 	machine, err := os.Hostname()
@@ -59,16 +70,8 @@ func TestDefaults(t *testing.T) {
 			Interface: "internal", TokenCacheTime: 5 * time.Minute,
 			ServiceTokenRoles: []string{"service"}, ServiceTokenRolesRequired: true, ServiceType: "accelerator",
 		},
-		Placement: Placement{
-			Client: Client{
-				ServiceUser: ServiceUser{
-					Credentials: openstack.Credentials{AuthType: openstack.AuthPassword},
-					Connection:  openstack.Connection{Timeout: 20 * time.Second, Retries: 1},
-				},
-				Use: UseAuto, ServiceType: "placement", Interfaces: []string{"internal", "public"},
-			},
-			CheckInterval: 10 * time.Minute,
-		},
+		Placement:  Placement{Client: defaultClient("placement"), CheckInterval: 10 * time.Minute},
+		Glance:     Glance{Client: defaultClient("image"), DownloadTimeout: 10 * time.Minute},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
 			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667, AgentPort: 6668,

@@ -10,7 +10,7 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
-	return slices.Concat(apiOptions(), keystoneOptions(), placementOptions(), arqdOptions())
+	return slices.Concat(apiOptions(), keystoneOptions(), placementOptions(), glanceOptions(), arqdOptions())
 }
 
 // placementOptions is [placement], with the names of the reference.
@@ -19,6 +19,17 @@ func placementOptions() []Option {
 	return append(clientOptions(group, "placement", func(c *Config) *Client { return &c.Placement.Client }),
 		opt(group, "check_interval", "600", seconds(1, 86400), func(c *Config) *time.Duration { return &c.Placement.CheckInterval },
 			"Time after which a device is compared with what Placement has, more or less by chance, though nothing was changed here."),
+	)
+}
+
+// glanceOptions is [glance], with the names of the reference.
+func glanceOptions() []Option {
+	const group = "glance"
+	return append(clientOptions(group, "image", func(c *Config) *Client { return &c.Glance.Client }),
+		opt(group, "download_timeout", "600", seconds(1, 86400), func(c *Config) *time.Duration { return &c.Glance.DownloadTimeout },
+			"Time to read an image."),
+		opt(group, "function_owner", "", text(), func(c *Config) *string { return &c.Glance.FunctionOwner },
+			"Id of the project whose images may be asked for by accel:function_id. Empty: public images of any project, which only administrators can make; others could offer images for a function otherwise."),
 	)
 }
 

@@ -9,7 +9,7 @@ import (
 // laterSections belong to parts of the service, or to libraries of the
 // reference, that a configuration may already name.
 var laterSections = []string{
-	"agent", "glance", "gpu_devices", "nic_devices", "nova", "pci", "placement", "service_user",
+	"agent", "gpu_devices", "nic_devices", "nova", "pci", "service_user",
 }
 
 func isLater(group string) bool {

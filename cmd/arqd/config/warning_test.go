@@ -24,7 +24,7 @@ func TestWarnings(t *testing.T) {
 		{"an unknown variable", nil, []string{"ARQD_X__Y=1"}, []string{"environment ARQD_X__Y: there is no such option; it is ignored"}},
 		{"a misspelt variable", nil, []string{"ARQD_API__PROT=1"}, []string{"environment ARQD_API__PROT: there is no such option; it is ignored (did you mean ARQD_API__PORT?)"}},
 		{"a variable in the wrong section", nil, []string{"ARQD_API__HOST=1"}, []string{"environment ARQD_API__HOST: there is no such option; it is ignored (did you mean ARQD_DEFAULT__HOST?)"}},
-		{"a variable of a section for later", nil, []string{"ARQD_GLANCE__REGION_NAME=1"}, []string{"environment ARQD_GLANCE__REGION_NAME: section [glance] is not used yet"}},
+		{"a variable of a section for later", nil, []string{"ARQD_SERVICE_USER__REGION_NAME=1"}, []string{"environment ARQD_SERVICE_USER__REGION_NAME: section [service_user] is not used yet"}},
 		{"variables of others", nil, []string{"ARQD_HOME=/x", "OTHER__X=1", "=C:=x"}, nil},
 	}
 	for _, tt := range tests {
