@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,35 @@ func TestServiceFillsTheDisk(t *testing.T) {
 		t.Errorf("%d ARQs after a restart, want %d", got, made)
 	}
 	p.client().create("many")
+}
+
+// TestEmptiedServiceTakesCreatesAgain: what the service has filled itself is
+// room again once it is deleted, without a restart.
+func TestEmptiedServiceTakesCreatesAgain(t *testing.T) {
+	v := newVolume(t, "176m")
+	n := newNodeOn(t, v, options{})
+	p := n.start()
+	p.mayFail = true
+	c := p.client()
+	c.createProfile("many", 256)
+	v.leave(p.reserve() + 72*mebibyte)
+	var made []string
+	for {
+		a := c.send(http.MethodPost, "/accelerator_requests", createBody("many"))
+		if a.status == 503 {
+			break
+		}
+		if a.status != 201 {
+			t.Fatalf("status %d: %s", a.status, a.body)
+		}
+		if made = append(made, a.arqUUIDs(c)...); len(made) > 1<<20 {
+			t.Fatal("a million ARQs on a disk without room")
+		}
+	}
+	full := v.free()
+	for batch := range slices.Chunk(made, 100) {
+		c.delete(batch...)
+	}
+	c.create("many")
+	t.Logf("%d ARQs made and deleted; %d MiB were free of the full disk, and %d are now", len(made), full/mebibyte, v.free()/mebibyte)
 }

@@ -17,6 +17,8 @@ type batch struct {
 	bytes   int // by our own bound; what limits compares
 	records int
 	written int // bytes of keys and values
+	// superseded counts the records that were there before.
+	superseded int
 }
 
 // keptMemory is the most memory that a batch keeps for the next one.
@@ -37,7 +39,7 @@ func (b *batch) reset() {
 	}
 	clear(b.entries)
 	b.memory, b.entries = b.memory[:0], b.entries[:0]
-	b.bytes, b.records, b.written = 0, 0, 0
+	b.bytes, b.records, b.written, b.superseded = 0, 0, 0, 0
 }
 
 // add writes the puts and deletes of a transition into Badger's transaction.
@@ -56,6 +58,7 @@ func (b *batch) add(t *persistence.Transition) error {
 			return err
 		}
 		b.records++
+		b.superseded++
 	}
 	return nil
 }
@@ -67,6 +70,9 @@ func (b *batch) put(p *persistence.Put) error {
 	value := b.memory[start:len(b.memory):len(b.memory)]
 	b.written += len(value)
 	b.records++
+	if p.Expected > 0 {
+		b.superseded++
+	}
 	return b.txn.SetEntry(b.entry(key, value))
 }
 

@@ -39,6 +39,7 @@ type committer struct {
 	observer Observer
 	stats    *counters
 	space    *diskSpace
+	tidier   *tidier
 	log      *slog.Logger
 
 	// ledger is set by Recover. Until then, and after a failure, refusal is
@@ -80,6 +81,11 @@ func (c *committer) step(requests []request) int {
 		return len(requests)
 	}
 	c.lookAround()
+	if err := c.tidyUp(); err != nil {
+		c.fail(err)
+		c.refuse(requests, *c.refusal.Load())
+		return len(requests)
+	}
 	n, err := c.fill(requests)
 	if err == nil && c.batch.txn != nil {
 		err = c.write()
@@ -172,6 +178,7 @@ func (c *committer) write() error {
 		return err
 	}
 	c.written = c.batch.written
+	c.tidier.superseded += c.batch.superseded
 	c.stats.committed(c.batch)
 	c.stats.present.Store(int64(c.ledger.Load().records()))
 	if c.observer != nil {

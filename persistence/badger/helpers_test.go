@@ -16,6 +16,9 @@ func key(n int) persistence.Key {
 	return persistence.Key{Kind: "arq", ID: id}
 }
 
+// number is the n of key(n).
+func number(k persistence.Key) int { return int(binary.BigEndian.Uint64(k.ID[:])) }
+
 func create(n, size int) persistence.Transition {
 	return persistence.Transition{Puts: []persistence.Put{{Key: key(n), Body: make([]byte, size)}}}
 }

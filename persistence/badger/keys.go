@@ -15,6 +15,7 @@ const (
 	recordPrefix = "r/"
 	formatKey    = "m/format"
 	tallyKey     = "m/tally"
+	tidyKey      = "m/tidy" // there only while space is given back: see tidy.go
 	idLength     = len(uuid.UUID{})
 )
 

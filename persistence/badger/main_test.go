@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		childOpens()
 	case "write":
 		childWrites()
+	case "tidy":
+		childTidies()
 	default:
 		goleak.VerifyTestMain(m)
 	}

@@ -14,6 +14,7 @@ type readers struct {
 	mu      sync.Mutex
 	closed  atomic.Bool
 	running sync.WaitGroup
+	inside  atomic.Int64
 }
 
 // enter reports whether reading is possible; leave must follow if it is. Not
@@ -26,10 +27,25 @@ func (r *readers) enter() bool {
 		return false
 	}
 	r.running.Add(1)
+	r.inside.Add(1)
 	return true
 }
 
-func (r *readers) leave() { r.running.Done() }
+func (r *readers) leave() {
+	r.inside.Add(-1)
+	r.running.Done()
+}
+
+// without calls f while nobody reads; whoever wants to read waits meanwhile.
+// Where somebody does, f is not called.
+func (r *readers) without(f func() error) (called bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inside.Load() > 0 {
+		return false, nil
+	}
+	return true, f()
+}
 
 // close lets nobody in any more and waits until all have left.
 func (r *readers) close() {

@@ -37,6 +37,11 @@ const (
 	// reserve holds.
 	measureEvery      = time.Second
 	measureEveryBytes = softBytes
+	// A log and the table just made of it, or tables and what they were merged
+	// into, are both there for a moment, and counted twice. So a shortage is
+	// believed only after so many more looks.
+	looksAgain  = 5
+	lookAgainIn = 100 * time.Millisecond
 )
 
 // ErrSpace is wrapped, beside persistence.ErrUnavailable, by what is refused
@@ -145,7 +150,10 @@ type diskSpace struct {
 	measured time.Time
 	written  uint64 // bytes since then
 
-	reserve, free atomic.Uint64
+	// believed is the room that the last check found.
+	believed atomic.Uint32
+
+	reserve, free, logs atomic.Uint64
 }
 
 func newDiskSpace(dir string, db *badgerdb.DB) *diskSpace {
@@ -163,8 +171,27 @@ func newDiskSpace(dir string, db *badgerdb.DB) *diskSpace {
 }
 
 // check says what there is room for, and why not for more. written is the
-// number of bytes committed since the last check.
+// number of bytes committed since the last check. There is less than before
+// only if that lasts.
 func (s *diskSpace) check(written int) (room, error) {
+	found, why := s.judge(written)
+	if found != roomForAll { // by a reserve that may be of before
+		s.expire()
+		found, why = s.judge(0)
+	}
+	for range looksAgain {
+		if found <= room(s.believed.Load()) {
+			break
+		}
+		time.Sleep(lookAgainIn) //nolint:forbidigo // Badger tells nobody when it has deleted a file
+		s.expire()
+		found, why = s.judge(0)
+	}
+	s.believed.Store(uint32(found))
+	return found, why
+}
+
+func (s *diskSpace) judge(written int) (room, error) {
 	if err := s.measure(written); err != nil {
 		return noRoom, err
 	}
@@ -185,6 +212,13 @@ func (s *diskSpace) check(written int) (room, error) {
 	return noRoom, why
 }
 
+// expire has the reserve measured anew by the next check.
+func (s *diskSpace) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.measured = time.Time{}
+}
+
 // measure brings the reserve up to date when it may have changed much.
 func (s *diskSpace) measure(written int) error {
 	s.mu.Lock()
@@ -197,6 +231,7 @@ func (s *diskSpace) measure(written int) error {
 	if err != nil {
 		return fmt.Errorf("measure the reserve of the store: %w", err)
 	}
+	s.logs.Store(logs)
 	s.reserve.Store(logs + s.tables() + s.margin)
 	s.measured, s.written = time.Now(), 0
 	return nil

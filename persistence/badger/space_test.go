@@ -121,3 +121,27 @@ func TestCloseWithoutRoom(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCountedTwiceForAMoment: a log and the table made of it are both there
+// before the log is deleted. That is no shortage; one that lasts is.
+func TestCountedTwiceForAMoment(t *testing.T) {
+	s := recovered(t, t.TempDir())
+	space := s.committer.space
+	onVolume(t, s).Store(s.Stats().Reserve + space.relief)
+	looks, moment := 0, 2
+	tables := space.tables
+	space.tables = func() uint64 {
+		if looks++; looks <= moment {
+			return tables() + 1<<20
+		}
+		return tables()
+	}
+	space.expire()
+	wins(t, s, create(1, 10))
+	if looks <= moment {
+		t.Errorf("%d looks", looks)
+	}
+	looks, moment = 0, 1<<20
+	space.expire()
+	wantShort(t, apply(t, s, create(2, 10))[0])
+}

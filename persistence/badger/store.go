@@ -48,6 +48,7 @@ func start(db *badgerdb.DB, format int, opts Options) *Store {
 			log:      opts.Logger,
 		},
 	}
+	s.committer.tidier = newTidier(db, &s.readers, opts.Logger)
 	s.committer.refusal.Store(new(s.unavailable(errNotRecovered)))
 	s.tallied.Store(format >= tallied)
 	if t, err := tallyOf(db); err == nil { // else the first pass over the records says what is wrong
