@@ -8,11 +8,13 @@ import (
 )
 
 // Describe gives a record in a form that encodes to JSON for people: what is
-// in its body by name, besides its key, generation and claims.
+// in its body by name, besides its key, generation and claims. With an error,
+// which says why the body cannot be understood, it is given as it is, in base64.
 func Describe(r persistence.Record) (any, error) {
 	body, err := readable(r)
+	var raw []byte
 	if err != nil {
-		return nil, err
+		body, raw = nil, r.Body
 	}
 	claims := make([]string, 0, len(r.Claims))
 	for _, c := range r.Claims {
@@ -24,7 +26,8 @@ func Describe(r persistence.Record) (any, error) {
 		Generation uint64           `json:"generation"`
 		Claims     []string         `json:"claims,omitempty"`
 		Body       any              `json:"body"`
-	}{r.Key.Kind, r.Key.ID.String(), r.Generation, claims, body}, nil
+		Raw        []byte           `json:"raw,omitempty"`
+	}{r.Key.Kind, r.Key.ID.String(), r.Generation, claims, body, raw}, err
 }
 
 func readable(r persistence.Record) (any, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,18 +119,25 @@ func (c *storeCall) verify(ctx context.Context) error {
 	})
 }
 
-// dump writes every record as a line of JSON.
+// dump writes every record as a line of JSON, those that it does not understand
+// as they are.
 func (c *storeCall) dump(ctx context.Context) error {
 	w := bufio.NewWriter(c.stdout)
 	lines := json.NewEncoder(w)
 	return c.read(ctx, func(from *source) error {
+		raw := 0
+		var why error // of the first
 		err := from.Each(ctx, func(r persistence.Record) error {
 			line, err := actors.Describe(r)
 			if err != nil {
-				return err
+				raw++
+				why = cmp.Or(why, err)
 			}
 			return lines.Encode(line)
 		})
-		return errors.Join(err, w.Flush())
+		if err = errors.Join(err, w.Flush()); raw > 0 {
+			err = errors.Join(err, fmt.Errorf("%d records are not understood and printed raw, in base64; the first: %w", raw, why))
+		}
+		return err
 	})
 }
