@@ -9,6 +9,8 @@ ROUNDS ?= 50
 SEED ?= 0
 REPEAT ?= 1
 DUR ?= 300
+ARQS ?= 1000000
+BOUND ?= 100000
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -20,10 +22,10 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench sim crash verify cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench recovery sim crash verify cover clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/arqd, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/arqd ./cmd/arqd
@@ -57,6 +59,9 @@ edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n r
 
 bench: ## benchmarks, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
+
+recovery: ## restart after kill -9 beside a bare Badger: ARQS (1000000), BOUND (100000) of them bound
+	@ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) $(GO) test -run '^$$' -bench Recovery -benchtime 1x -timeout 60m ./bench
 
 sim: ## RUNS (10000) seeded simulations of the actors, and a crash at every point; SEED=n repeats one, REPEAT times
 	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \

@@ -94,7 +94,7 @@ func rawOptions(dir string) badgerdb.Options {
 		WithDetectConflicts(false).
 		WithCompression(badgeroptions.None).
 		WithBlockCacheSize(0).
-		WithChecksumVerificationMode(badgeroptions.OnTableRead).
+		WithChecksumVerificationMode(badgeroptions.NoVerification).
 		WithMemTableSize(64 << 20).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(16 << 20).

@@ -44,6 +44,7 @@ var roles = map[string]func(ask *json.Decoder, answer *json.Encoder) error{
 	roleStore: storeCommits,
 	roleLoad:  generateLoad,
 	roleHeap:  measureHeap,
+	roleWalk:  walk,
 }
 
 func play(name string) {

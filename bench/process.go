@@ -48,3 +48,30 @@ func OwnCPU() (time.Duration, error) {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
+
+// Memory is what a process takes, in bytes.
+type Memory struct {
+	Peak      int64 // resident, at any time, pages of mapped files among it
+	Anonymous int64 // resident now, of no file
+}
+
+// ProcessMemory gives the memory of a process.
+func ProcessMemory(pid int) (m Memory, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return m, err
+	}
+	for name, into := range map[string]*int64{"VmHWM:": &m.Peak, "RssAnon:": &m.Anonymous} {
+		_, rest, found := bytes.Cut(status, []byte("\n"+name))
+		fields := bytes.Fields(rest)
+		if !found || len(fields) == 0 {
+			return m, fmt.Errorf("no %s in the process status", name)
+		}
+		kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("unreadable process status: %w", err)
+		}
+		*into = kib << 10
+	}
+	return m, nil
+}

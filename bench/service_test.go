@@ -32,12 +32,32 @@ const (
 	bindable         = fakeDevices * handlesPerDevice
 )
 
+// place is where a service runs: its binary, its state and its fake devices.
+type place struct {
+	binary, config, state string
+}
+
+// newPlace makes a place with an empty store, and so many handles on each fake
+// device.
+func newPlace(tb testing.TB, binary string, handles int) *place {
+	tb.Helper()
+	dir := diskDir(tb)
+	p := &place{binary: binary, config: filepath.Join(dir, "arqd.conf"), state: filepath.Join(dir, "state")}
+	text := fmt.Sprintf(configuration, p.state, fakeHost, fakeDevices, handles)
+	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
 // service is the real binary, in a process of its own.
 type service struct {
-	pid     int
-	api     string // address and port
-	metrics string // URL
-	chatty  bool   // it does not know the option that turns its access log off
+	cmd       *exec.Cmd
+	ended     chan error
+	pid       int
+	api       string // address and port
+	operators string // URL
+	chatty    bool   // it does not know the option that turns its access log off
 }
 
 const configuration = `
@@ -59,35 +79,45 @@ handles_per_device = %d
 // benchmark.
 func startService(tb testing.TB) *service {
 	tb.Helper()
-	binary := buildService(tb)
-	dir := diskDir(tb)
-	config := filepath.Join(dir, "arqd.conf")
-	text := fmt.Sprintf(configuration, filepath.Join(dir, "state"), fakeHost, fakeDevices, handlesPerDevice)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	cmd := exec.Command(binary, "serve", "--config-file", config)
+	s := newPlace(tb, buildService(tb), handlesPerDevice).start(tb)
+	tb.Cleanup(func() { s.stop(tb) })
+	return s
+}
+
+// start starts the service and waits until it says that it is ready.
+func (p *place) start(tb testing.TB) *service {
+	tb.Helper()
+	s := &service{cmd: exec.Command(p.binary, "serve", "--config-file", p.config), ended: make(chan error, 1)}
 	log, write := io.Pipe()
-	cmd.Stderr = write
-	_, out := begin(tb, cmd)
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	tb.Cleanup(func() { stopService(tb, cmd, write) })
-	s := &service{pid: cmd.Process.Pid}
+	s.cmd.Stderr = write
+	_, out := begin(tb, s.cmd)
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		s.ended <- s.cmd.Wait()
+		_ = write.Close()
+	}()
+	s.pid = s.cmd.Process.Pid
 	if !s.readLog(log) {
-		tb.Fatalf("the service did not start: run %s serve --config-file %s", binary, config)
+		s.kill()
+		tb.Fatalf("the service did not start: run %s serve --config-file %s", p.binary, p.config)
 	}
 	return s
 }
 
-func stopService(tb testing.TB, cmd *exec.Cmd, log *io.PipeWriter) {
+func (s *service) stop(tb testing.TB) {
 	tb.Helper()
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(30*time.Second, func() { _ = s.cmd.Process.Kill() })
 	defer kill.Stop()
-	if err := cmd.Wait(); err != nil {
+	if err := <-s.ended; err != nil {
 		tb.Errorf("the service ended with %v", err)
 	}
-	_ = log.Close()
+}
+
+// kill ends the service at once, as kill -9 does.
+func (s *service) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.ended
 }
 
 func buildService(tb testing.TB) string {
@@ -119,10 +149,10 @@ func (s *service) readLog(log io.Reader) (ready bool) {
 		case url != nil && strings.Contains(line, "accelerator API"):
 			s.api = strings.TrimSuffix(url[1], "/v2")
 		case url != nil && strings.Contains(line, "metrics"):
-			s.metrics = "http://" + url[1] + "/metrics"
+			s.operators = "http://" + url[1]
 		case strings.Contains(line, "msg=ready"):
 			go func() { _, _ = io.Copy(io.Discard, log) }()
-			return s.api != "" && s.metrics != ""
+			return s.api != "" && s.operators != ""
 		}
 	}
 	return false
@@ -130,7 +160,7 @@ func (s *service) readLog(log io.Reader) (ready bool) {
 
 func (s *service) scrape(tb testing.TB) Metrics {
 	tb.Helper()
-	m, err := ReadMetrics(background, s.metrics)
+	m, err := ReadMetrics(background, s.operators+"/metrics")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -41,6 +41,13 @@ func TestProcessCPUOfOurselves(t *testing.T) {
 	}
 }
 
+func TestProcessMemoryOfOurselves(t *testing.T) {
+	m, err := ProcessMemory(os.Getpid())
+	if err != nil || m.Anonymous < 1<<20 || m.Peak < m.Anonymous {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	before := parseMetrics([]byte("h_sum 10\nh_count 4\n"))
 	after := parseMetrics([]byte("# HELP h Text 7\nh_sum 1.6e1\nh_count 6\ng{state=\"a b\"} 3\nbad x\n\n"))
