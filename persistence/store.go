@@ -110,7 +110,8 @@ type Store interface {
 	// Recover visits every record once, ordered by kind and id, and must
 	// return before the first Submit: while it goes, the adapter builds what
 	// it needs to check conditions, so that a start costs one pass. A visit
-	// error ends it and is returned. The visitor may keep the record.
+	// error ends it and is returned. The body is the visitor's for the time
+	// of the visit.
 	Recover(ctx context.Context, visit func(Record) error) error
 
 	// Submit queues a transition and returns. done is called exactly once,

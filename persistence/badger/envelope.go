@@ -79,6 +79,13 @@ func checksum(key, content []byte) uint32 {
 // decodeEnvelope fills all of r but its Key. It copies: value may change
 // afterwards. Any bytes may be given to it.
 func decodeEnvelope(r *persistence.Record, key, value []byte) error {
+	err := openEnvelope(r, key, value)
+	r.Body = append([]byte{}, r.Body...)
+	return err
+}
+
+// openEnvelope does the same, but the body stays a part of value.
+func openEnvelope(r *persistence.Record, key, value []byte) error {
 	if len(value) < 1+checksumLength {
 		return errTruncated
 	}
@@ -96,7 +103,7 @@ func decodeEnvelope(r *persistence.Record, key, value []byte) error {
 	if d.err == nil && (r.Generation == 0 || r.Generation > maxGeneration) {
 		d.err = errRange
 	}
-	r.Body = append([]byte{}, d.rest...)
+	r.Body = d.rest
 	return d.err
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,11 @@ type ledger struct {
 	kinds  map[persistence.Kind]*shelf
 	spaces map[string]*space
 	tally  tally
+
+	entered *shelf           // of the record that was entered last
+	kind    persistence.Kind // its kind
+	expect  uint64           // how many records may still be entered
+	filling sync.WaitGroup
 }
 
 // shelf is the part of the ledger for one kind. claims has an entry only for
@@ -26,6 +32,22 @@ type ledger struct {
 type shelf struct {
 	generations map[uuid.UUID]generation
 	claims      map[uuid.UUID][]persistence.Claim
+	found       []found // by Recover, and not in generations yet
+}
+
+// found is a record that Recover has found.
+type found struct {
+	id         uuid.UUID
+	generation generation
+}
+
+// fill makes the map of what was found: it is known then how large it is.
+func (s *shelf) fill() {
+	s.generations = make(map[uuid.UUID]generation, len(s.found))
+	for i := range s.found {
+		s.generations[s.found[i].id] = s.found[i].generation
+	}
+	s.found = nil
 }
 
 // generation is that of a record in half the space: with 16 bytes of id, a
@@ -183,21 +205,43 @@ func (l *ledger) apply(t *persistence.Transition) {
 	}
 }
 
-// enter adds a record as Recover finds it, and reports the claim that another
-// record carries already, if there is one.
+// enter adds a record as Recover finds it, kind after kind, and reports the
+// claim that another record carries already, if there is one. After the last
+// one settle must follow.
 func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
-	s := l.shelf(r.Key.Kind)
+	if l.entered == nil || l.kind != r.Key.Kind {
+		l.turn()
+		l.entered, l.kind = l.shelf(r.Key.Kind), r.Key.Kind
+		l.entered.found = make([]found, 0, l.expect) // what is not used of it is never touched
+	}
+	s := l.entered
 	for _, c := range r.Claims {
 		if _, held := l.holder(c); held {
 			return c, false
 		}
 	}
-	s.generations[r.Key.ID] = generation(r.Generation)
+	s.found = append(s.found, found{r.Key.ID, generation(r.Generation)})
 	l.tally.add(r.Key, r.Generation)
 	if len(r.Claims) > 0 {
 		l.take(s, r.Key.ID, r.Claims)
 	}
 	return persistence.Claim{}, true
+}
+
+// turn fills the shelf of a kind of which there are no more, beside what is
+// entered next.
+func (l *ledger) turn() {
+	if l.entered != nil {
+		l.expect -= min(l.expect, uint64(len(l.entered.found)))
+		l.filling.Go(l.entered.fill)
+		l.entered = nil
+	}
+}
+
+// settle ends the entering.
+func (l *ledger) settle() {
+	l.turn()
+	l.filling.Wait()
 }
 
 // take copies the texts: those of the transition may be cut out of something

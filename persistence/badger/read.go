@@ -82,18 +82,26 @@ func (s *Store) Each(ctx context.Context, visit func(persistence.Record) error) 
 			found.add(r.Key, r.Generation)
 			return visit(r)
 		})
-		if err != nil || !s.tallied.Load() {
+		if err != nil {
 			return err
 		}
-		written, err := readTally(txn)
-		if err == nil {
-			err = written.matches(found)
-		}
-		if err != nil {
-			return &damagedError{s.dir, err}
-		}
-		return nil
+		return s.complete(txn, found)
 	})
+}
+
+// complete holds what was found against the tally that was written.
+func (s *Store) complete(txn *badgerdb.Txn, found tally) error {
+	if !s.tallied.Load() {
+		return nil
+	}
+	written, err := readTally(txn)
+	if err == nil {
+		err = written.matches(found)
+	}
+	if err != nil {
+		return &damagedError{s.dir, err}
+	}
+	return nil
 }
 
 // errEnough ends a walk that has found all it wants.
@@ -142,10 +150,7 @@ func decodeItem(item *badgerdb.Item, key []byte, r *persistence.Record) error {
 func (s *Store) walk(
 	ctx context.Context, txn *badgerdb.Txn, prefix, after []byte, visit func(persistence.Record) error,
 ) error {
-	opts := badgerdb.DefaultIteratorOptions
-	opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
-	opts.Prefix = prefix
-	it := txn.NewIterator(opts)
+	it := iterate(txn, prefix)
 	defer it.Close()
 	if after == nil {
 		it.Rewind()
@@ -155,14 +160,27 @@ func (s *Store) walk(
 	return s.steps(ctx, it, after, visit)
 }
 
+// iterate makes an iterator over the keys that begin with prefix.
+func iterate(txn *badgerdb.Txn, prefix []byte) *badgerdb.Iterator {
+	opts := badgerdb.DefaultIteratorOptions
+	opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
+	opts.Prefix = prefix
+	return txn.NewIterator(opts)
+}
+
+// goOn says whether a walk may.
+func (s *Store) goOn(ctx context.Context) error {
+	if s.readers.closed.Load() {
+		return s.unavailable(errClosed)
+	}
+	return ctx.Err()
+}
+
 func (s *Store) steps(ctx context.Context, it *badgerdb.Iterator, after []byte, visit func(persistence.Record) error) error {
 	var keys keyReader
 	for ; it.Valid(); it.Next() {
-		if err := ctx.Err(); err != nil {
+		if err := s.goOn(ctx); err != nil {
 			return err
-		}
-		if s.readers.closed.Load() {
-			return s.unavailable(errClosed)
 		}
 		item := it.Item()
 		if after != nil && bytes.Equal(item.Key(), after) {

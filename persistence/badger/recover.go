@@ -32,21 +32,6 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 	return nil
 }
 
-// takeStock makes the ledger while the records are visited.
-func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) error) (*ledger, error) {
-	ledger := newLedger()
-	err := s.Each(ctx, func(r persistence.Record) error {
-		if c, ok := ledger.enter(&r); !ok {
-			return fmt.Errorf("%w: %s carries the claim %s of another record", persistence.ErrCorrupt, r.Key, c)
-		}
-		return visit(r)
-	})
-	if _, explained := errors.AsType[*damagedError](err); err != nil && !explained {
-		err = fmt.Errorf("recover from state directory %s: %w", s.dir, err)
-	}
-	return ledger, err
-}
-
 // upgrade brings a store of an older format to this one.
 func (s *Store) upgrade(t tally) error {
 	if s.format == format {

@@ -9,7 +9,8 @@ import (
 	"github.com/arqd/arqd/persistence"
 )
 
-// Recover visits every record and lets writes in. See persistence.Store.
+// Recover visits every record and lets writes in. It spoils the body after the
+// visit, for the sake of those who would keep it. See persistence.Store.
 func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) error) error {
 	s.mu.Lock()
 	recovered := s.recovered
@@ -17,7 +18,11 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 	if recovered {
 		return unavailable(errRecovered)
 	}
-	if err := s.Each(ctx, visit); err != nil {
+	err := s.Each(ctx, func(r persistence.Record) error {
+		defer clear(r.Body)
+		return visit(r)
+	})
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -107,6 +107,7 @@ func all(tb testing.TB, visit func(context.Context, func(persistence.Record) err
 	tb.Helper()
 	var records []persistence.Record
 	err := visit(tb.Context(), func(r persistence.Record) error {
+		r.Body = slices.Clone(r.Body) // Recover takes it back
 		records = append(records, r)
 		return nil
 	})
