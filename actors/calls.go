@@ -275,16 +275,32 @@ func (s *System) RegisterInventory(ctx context.Context, hostname string, found [
 	if err != nil {
 		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
 	}
-	for _, r := range all {
-		p := newPromise[struct{}]()
-		_, err := call(ctx, s, p, func() error {
-			return s.askDevice(r.device, &refresh{r.found, r.numbers, p}, "device", r.device)
-		})
-		if err != nil {
-			return fmt.Errorf("registering the device %s of %s: %w", r.device, hostname, err)
-		}
+	if err := s.refreshDevices(ctx, all); err != nil {
+		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
 	}
 	return s.reported(ctx, hostname)
+}
+
+// refreshDevices has all of the devices look at what was reported of them, and
+// waits for the last.
+func (s *System) refreshDevices(ctx context.Context, all []registration) error {
+	if err := s.life.enter(); err != nil {
+		return err
+	}
+	defer s.life.calls.Done()
+	refreshed := make([]promise[struct{}], len(all))
+	for i, r := range all {
+		refreshed[i] = newPromise[struct{}]()
+		if err := s.askDevice(r.device, &refresh{r.found, r.numbers, refreshed[i]}, "device", r.device); err != nil {
+			return err
+		}
+	}
+	for i, r := range all {
+		if _, err := refreshed[i].wait(ctx, s.callPatience); err != nil {
+			return fmt.Errorf("device %s: %w", r.device, err)
+		}
+	}
+	return nil
 }
 
 // Stats gives counts for the metrics page.

@@ -92,15 +92,18 @@ func (d *decoder) id() (id uuid.UUID) {
 	return id
 }
 
-func (d *decoder) text() string {
+func (d *decoder) text() string { return string(d.bytes()) }
+
+// bytes is a text that is still a part of the body.
+func (d *decoder) bytes() []byte {
 	n := d.uint()
 	if n > uint64(len(d.buf)) {
 		d.failed("text")
-		return ""
+		return nil
 	}
-	s := string(d.buf[:n])
+	b := d.buf[:n]
 	d.buf = d.buf[n:]
-	return s
+	return b
 }
 
 func (d *decoder) flag() bool {

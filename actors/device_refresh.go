@@ -3,6 +3,7 @@ package actors
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -68,14 +69,17 @@ func checkInventory(found []devices.Device) error {
 					return Refuse(CodeInvalid, "deployable %s: the attach handle %s is reported twice", dep.Name, h.Info)
 				}
 				seen[h.Info] = true
-				var object map[string]any
-				if err := json.Unmarshal([]byte(h.Info), &object); err != nil || object == nil {
+				if !isObject(h.Info) {
 					return Refuse(CodeInvalid, "deployable %s: attach_info %q is not a JSON object", dep.Name, h.Info)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+func isObject(text string) bool {
+	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && json.Valid([]byte(text))
 }
 
 // describe takes over the descriptive fields and says whether any differed.

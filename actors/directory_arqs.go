@@ -34,8 +34,10 @@ func (t *arqTree) init() {
 	}
 }
 
-// shard picks by the last byte, which is random in a version 7 uuid.
-func (t *arqTree) shard(id uuid.UUID) *arqShard { return &t.shards[id[15]] }
+func (t *arqTree) shard(id uuid.UUID) *arqShard { return &t.shards[shardOf(id)] }
+
+// shardOf picks by the last byte, which is random in a version 7 uuid.
+func shardOf(id uuid.UUID) int { return int(id[15]) }
 
 func (t *arqTree) entry(id uuid.UUID) *arqEntry {
 	s := t.shard(id)
@@ -171,28 +173,6 @@ func take[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
 	if i.Len() == 0 {
 		delete(m, k)
 	}
-}
-
-// load adds an ARQ at the start, when they come in order of creation and
-// nobody reads yet.
-func (d *directory) load(a *ARQ) {
-	e := d.arqs.add(a)
-	x := &d.indexes
-	x.all.Load(e)
-	x.states[a.State].Load(e)
-	loadInto(x.projects, a.ProjectID, e)
-	x.countUnbound(a, 1)
-	loadInto(x.profiles, a.Group.ProfileName, e)
-	x.addBinding(e, a.Binding)
-}
-
-func loadInto(m map[string]*arqIndex, k string, e *arqEntry) {
-	i := m[k]
-	if i == nil {
-		i = newARQIndex()
-		m[k] = i
-	}
-	i.Load(e)
 }
 
 // countOf gives how many ARQs a project has, and how many of them are unbound.

@@ -92,7 +92,9 @@ func arqSize(a *ARQ) int {
 	return n
 }
 
-func decodeARQ(r persistence.Record) (*ARQ, error) {
+func decodeARQ(r persistence.Record) (*ARQ, error) { return (*lore)(nil).decodeARQ(r) }
+
+func (l *lore) decodeARQ(r persistence.Record) (*ARQ, error) {
 	d := newDecoder(r.Body)
 	a := &ARQ{UUID: r.Key.ID, Generation: r.Generation}
 	if len(d.buf) > 0 {
@@ -101,13 +103,12 @@ func decodeARQ(r persistence.Record) (*ARQ, error) {
 	}
 	a.CreatedAt = d.int()
 	a.UpdatedAt = d.int()
-	a.ProjectID = d.text()
-	a.Group = &Group{ProfileUUID: d.id(), ProfileName: d.text(), Index: int(d.uint())}
-	a.Group.Requests = decodeRequests(&d)
+	a.ProjectID = l.text(d.bytes())
+	a.Group = l.group(&d)
 	if d.flag() {
-		a.Binding = &Binding{Hostname: d.text(), ProviderUUID: d.id(), InstanceUUID: d.id()}
+		a.Binding = &Binding{Hostname: l.text(d.bytes()), ProviderUUID: d.id(), InstanceUUID: d.id()}
 		if d.flag() {
-			a.Binding.Handle = &Handle{UUID: d.id(), Type: d.text(), Info: d.text()}
+			a.Binding.Handle = &Handle{UUID: d.id(), Type: l.text(d.bytes()), Info: d.text()}
 		}
 	}
 	if err := d.end(); err != nil {
@@ -170,7 +171,9 @@ func encodeHandle(h *heldHandle) []byte {
 	return e.buf
 }
 
-func decodeHandle(r persistence.Record) (*heldHandle, error) {
+func decodeHandle(r persistence.Record) (*heldHandle, error) { return (*lore)(nil).decodeHandle(r) }
+
+func (l *lore) decodeHandle(r persistence.Record) (*heldHandle, error) {
 	d := newDecoder(r.Body)
 	h := &heldHandle{Generation: r.Generation}
 	h.UUID = r.Key.ID
@@ -181,7 +184,7 @@ func decodeHandle(r persistence.Record) (*heldHandle, error) {
 	h.Deployable = d.id()
 	h.Order = int(d.uint())
 	h.Holder = d.id()
-	h.Type = d.text()
+	h.Type = l.text(d.bytes())
 	h.Info = d.text()
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Key, err)

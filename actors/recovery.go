@@ -16,16 +16,12 @@ type recovered struct {
 	handles    map[uuid.UUID][]*heldHandle // by deployable
 	events     []*Event
 	unsettled  map[uuid.UUID][]*part // accepted binds, by instance
-	groups     map[groupKey]*Group
+	lore       *lore
+	arqs       *loader
 	bulk       batch
 	shown      map[uuid.UUID]*shown // by device
 	lastNumber int
 	awaited    *restoration
-}
-
-type groupKey struct {
-	profile uuid.UUID
-	index   int
 }
 
 // recover reads the store in one pass and publishes all of it.
@@ -33,13 +29,15 @@ func (s *System) recover(ctx context.Context) (*recovered, error) {
 	f := &recovered{
 		handles:   make(map[uuid.UUID][]*heldHandle),
 		unsettled: make(map[uuid.UUID][]*part),
-		groups:    make(map[groupKey]*Group),
+		lore:      newLore(),
+		arqs:      &loader{dir: s.dir},
 		shown:     make(map[uuid.UUID]*shown),
 	}
 	err := s.store.Recover(ctx, func(r persistence.Record) error { return s.take(f, r) })
 	if err != nil {
 		return nil, err
 	}
+	f.arqs.finish()
 	s.dir.publish(&f.bulk)
 	s.order.Store(max(s.order.Load(), int64(f.lastNumber)))
 	return f, nil
@@ -49,11 +47,11 @@ func (s *System) recover(ctx context.Context) (*recovered, error) {
 func (s *System) take(f *recovered, r persistence.Record) error {
 	switch r.Key.Kind {
 	case kindARQ:
-		return s.takeARQ(f, r)
+		return f.takeARQ(r)
 	case kindDevice:
 		return f.takeDevice(r)
 	case kindHandle:
-		h, err := decodeHandle(r)
+		h, err := f.lore.decodeHandle(r)
 		if err != nil {
 			return err
 		}
@@ -89,32 +87,17 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 	return nil
 }
 
-func (s *System) takeARQ(f *recovered, r persistence.Record) error {
-	a, err := decodeARQ(r)
+func (f *recovered) takeARQ(r persistence.Record) error {
+	a, err := f.lore.decodeARQ(r)
 	if err != nil {
 		return err
-	}
-	a.ProjectID = intern(a.ProjectID)
-	a.Group = f.shared(a.Group)
-	if a.Binding != nil {
-		a.Binding.Hostname = intern(a.Binding.Hostname)
 	}
 	if a.State == BindStarted {
 		i := a.Binding.InstanceUUID
 		f.unsettled[i] = append(f.unsettled[i], &part{id: a.UUID, ask: arqAsk{generation: a.Generation}})
 	}
-	s.dir.load(a)
+	f.arqs.add(a)
 	return nil
-}
-
-// shared gives the one copy of a group that equal groups share.
-func (f *recovered) shared(g *Group) *Group {
-	k := groupKey{g.ProfileUUID, g.Index}
-	if known := f.groups[k]; known != nil && slices.Equal(known.Requests, g.Requests) {
-		return known
-	}
-	f.groups[k] = g
-	return g
 }
 
 func (f *recovered) takeDevice(r persistence.Record) error {
