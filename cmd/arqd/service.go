@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,7 @@ func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
 // close takes down what had come up.
 func (s *service) open(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // nearly all that is made here stays
 	// What can be refused without side effects comes first.
 	metrics := http.NewMetrics()
 	enforcer, err := newEnforcer(s.cfg)
