@@ -4,7 +4,10 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/fb"
@@ -29,17 +32,28 @@ func tableNames(list badgerdb.Manifest) []string {
 // too, but after it has trusted what they say of themselves, in goroutines of
 // its own: a damaged one ends the process.
 //
-// It returns the last transaction that they hold a part of.
+// It returns the last transaction that they hold a part of, and of several
+// damaged tables the first.
 func checkTables(dir string, names []string) (last uint64, err error) {
-	for _, name := range names {
-		err := withFile(filepath.Join(dir, name), func(b []byte) error {
-			newest, err := checkTable(name, b)
-			last = max(last, newest)
-			return err
+	newest, errs := make([]uint64, len(names)), make([]error, len(names))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
+				errs[i] = withFile(filepath.Join(dir, names[i]), func(b []byte) (err error) {
+					newest[i], err = checkTable(names[i], b)
+					return err
+				})
+			}
 		})
+	}
+	readers.Wait()
+	for i, err := range errs {
 		if err != nil {
-			return 0, missing(name, err)
+			return 0, missing(names[i], err)
 		}
+		last = max(last, newest[i])
 	}
 	return last, nil
 }
