@@ -324,6 +324,47 @@ func TestTheStoresVerdicts(t *testing.T) {
 	}
 }
 
+// A write of which nothing came is no sign that its condition failed: it is
+// written again, and when that goes on, the store is to blame.
+func TestAForgottenWriteIsNoFailedCondition(t *testing.T) {
+	for name, c := range map[string]struct {
+		times int
+		want  Code // CodeInternal: it is done in the end
+	}{
+		"once": {1, CodeInternal}, "for ever": {99, CodeUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				w.profile("one")
+				for what, change := range map[string]func() error{
+					"create an ARQ": func() error { return w.tryCreate("demo") },
+					"create a profile": func() error {
+						spec := ProfileSpec{Name: "another", Groups: [][]Request{{{"resources:FPGA", "1"}}}}
+						_, err := w.sys.CreateProfile(w.t.Context(), spec)
+						return err
+					},
+				} {
+					left := c.times
+					w.setFaults(func(persistence.Transition) memory.Fault {
+						if left--; left >= 0 {
+							return memory.Fault{Effect: memory.DropUnknown}
+						}
+						return memory.Fault{}
+					})
+					err := change()
+					switch {
+					case c.want != CodeInternal:
+						w.wantCode(err, c.want)
+					case err != nil:
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+				w.wantConsistent()
+			})
+		})
+	}
+}
+
 // A reader sees a change only once a crash cannot take it back.
 func TestNothingIsPublishedBeforeItIsDurable(t *testing.T) {
 	inBubble(t, 2, func(w *world) {

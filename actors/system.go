@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -120,10 +121,16 @@ func (s *System) nextOrder() int {
 
 // submit hands a batch to the store. Once it is durable, it is published, and
 // only then does anybody hear of it. then runs on the store's completer.
-func (s *System) submit(b *batch, then func(persistence.Result)) {
+func (s *System) submit(b *batch, then func(persistence.Result)) { s.write(b, writeTries, then) }
+
+// writeTries is how often a batch is handed to the store of which it cannot say
+// what became of it.
+const writeTries = 5
+
+func (s *System) write(b *batch, tries int, then func(persistence.Result)) {
 	s.store.Submit(b.t, func(r persistence.Result) {
 		if r.Outcome == persistence.Unknown {
-			s.work(func(ctx context.Context) { s.complete(b, s.find(ctx, b, r), then) })
+			s.work(func(ctx context.Context) { s.find(ctx, b, r, tries, then) })
 			return
 		}
 		s.complete(b, r, then)
@@ -144,9 +151,23 @@ func (s *System) complete(b *batch, r persistence.Result, then func(persistence.
 // findPause is how long an unknown outcome waits for the next look.
 const findPause = 100 * time.Millisecond
 
-// find looks for the outcome of a batch that the store could not tell: it was
-// won when every record is as the batch would have left it.
-func (s *System) find(ctx context.Context, b *batch, r persistence.Result) persistence.Result {
+// find looks for the outcome of a batch that the store could not tell. When
+// nothing came of it, that is no sign that a condition failed: it is written again.
+func (s *System) find(ctx context.Context, b *batch, r persistence.Result, tries int, then func(persistence.Result)) {
+	r = s.lookUp(ctx, b, r)
+	switch {
+	case r.Outcome != persistence.Lost:
+		s.complete(b, r, then)
+	case tries > 1:
+		s.write(b, tries-1, then)
+	default:
+		r.Err = fmt.Errorf("%w: %d writes were forgotten", persistence.ErrUnavailable, writeTries)
+		s.complete(b, r, then)
+	}
+}
+
+// lookUp says that a batch was won when every record is as it would have left it.
+func (s *System) lookUp(ctx context.Context, b *batch, r persistence.Result) persistence.Result {
 	for {
 		outcome, err := applied(ctx, s.store, &b.t)
 		if err == nil {
