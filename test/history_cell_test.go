@@ -79,7 +79,7 @@ func (c *cell) next(rng *rand.Rand) history.Request {
 	defer c.mu.Unlock()
 	n := rng.IntN(100)
 	if len(c.arqs) < 3 || n < 14 && len(c.arqs) < arqsPerCell {
-		names := []string{"one", "two", "two", "four", "load", "loads", "other", "bad"}
+		names := []string{"one", "two", "four", "load", "loads", "loads", "other", "bad"}
 		return history.Request{Kind: history.Create, Profile: c.name(one(rng, names)), Token: c.token()}
 	}
 	instance, device := one(rng, c.instances), one(rng, c.devices)
@@ -117,7 +117,10 @@ func (c *cell) next(rng *rand.Rand) history.Request {
 func (c *cell) nextBind(rng *rand.Rand) history.Request {
 	r := history.Request{Kind: history.Patch, Token: c.token()}
 	device, instance := one(rng, c.devices), c.freeInstance(rng)
-	various, most := rng.IntN(6) == 0, 3
+	exchange, various, most := rng.IntN(5) == 0, rng.IntN(6) == 0, 3
+	if exchange {
+		instance = one(rng, c.instances)
+	}
 	if rng.IntN(4) == 0 {
 		most = 8
 	}
@@ -135,7 +138,7 @@ func (c *cell) nextBind(rng *rand.Rand) history.Request {
 		}
 		r.Items = append(r.Items, i)
 	}
-	if rng.IntN(5) == 0 {
+	if exchange {
 		r.Items = c.unbinds(rng, r.Items, instance)
 	}
 	rng.Shuffle(len(r.Items), func(i, j int) { r.Items[i], r.Items[j] = r.Items[j], r.Items[i] })

@@ -43,7 +43,8 @@ func (run *historyRun) newSuffering() suffering {
 	return s
 }
 
-// torment makes the service suffer while its clients work, until they are done.
+// torment makes the service suffer while its clients work, until they are done;
+// sometimes it is killed just then, and nobody repairs what that has left.
 func (run *historyRun) torment(done <-chan struct{}) {
 	run.t.Helper()
 	most := 100 * time.Millisecond // an epoch without faults takes about so long
@@ -54,6 +55,9 @@ func (run *historyRun) torment(done <-chan struct{}) {
 		select {
 		case <-done:
 			next.Stop()
+			if run.rng.IntN(4) == 0 {
+				run.kill(p)
+			}
 			return
 		case <-p.done:
 			next.Stop()
@@ -70,9 +74,7 @@ func (run *historyRun) strike(p *process) {
 	run.t.Helper()
 	switch run.rng.IntN(8) {
 	case 0, 1, 2:
-		run.count("kill")
-		p.kill()
-		run.revive()
+		run.kill(p)
 	case 3, 4:
 		run.count("stopped for a while")
 		p.signal(syscall.SIGSTOP)
@@ -85,6 +87,13 @@ func (run *historyRun) strike(p *process) {
 		run.revive()
 	default: // a while of peace
 	}
+}
+
+func (run *historyRun) kill(p *process) {
+	run.t.Helper()
+	run.count("kill")
+	p.kill()
+	run.revive()
 }
 
 // revive starts a process where one has ended, after a look at what it left
@@ -103,6 +112,9 @@ func (run *historyRun) revive() {
 	p := run.node.launch("ARQD_FAULTS=" + run.suffers.text)
 	p.mayFail = true
 	p.awaitReady()
+	if p.log.says("a bind was cut short by a restart and fails") {
+		run.count("preparation cut short")
+	}
 	run.service.Store(p)
 }
 

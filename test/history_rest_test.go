@@ -8,7 +8,7 @@ import (
 	"github.com/arqd/arqd/test/history"
 )
 
-const restLimit = time.Minute
+const restLimit = 30 * time.Second
 
 // settle waits until the service has come to rest, and reads everything. It
 // begins again when the service ends meanwhile.

@@ -62,7 +62,7 @@ func newHistoryRun(t *testing.T, seed uint64) *historyRun {
 	run.node = newNode(t, options{
 		"api.auth_strategy": "headers",
 		"fake.hosts":        strings.Join(hosts, ","), "fake.handles_per_device": fmt.Sprint(run.setting.Handles),
-		"fake.operation_delay": "5", "fake.fail_images": badImage,
+		"fake.operation_delay": "10", "fake.fail_images": badImage,
 	})
 	run.node.program = faultyBinary(t)
 	p := run.node.start()

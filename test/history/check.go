@@ -33,10 +33,13 @@ func Check(setting *Setting, t *Trial, limit time.Duration) *Verdict {
 		// search that ran out of time may still use this one.
 		m, steps = compile(setting, t)
 		v.model, v.operations = m.porcupine(), timed(steps)
-		_, v.info = porcupine.CheckOperationsVerbose(v.model, v.operations, limit)
+		_, v.info = porcupine.CheckOperationsVerbose(v.model, v.operations, min(limit, explainLimit))
 	}
 	return v
 }
+
+// explainLimit is how long the search for what to show of a history goes on.
+const explainLimit = 20 * time.Second
 
 // timed gives the steps as the checker wants them. A step without an answer
 // ends when something of it was first seen, if that was its alone: there it had
