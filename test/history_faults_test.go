@@ -28,6 +28,9 @@ func (run *historyRun) newSuffering() suffering {
 	case 1:
 		add("slow disk", "slow=30/20ms")
 	}
+	if run.rng.IntN(4) == 0 {
+		add("forgetful disk", "forget=3")
+	}
 	switch run.rng.IntN(3) {
 	case 0:
 		add("slow devices", "device=0/60ms")

@@ -24,6 +24,9 @@ type Faults struct {
 	// them, and those behind them wait as well.
 	SlowPercent int
 	SlowMost    time.Duration
+	// ForgetPercent of all writes are answered with Unknown: half of them are
+	// passed on to the store, the others are not.
+	ForgetPercent int
 	// KillAt is the write, counted from 1, at which Kill is called, at the
 	// Moment KillWhen. 0: never. Where KillOf is not empty, only writes of these
 	// Kinds count.
@@ -37,10 +40,13 @@ type Faults struct {
 // ErrFaults is wrapped by the errors of Parse.
 var ErrFaults = errors.New("faults")
 
+// ErrForgotten is the cause of an outcome that was forgotten.
+var ErrForgotten = errors.New("injected: the outcome was forgotten")
+
 // Parse reads faults as the environment carries them: words with a blank in
 // between, each name=value. The values are slow=PERCENT/DURATION,
-// kill=NUMBER/before or kill=NUMBER/after, with /KINDS behind it or not, and
-// seed=NUMBER. Other names are left to others.
+// forget=PERCENT, kill=NUMBER/before or kill=NUMBER/after, with /KINDS behind it
+// or not, and seed=NUMBER. Other names are left to others.
 func Parse(text string) (Faults, error) {
 	var f Faults
 	for word := range strings.FieldsSeq(text) {
@@ -51,6 +57,8 @@ func Parse(text string) (Faults, error) {
 		case "slow":
 			f.SlowPercent, err = strconv.Atoi(first)
 			f.SlowMost, also = time.ParseDuration(second)
+		case "forget":
+			f.ForgetPercent, err = strconv.Atoi(value)
 		case "kill":
 			when, kinds, _ := strings.Cut(second, "/")
 			f.KillAt, err = strconv.ParseInt(first, 10, 64)

@@ -58,7 +58,7 @@ func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) 
 		}
 	}
 	if s.faults.SlowPercent == 0 {
-		s.Store.Submit(t, done)
+		s.hand(request{t, done})
 		return
 	}
 	s.mu.Lock()
@@ -89,8 +89,31 @@ func (s *Store) passOn() {
 		if pause > 0 {
 			<-time.After(pause)
 		}
+		s.hand(r)
+	}
+}
+
+// hand gives a request to the store behind, unless it forgets to.
+func (s *Store) hand(r request) {
+	if s.faults.ForgetPercent == 0 {
+		s.Store.Submit(r.t, r.done)
+		return
+	}
+	forgotten := persistence.Result{Outcome: persistence.Unknown, Err: ErrForgotten}
+	switch n := s.chance(200); {
+	case n < s.faults.ForgetPercent:
+		r.done(forgotten)
+	case n < 2*s.faults.ForgetPercent:
+		s.Store.Submit(r.t, func(persistence.Result) { r.done(forgotten) })
+	default:
 		s.Store.Submit(r.t, r.done)
 	}
+}
+
+func (s *Store) chance(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rand.IntN(n)
 }
 
 // Close waits for what was held up, then closes the store behind.

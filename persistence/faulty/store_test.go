@@ -88,15 +88,43 @@ func TestSlowStoreConforms(t *testing.T) {
 	})
 }
 
+// Of the writes whose outcome it forgets some are done and some are not; what it
+// tells is so.
+func TestForgetsOutcomes(t *testing.T) {
+	behind := memory.New(memory.Options{})
+	store := faulty.New(behind, faulty.Faults{ForgetPercent: 50}, nil)
+	recovered(t, store)
+	found := map[persistence.Outcome][2]int{} // how many are not there, and are
+	for n := range byte(200) {
+		p := put(n)
+		result := persistence.Apply(context.Background(), store, []persistence.Transition{p})[0]
+		fresh, err := store.Fresh(context.Background(), []persistence.Key{p.Puts[0].Key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := found[result.Outcome]
+		counts[fresh[0].Generation]++
+		found[result.Outcome] = counts
+	}
+	unknown, won := found[persistence.Unknown], found[persistence.Won]
+	if len(found) != 2 || unknown[0] < 20 || unknown[1] < 20 || won[0] != 0 || won[1] < 50 {
+		t.Errorf("outcomes, each with those that are not there and those that are: %v", found)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParse(t *testing.T) {
-	got, err := faulty.Parse("slow=10/20ms other=5 kill=3/after/put:arq seed=7")
+	got, err := faulty.Parse("slow=10/20ms forget=3 other=5 kill=3/after/put:arq seed=7")
 	want := faulty.Faults{
-		SlowPercent: 10, SlowMost: 20 * time.Millisecond, KillAt: 3, KillWhen: faulty.After, KillOf: "put:arq", Seed: 7,
+		SlowPercent: 10, SlowMost: 20 * time.Millisecond, ForgetPercent: 3,
+		KillAt: 3, KillWhen: faulty.After, KillOf: "put:arq", Seed: 7,
 	}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	for _, bad := range []string{"slow=x/1s", "slow=1/x", "kill=1", "kill=x/after", "seed=-1"} {
+	for _, bad := range []string{"slow=x/1s", "slow=1/x", "forget=x", "kill=1", "kill=x/after", "seed=-1"} {
 		if _, err := faulty.Parse(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
