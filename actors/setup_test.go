@@ -143,7 +143,7 @@ func (w *world) inventory(host string, handles int) {
 	w.t.Helper()
 	found, err := fake.New(fake.Options{Host: host, DevicesPerHost: 1, HandlesPerDevice: handles}).Discover(w.t.Context())
 	if err == nil {
-		err = w.sys.RegisterInventory(w.t.Context(), host, found)
+		err = w.sys.RegisterInventory(w.t.Context(), host, found.Devices)
 	}
 	if err != nil {
 		w.t.Fatalf("inventory of %s: %v", host, err)

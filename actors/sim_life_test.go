@@ -171,10 +171,10 @@ func simInventory(host string) []devices.Device {
 		return []devices.Device{d}
 	case "g":
 		found, _ := fake.New(fake.Options{Host: host, DevicesPerHost: 1, HandlesPerDevice: 2}).Discover(context.Background())
-		return found
+		return found.Devices
 	default:
 		found, _ := fake.New(fake.Options{Host: host, DevicesPerHost: 1, HandlesPerDevice: 3}).Discover(context.Background())
-		return found
+		return found.Devices
 	}
 }
 

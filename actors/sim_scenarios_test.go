@@ -192,7 +192,7 @@ var scenarios = []scenario{
 	}},
 	{name: "a device that grows, and shrinks again", act: func(w *scene) {
 		larger, _ := fake.New(fake.Options{Host: "h", DevicesPerHost: 1, HandlesPerDevice: 5}).Discover(w.l.ctx)
-		_ = w.l.sys.RegisterInventory(w.l.ctx, "h", larger)
+		_ = w.l.sys.RegisterInventory(w.l.ctx, "h", larger.Devices)
 		for w.l.sys.RegisterInventory(w.l.ctx, "h", simInventory("h")) != nil && !w.l.isDead() {
 			<-time.After(time.Second) // the store had a bad day
 		}

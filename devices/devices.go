@@ -3,11 +3,7 @@
 // a driver carries out. It knows nothing of who calls it.
 package devices
 
-import (
-	"context"
-
-	"github.com/google/uuid"
-)
+import "github.com/google/uuid"
 
 // Device is one physical device as a driver found it. The text fields are
 // stored, compared and shown byte for byte; two devices of a host are the same
@@ -57,47 +53,4 @@ type Attribute struct {
 type AttachHandle struct {
 	Type string `json:"attach_type"`
 	Info string `json:"attach_info"`
-}
-
-// CommandKind says what is to be done with a device.
-type CommandKind string
-
-const (
-	// ProgramFPGA loads a bitstream.
-	ProgramFPGA CommandKind = "fpga_program"
-	// CreateMdev makes the mediated device of a handle.
-	CreateMdev CommandKind = "mdev_create"
-	// RemoveMdev removes it; an absent one is done.
-	RemoveMdev CommandKind = "mdev_remove"
-)
-
-// Command is one piece of work on one device of one host. ID is its
-// idempotency key: the same ID is carried out once.
-type Command struct {
-	ID         uuid.UUID
-	Kind       CommandKind
-	Host       string
-	Device     ControlPathID
-	Deployable string
-	DriverName string
-	// Image is the bitstream of ProgramFPGA.
-	Image uuid.UUID
-	// Content is what the image service says of it; zero without such a service.
-	Content Image
-	// Handle and HandleInfo are the attach handle of the mdev commands.
-	Handle     uuid.UUID
-	HandleInfo string
-}
-
-// Driver finds and operates the devices of one family.
-//
-// Discover returns everything the driver is responsible for; an empty answer
-// means that there is nothing, an error that it could not look. Do carries out
-// one command and returns when the device has finished; calls for different
-// devices may run at the same time, calls for one device never do. Both return
-// promptly when ctx ends.
-type Driver interface {
-	Name() string
-	Discover(ctx context.Context) ([]Device, error)
-	Do(ctx context.Context, c Command) error
 }

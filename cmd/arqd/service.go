@@ -217,7 +217,7 @@ func (s *service) registerInventory(ctx context.Context) error {
 	for _, host := range s.cfg.Fake.Hosts {
 		found, err := s.hardware[host].Discover(ctx)
 		if err == nil {
-			err = s.system.RegisterInventory(ctx, host, found)
+			err = s.system.RegisterInventory(ctx, host, found.Devices)
 		}
 		if err != nil {
 			return fmt.Errorf("the fake devices of host %s: %w", host, err)
@@ -257,10 +257,14 @@ type fakeHosts map[string]*fake.Driver
 func newFakeHosts(cfg *config.Fake, images devices.Images) fakeHosts {
 	hosts := make(fakeHosts, len(cfg.Hosts))
 	for _, host := range cfg.Hosts {
-		hosts[host] = fake.New(fake.Options{
-			Host: host, DevicesPerHost: cfg.DevicesPerHost, HandlesPerDevice: cfg.HandlesPerDevice,
-			OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages, Images: images,
-		})
+		hosts[host] = fake.New(fakeOptions(cfg, host, images))
 	}
 	return hosts
+}
+
+func fakeOptions(cfg *config.Fake, host string, images devices.Images) fake.Options {
+	return fake.Options{
+		Host: host, DevicesPerHost: cfg.DevicesPerHost, HandlesPerDevice: cfg.HandlesPerDevice,
+		OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages, Images: images,
+	}
 }

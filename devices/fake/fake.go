@@ -47,12 +47,12 @@ func New(opts Options) *Driver { return &Driver{opts} }
 func (d *Driver) Name() string { return Name }
 
 // Discover makes up the devices; the answer is always the same.
-func (d *Driver) Discover(context.Context) ([]devices.Device, error) {
+func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 	found := make([]devices.Device, 0, d.opts.DevicesPerHost)
 	for n := range d.opts.DevicesPerHost {
 		found = append(found, d.device(n))
 	}
-	return found, nil
+	return devices.Found{Devices: found}, ctx.Err()
 }
 
 // firstBus is where the reference's fake device sits.
@@ -113,6 +113,14 @@ func handles(n int, domain, bus string) []devices.AttachHandle {
 
 // Do takes its time and succeeds, unless the image is one that fails.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {
+	switch c.Kind {
+	case devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev:
+	default:
+		return fmt.Errorf("%s: %w", c.Kind, devices.ErrUnsupported)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if d.opts.OperationDelay > 0 {
 		timer := time.NewTimer(d.opts.OperationDelay)
 		defer timer.Stop()
@@ -140,4 +148,17 @@ func (d *Driver) read(ctx context.Context, image uuid.UUID) error {
 	defer content.Close()
 	_, err = io.Copy(io.Discard, content)
 	return err
+}
+
+// Health finds nothing wrong with a device that it has made up.
+func (d *Driver) Health(ctx context.Context, device devices.ControlPathID) (devices.Health, error) {
+	if err := ctx.Err(); err != nil {
+		return devices.Health{}, err
+	}
+	for n := range d.opts.DevicesPerHost {
+		if d.device(n).ControlPath == device {
+			return devices.Health{State: devices.HealthOK}, nil
+		}
+	}
+	return devices.Health{State: devices.HealthGone, Reasons: []string{"there is no such fake device"}}, nil
 }

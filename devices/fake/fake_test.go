@@ -32,11 +32,11 @@ func TestFirstDeviceIsTheReferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := json.Marshal(measured[Name].Devices)
-	have, _ := json.Marshal(got)
+	have, _ := json.Marshal(got.Devices)
 	if string(want) != string(have) {
 		t.Errorf("discovered\n%s\nwant\n%s", have, want)
 	}
-	if rp := got[0].Deployables[0].ProviderUUID().String(); rp != "cf9f5d5a-364c-3763-a642-d158f1ee7416" {
+	if rp := got.Devices[0].Deployables[0].ProviderUUID().String(); rp != "cf9f5d5a-364c-3763-a642-d158f1ee7416" {
 		t.Errorf("provider uuid %s", rp)
 	}
 }
@@ -44,7 +44,7 @@ func TestFirstDeviceIsTheReferences(t *testing.T) {
 func TestDevicesOfAHostAreDistinct(t *testing.T) {
 	got, _ := New(Options{Host: "h", DevicesPerHost: 300, HandlesPerDevice: 1}).Discover(t.Context())
 	paths, names := map[string]bool{}, map[string]bool{}
-	for _, d := range got {
+	for _, d := range got.Devices {
 		paths[d.ControlPath.Info], names[d.Deployables[0].Name] = true, true
 	}
 	if len(paths) != 300 || len(names) != 300 {

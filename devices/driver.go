@@ -1,0 +1,87 @@
+package devices
+
+import "context"
+
+// Driver finds and operates the devices of one family. It keeps no state
+// between calls: what it says is what the hardware shows at that moment.
+// devices/drivertest holds every driver against this contract.
+//
+// Discover says all that the driver is responsible for. Nothing found is an
+// empty Found; an error means that the driver could not look, and its Found
+// is then no inventory. A single device that cannot be read is neither: it
+// becomes a Problem, and the rest is reported. The order of devices, and every
+// text in them, is the same as long as the hardware is.
+//
+// Do carries out one command and returns when the device has finished.
+// ProgramFPGA and CreateMdev prepare a device for a guest, RemoveMdev takes
+// back what a guest had. The mdev commands may be repeated: what is done
+// already succeeds. A kind that the driver does not know is refused with
+// ErrUnsupported. Calls for different devices may run at the same time, calls
+// for one device never do.
+//
+// Health describes one device that the driver has reported.
+//
+// All three return promptly when ctx ends.
+type Driver interface {
+	// Name is the driver's name in [agent]enabled_drivers.
+	Name() string
+	Discover(ctx context.Context) (Found, error)
+	Do(ctx context.Context, c Command) error
+	Health(ctx context.Context, device ControlPathID) (Health, error)
+}
+
+// Found is the outcome of one look at the hardware.
+type Found struct {
+	Devices []Device
+	// Problems are what could not be read, or not be offered as asked.
+	Problems []Problem
+	// Notes are sentences for the operator about what is not reported and is
+	// no fault of the hardware.
+	Notes []string
+}
+
+// Problem is one function of the host about which something is wrong.
+type Problem struct {
+	Where string      `json:"where"` // address, dddd:bb:ss.f
+	Kind  ProblemKind `json:"kind"`
+	// Detail is for people; it may change from one version to the next.
+	Detail string `json:"-"`
+}
+
+// ProblemKind says what is wrong. While a function has a problem other than
+// ProblemGone, its absence from the inventory is no reason to forget it.
+type ProblemKind string
+
+const (
+	// ProblemGone is a function that was listed and then was not there. It is
+	// information only: such a function is absent.
+	ProblemGone ProblemKind = "gone"
+	// ProblemUnreadable is a function that is there and does not say what it is.
+	ProblemUnreadable ProblemKind = "unreadable"
+	// ProblemVGPUType is a function that is configured for a vGPU type which it
+	// does not have.
+	ProblemVGPUType ProblemKind = "vgpu_type_unsupported"
+	// ProblemNoNetdev is a network card without an interface, so that nothing
+	// is known of its physical network and function. It is reported without.
+	ProblemNoNetdev ProblemKind = "no_netdev"
+)
+
+// HealthState sums up the health of a device.
+type HealthState string
+
+const (
+	// HealthOK is a device with nothing to complain of.
+	HealthOK HealthState = "ok"
+	// HealthDegraded is a device that works, less well than it could.
+	HealthDegraded HealthState = "degraded"
+	// HealthFailed is a device that reports fatal errors.
+	HealthFailed HealthState = "failed"
+	// HealthGone is a device that is not there any more.
+	HealthGone HealthState = "gone"
+)
+
+// Health is how a device is, and why that is so, one sentence a reason.
+type Health struct {
+	State   HealthState `json:"state"`
+	Reasons []string    `json:"reasons"`
+}
