@@ -1,0 +1,100 @@
+// Package nvidia is the driver of NVIDIA's GPUs: whole ones, their virtual
+// functions, and mediated vGPUs.
+package nvidia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/base"
+	"github.com/arqd/arqd/devices/pciids"
+	"github.com/arqd/arqd/devices/record"
+	"github.com/arqd/arqd/devices/sysfs"
+)
+
+// Name is the driver's name in [agent]enabled_drivers.
+const Name = "nvidia_gpu_driver"
+
+const vendor = 0x10de
+
+// Options say what is offered of the GPUs.
+type Options struct {
+	// NoVFs leaves virtual functions out, also those with a vGPU type.
+	NoVFs bool
+	// VGPUTypes are the functions that are offered as mediated vGPUs, and the
+	// type of each, as the kernel names it: nvidia-222.
+	VGPUTypes map[sysfs.Address]string
+}
+
+// Driver is a devices.Driver.
+type Driver struct {
+	base.Driver
+	names *pciids.Names
+	opts  Options
+}
+
+// New makes the driver of one host.
+func New(b base.Driver, names *pciids.Names, opts Options) *Driver { return &Driver{b, names, opts} }
+
+// Name gives the driver's name.
+func (d *Driver) Name() string { return Name }
+
+// Discover reports every GPU function as a device of its own: one PGPU, or as
+// many VGPU as its type still allows or has made already.
+func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
+	var unsupported []devices.Problem
+	offered := make(map[sysfs.Address]bool)
+	found, err := d.Each(ctx, func(_ *sysfs.Scan, f *sysfs.Function) (devices.Device, bool, error) {
+		if !isGPU(f) || d.opts.NoVFs && f.IsVF() {
+			return devices.Device{}, false, nil
+		}
+		offered[f.Address] = true
+		vgpu := d.opts.VGPUTypes[f.Address]
+		if vgpu == "" {
+			return d.whole(f), true, nil
+		}
+		device, err := d.vgpus(f, vgpu)
+		if errors.Is(err, errType) {
+			unsupported = append(unsupported, devices.Problem{
+				Where: f.Address.String(), Kind: devices.ProblemVGPUType, Detail: err.Error(),
+			})
+			return devices.Device{}, false, nil
+		}
+		return device, err == nil, err
+	})
+	if err != nil {
+		return found, err
+	}
+	found.Problems = append(found.Problems, unsupported...)
+	for _, a := range slices.SortedFunc(maps.Keys(d.opts.VGPUTypes), sysfs.Address.Compare) {
+		if !offered[a] {
+			found.Notes = append(found.Notes, fmt.Sprintf("%s is configured for %s, and there is no GPU that could be offered", a, d.opts.VGPUTypes[a]))
+		}
+	}
+	return found, nil
+}
+
+func isGPU(f *sysfs.Function) bool {
+	return f.Vendor == vendor && (f.Subclass() == sysfs.ClassVGA || f.Subclass() == sysfs.Class3D)
+}
+
+// card is what all GPUs have in common; trait says which this is.
+func (d *Driver) card(f *sysfs.Function, class, trait string) record.Card {
+	return record.Card{
+		Type: "GPU", Vendor: f.VendorText(), Model: d.names.Model(f.Vendor, f.Device),
+		Standard:     base.Board(f, d.names),
+		VendorsBoard: record.Object(record.Text("vendor_info", "gpu_vb_info")),
+		Driver:       "NVIDIA",
+		Class:        class,
+		Traits:       []string{"OWNER_CYBORG", "CUSTOM_NVIDIA_" + trait},
+	}
+}
+
+func (d *Driver) whole(f *sysfs.Function) devices.Device {
+	c := d.card(f, "PGPU", f.DeviceText())
+	return c.At(d.Host, f.Address)
+}

@@ -1,0 +1,21 @@
+package pci
+
+import (
+	"testing"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/base"
+	"github.com/arqd/arqd/devices/drivertest"
+	"github.com/arqd/arqd/devices/sysfs"
+)
+
+func TestTheContract(t *testing.T) {
+	list := mustParse(t, `{"vendor_id": "10ee"}`)
+	drivertest.Run(t, drivertest.Subject{
+		Name: Name, Host: "pci-whitelist", Finds: true,
+		New: func(t *testing.T, root string) devices.Driver {
+			t.Helper()
+			return New(base.Driver{Bus: sysfs.New(root), Host: "h"}, Options{Whitelist: list})
+		},
+	})
+}

@@ -1,0 +1,20 @@
+package qat
+
+import (
+	"testing"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/base"
+	"github.com/arqd/arqd/devices/drivertest"
+	"github.com/arqd/arqd/devices/sysfs"
+)
+
+func TestTheContract(t *testing.T) {
+	drivertest.Run(t, drivertest.Subject{
+		Name: Name, Host: "qat-c62x", Finds: true,
+		New: func(t *testing.T, root string) devices.Driver {
+			t.Helper()
+			return New(base.Driver{Bus: sysfs.New(root), Host: "h"}, nil)
+		},
+	})
+}
