@@ -27,6 +27,8 @@ func TestTheCommandLine(t *testing.T) {
 		"help of serve":       {[]string{"serve", "--help"}, 0, "", "-config-file"},
 		"printing the config": {[]string{"serve", "--print-config"}, 0, "[api]", ""},
 		"no store":            {[]string{"store", "verify"}, 1, "", "there is no store in"},
+		"agent, and what?":    {[]string{"agent"}, 2, "", "arqd agent discover"},
+		"agent's arguments":   {[]string{"agent", "discover", "now"}, 1, "", `no arguments besides its flags: ["now"]`},
 		"store, and what?":    {[]string{"store", "burn"}, 2, "", "arqd store restore"},
 		"help of store":       {[]string{"store", "--help"}, 0, "arqd store restore", ""},
 		"no such file":        {[]string{"serve", "--config-file", "/nope"}, 1, "", "/nope"},

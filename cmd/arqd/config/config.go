@@ -27,6 +27,12 @@ type Config struct {
 	Quota             Quota
 	Fake              Fake
 
+	// Those of an agent, made by LoadAgent.
+	Agent      Agent
+	GPUDevices GPUDevices
+	PCI        PCI
+	NICDevices NICDevices
+
 	options  []Option
 	settings map[key]setting
 }

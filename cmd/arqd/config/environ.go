@@ -37,6 +37,9 @@ func (l *loader) unknownEnv(name string, from source) {
 	if group == defaultGroup {
 		k.group = defaultGroup
 	}
+	if l.isOthers(k.group) || l.role == roleAgent && isLater(k.group) {
+		return
+	}
 	if isLater(k.group) {
 		l.warn(from, fmt.Sprintf("section [%s] is not used yet", k.group))
 		return

@@ -28,6 +28,15 @@ type iniFile struct {
 	entries  []entry
 }
 
+// groups gives the names of its sections.
+func (f *iniFile) groups() []string {
+	names := make([]string, len(f.sections))
+	for i, s := range f.sections {
+		names[i] = s.name
+	}
+	return names
+}
+
 // parseINI reads a file in the syntax of oslo.config: [section], then
 // name = value or name: value. A line that begins with # or ; is a comment, and
 // (kinder than oslo.config) so is one that has blanks before it. A line that

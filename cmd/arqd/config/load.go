@@ -19,14 +19,27 @@ const maxFileBytes = 4 << 20
 // wrong, one line each, as "FILE:LINE: [section] option: what" or
 // "environment NAME: [section] option: what".
 func Load(files, environ []string) (*Config, []Warning, error) {
-	l := newLoader(Options())
-	for _, name := range files {
-		data, err := readFile(name)
-		if err != nil {
-			l.fail(err)
+	return load(files, environ, roleService)
+}
+
+func load(files, environ []string, r role) (*Config, []Warning, error) {
+	contents := make([][]byte, len(files))
+	unread := make([]error, len(files))
+	var groups []string
+	for i, name := range files {
+		contents[i], unread[i] = readFile(name)
+		ini, _ := parseINI(name, contents[i]) // addFile says what is wrong with it
+		groups = append(groups, ini.groups()...)
+	}
+	own, others := optionsOf(r, groups)
+	l := newLoader(own)
+	l.role, l.others = r, others
+	for i, name := range files {
+		if unread[i] != nil {
+			l.fail(unread[i])
 			continue
 		}
-		l.addFile(name, data)
+		l.addFile(name, contents[i])
 	}
 	l.addEnviron(environ)
 	return l.finish(files)
@@ -50,7 +63,9 @@ func readFile(name string) ([]byte, error) {
 
 // loader gathers settings, layer over layer.
 type loader struct {
+	role     role
 	options  []Option
+	others   []Option // that the other role reads
 	byKey    map[key]*Option
 	settings map[key]setting
 	warnings []Warning
@@ -107,11 +122,15 @@ func (l *loader) addFile(name string, data []byte) {
 // set puts a value over what was there. The values of a multi-valued option
 // add up, over all files, as in oslo.config.
 func (l *loader) set(o *Option, text string, from source) {
-	before := l.settings[o.key()]
-	if o.multi && from.file != "" && before.from.file != "" {
-		text = before.text + "\n" + text
+	s := setting{text: text, from: from}
+	if o.multi {
+		s.each = []setting{{text: text, from: from}}
+		if before := l.settings[o.key()]; from.file != "" && before.from.file != "" {
+			s.text = before.text + "\n" + text
+			s.each = append(before.each, s.each...)
+		}
 	}
-	l.settings[o.key()] = setting{text, from}
+	l.settings[o.key()] = s
 }
 
 // finish substitutes, converts and checks.
@@ -127,12 +146,19 @@ func (l *loader) finish(files []string) (*Config, []Warning, error) {
 		l.fail(optionError(s.from, o.key(), errors.New(o.complaint(s.text))))
 	}
 	// What one value means for another can only be asked of good values.
-	if len(l.errs) == 0 {
+	switch {
+	case len(l.errs) > 0:
+	case l.role == roleAgent:
+		l.fail(c.checkAgent())
+	default:
 		l.fail(c.resolvePolicyFile(files))
 		l.fail(c.check())
 	}
 	if err := errors.Join(l.errs...); err != nil {
 		return nil, l.warnings, err
+	}
+	if l.role == roleAgent {
+		return c, append(l.warnings, c.unusedDevices()...), nil
 	}
 	return c, append(l.warnings, c.unusedTLS()...), nil
 }

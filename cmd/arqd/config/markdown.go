@@ -37,11 +37,27 @@ shows the configuration in effect and where each value comes from.
 Options marked *reload* take effect without a restart.
 `
 
+const markdownAgent = `
+# Configuration of an agent
+
+` + "`arqd agent discover --config-file FILE`" + ` reads, besides ` + "`[DEFAULT] host` and `[fake]`" + `
+above, the options below. Service and agent may share a file: neither minds the
+sections of the other. Options that the reference has are its own by name and
+meaning; the sections of vGPU types and the mappings of network cards are there
+when ` + "`enabled_vgpu_types` and `enabled_nic_types`" + ` name them.
+`
+
 // WriteMarkdown writes the reference of all options: docs/configuration.md.
 func WriteMarkdown(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprint(out, markdownHead)
-	options := Options()
+	writeTables(out, Options())
+	fmt.Fprint(out, markdownAgent)
+	writeTables(out, append(AgentOptions(), vgpuOption("TYPE")))
+	return out.Flush()
+}
+
+func writeTables(out io.Writer, options []Option) {
 	for i := range options {
 		o := &options[i]
 		if i == 0 || options[i-1].Group != o.Group {
@@ -49,7 +65,6 @@ func WriteMarkdown(w io.Writer) error {
 		}
 		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", o.Name, o.Type, o.defaultWords(), o.meaning())
 	}
-	return out.Flush()
 }
 
 func (o *Option) defaultWords() string {

@@ -29,6 +29,7 @@ func (s source) String() string {
 type setting struct {
 	text string
 	from source
+	each []setting // the values of an option that may have several
 }
 
 // Warning is something in the configuration that arqd does without.

@@ -34,7 +34,7 @@ func (l *loader) substitute() map[key]bool {
 		}
 	}
 	for k, text := range s.done {
-		l.settings[k] = setting{text, l.settings[k].from}
+		l.settings[k] = setting{text, l.settings[k].from, s.each(k)}
 	}
 	return failed
 }
@@ -60,6 +60,19 @@ func (s *substitution) value(k key) (string, error) {
 		s.done[k] = text
 	}
 	return text, err
+}
+
+// each replaces the references in the values of an option one by one.
+func (s *substitution) each(k key) []setting {
+	values := make([]setting, 0, len(s.settings[k].each))
+	for _, v := range s.settings[k].each {
+		text, err := s.expand(k.group, v.text)
+		if err != nil {
+			return nil // it was reported with the whole
+		}
+		values = append(values, setting{text: text, from: v.from})
+	}
+	return values
 }
 
 func (s *substitution) expand(group, text string) (string, error) {

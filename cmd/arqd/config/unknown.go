@@ -9,11 +9,15 @@ import (
 // laterSections belong to parts of the service, or to libraries of the
 // reference, that a configuration may already name.
 var laterSections = []string{
-	"agent", "gpu_devices", "nic_devices", "nova", "pci", "service_user",
+	"nova", "service_user",
 }
 
-func isLater(group string) bool {
-	return slices.Contains(laterSections, group) || strings.HasPrefix(group, "vgpu_")
+func isLater(group string) bool { return slices.Contains(laterSections, group) }
+
+// isOthers says whether a section is read by the other of service and agent,
+// which may have its options in the same file.
+func (l *loader) isOthers(group string) bool {
+	return slices.ContainsFunc(l.others, func(o Option) bool { return o.Group == group })
 }
 
 func (l *loader) warn(from source, text string) {
@@ -32,6 +36,7 @@ func (l *loader) checkSection(group string, from source) {
 	}
 	l.warned[group] = true
 	switch {
+	case l.isOthers(group), l.role == roleAgent && isLater(group):
 	case isLater(group):
 		l.warn(from, fmt.Sprintf("section [%s] is not used yet", group))
 	default:

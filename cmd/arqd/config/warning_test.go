@@ -19,7 +19,7 @@ func TestWarnings(t *testing.T) {
 		{"an unknown section, once", []string{"[database]", "a = 1", "b = 2", "[database]"}, nil, []string{"FILE:1: section [database] is unknown and ignored"}},
 		{"a misspelt section", []string{"[default]"}, nil, []string{"FILE:1: section [default] is unknown and ignored (did you mean [DEFAULT]?)"}},
 		{"a section for later, once", []string{"[nova]", "a = 1", "b = 2"}, nil, []string{"FILE:1: section [nova] is not used yet"}},
-		{"a section of a vGPU type", []string{"[vgpu_nvidia-35]"}, nil, []string{"FILE:1: section [vgpu_nvidia-35] is not used yet"}},
+		{"the sections of an agent", []string{"[agent]", "x = 1", "[gpu_devices]", "[vgpu_nvidia-35]", "[pci]"}, nil, nil},
 		{"certificates without TLS", []string{"[ssl]", "key_file = k"}, nil, []string{"FILE:2: [ssl] key_file: is not used, because [api] enable_ssl_api is off"}},
 		{"an unknown variable", nil, []string{"ARQD_X__Y=1"}, []string{"environment ARQD_X__Y: there is no such option; it is ignored"}},
 		{"a misspelt variable", nil, []string{"ARQD_API__PROT=1"}, []string{"environment ARQD_API__PROT: there is no such option; it is ignored (did you mean ARQD_API__PORT?)"}},
