@@ -311,9 +311,9 @@ func (s *System) Stats() Stats {
 		st.ActiveActors[kindNames[k]] = int(s.engine.active[k].Load())
 	}
 	st.OutboxDepth = int(s.events.depth.Load())
-	st.EventsDelivered, st.EventsRetried = s.events.delivered.Load(), s.events.retried.Load()
+	st.EventsDelivered, st.EventsRefused = s.events.delivered.Load(), s.events.refused.Load()
+	st.EventsRetried, st.EventsExpired = s.events.retried.Load(), s.events.expired.Load()
 	st.HostsAwaited = int(s.awaited.Load())
-	st.EventsExpired = s.events.expired.Load()
 	if oldest := s.events.oldest.Load(); oldest != 0 {
 		st.OutboxOldest = max(0, s.now().Sub(time.UnixMilli(oldest)))
 	}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 )
@@ -23,9 +24,14 @@ type EventARQ struct {
 	Completed bool
 }
 
-// Notifier delivers events. It returns nil when the event was taken, or was
-// refused for good; any error means: again later. It is called from several
-// goroutines, never twice at a time for one instance, in order per instance.
+// ErrRefused is wrapped by the error of a Notifier whose event was refused for
+// good: it is not to be sent again.
+var ErrRefused = errors.New("the event is refused for good")
+
+// Notifier delivers events. It returns nil when the event was taken; any error
+// but ErrRefused means: again later. It is called from several goroutines,
+// never twice at a time for one instance, in order per instance. The state that
+// an event tells of can be read before the call.
 type Notifier interface {
 	Notify(ctx context.Context, e *Event) error
 }

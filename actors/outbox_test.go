@@ -2,9 +2,13 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
@@ -48,4 +52,118 @@ func (w *world) recorded(kind persistence.Kind) (n int) {
 		return nil
 	}))
 	return n
+}
+
+// boundInstances binds an ARQ to each of n instances.
+func (w *world) boundInstances(n int) {
+	w.t.Helper()
+	w.profile("one")
+	for i, id := range w.create("one", n) {
+		w.must(w.bind(w.to("h", uuid.UUID{14: byte(i >> 8), 15: byte(i)}), id))
+	}
+}
+
+// A compute service that answers too late costs its workers and nothing else:
+// what has become too old meanwhile is not even sent.
+func TestASlowComputeServiceDoesNotPileUpEvents(t *testing.T) {
+	const instances = 200
+	inBubble(t, instances, func(w *world) {
+		atOnce, most := 0, 0
+		w.tell = func(ctx context.Context, e *Event) error {
+			w.mu.Lock()
+			if atOnce++; atOnce > most {
+				most = atOnce
+			}
+			w.mu.Unlock()
+			if age := time.Since(time.UnixMilli(e.Created)); age >= 300*time.Second {
+				t.Errorf("sent at the age of %v", age)
+			}
+			select {
+			case <-time.After(30 * time.Second):
+			case <-ctx.Done():
+			}
+			w.mu.Lock()
+			atOnce--
+			w.mu.Unlock()
+			return errors.New("no answer")
+		}
+		w.boundInstances(instances)
+		<-time.After(time.Minute)
+		if st := w.sys.Stats(); st.OutboxDepth != instances || st.OutboxOldest < 50*time.Second {
+			t.Errorf("after a minute: depth %d, oldest %v", st.OutboxDepth, st.OutboxOldest)
+		}
+		<-time.After(5 * time.Minute)
+		st := w.sys.Stats()
+		if st.OutboxDepth != 0 || st.EventsExpired != instances || st.OutboxOldest != 0 {
+			t.Errorf("in the end: depth %d, %d expired, oldest %v", st.OutboxDepth, st.EventsExpired, st.OutboxOldest)
+		}
+		if most != outboxWorkers {
+			t.Errorf("%d deliveries at a time, want %d", most, outboxWorkers)
+		}
+	})
+}
+
+// An instance for which nobody takes events delays no other.
+func TestInstancesDoNotWaitForEachOther(t *testing.T) {
+	inBubble(t, 3, func(w *world) {
+		w.profile("one")
+		w.tell = func(_ context.Context, e *Event) error {
+			if e.Instance == instance {
+				return errors.New("not this one")
+			}
+			return nil
+		}
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		w.must(w.bind(w.to("h", another), ids[1]))
+		if got := w.events(); len(got) != 1 || got[0].Instance != another {
+			t.Errorf("told %+v", got)
+		}
+	})
+}
+
+func TestARefusedEventIsNotSentAgain(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		tries := 0
+		w.tell = func(context.Context, *Event) error {
+			if tries++; tries == 1 {
+				return fmt.Errorf("unknown instance: %w", ErrRefused)
+			}
+			return nil
+		}
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		w.must(w.unbind(ids[0]))
+		w.must(w.bind(w.to("h", instance), ids[1]))
+		if got := w.events(); len(got) != 1 || got[0].ARQs[0].UUID != ids[1] {
+			t.Errorf("told %+v, want the second bind alone", got)
+		}
+		if st := w.sys.Stats(); st.EventsRefused != 1 || st.EventsDelivered != 1 || st.EventsRetried != 0 || st.OutboxDepth != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// Many that failed together do not come back together.
+func TestPausesGrowByChance(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		var at []time.Time
+		w.tell = func(context.Context, *Event) error {
+			at = append(at, time.Now())
+			return errors.New("away")
+		}
+		w.boundInstances(1)
+		<-time.After(10 * time.Minute)
+		synctest.Wait()
+		for i := range len(at) - 2 { // the last pause ends with the event's time
+			base := min(time.Second<<i, retryLongest)
+			if got := at[i+1].Sub(at[i]); got < base/2 || got > base*3/2 {
+				t.Errorf("pause %d: %v, want about %v", i, got, base)
+			}
+		}
+		if span := at[len(at)-1].Sub(at[0]); span >= 300*time.Second {
+			t.Errorf("tried for %v", span)
+		}
+	})
 }

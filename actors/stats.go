@@ -13,7 +13,8 @@ type Stats struct {
 	HostsAwaited     int            // that have not reported since a restore
 	ActiveActors     map[string]int // by kind: arq, device, operation, profile
 	EventsDelivered  uint64
-	EventsRetried    uint64
+	EventsRefused    uint64 // for good
+	EventsRetried    uint64 // attempts that failed
 	EventsExpired    uint64 // nobody took them in time
 	OutboxDepth      int
 	OutboxOldest     time.Duration // age of the oldest undelivered event; 0: none

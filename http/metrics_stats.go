@@ -60,7 +60,7 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descOutboxDepth, float64(s.OutboxDepth))
 	gauge(descOutboxAge, s.OutboxOldest.Seconds())
 	for outcome, count := range map[string]uint64{
-		"delivered": s.EventsDelivered, "retried": s.EventsRetried, "expired": s.EventsExpired,
+		"delivered": s.EventsDelivered, "refused": s.EventsRefused, "retried": s.EventsRetried, "expired": s.EventsExpired,
 	} {
 		ch <- prometheus.MustNewConstMetric(descEvents, prometheus.CounterValue, float64(count), outcome)
 	}

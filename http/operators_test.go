@@ -37,10 +37,15 @@ func TestMetricsPage(t *testing.T) {
 		ARQs: [7]int{1, 2, 3, 4, 5, 6, 7}, Devices: 8, Profiles: 9,
 		HandlesFree: 10, HandlesTaken: 11, HandlesReleasing: 12,
 		ActiveActors: map[string]int{"arq": 13, "device": 14}, OutboxDepth: 15, OutboxOldest: 1500 * time.Millisecond,
+		EventsDelivered: 25, EventsRefused: 26, EventsRetried: 27, EventsExpired: 28,
 	}
 	m := api.server.metrics
 	m.BatchCommitted(3, 7, 999, 2*time.Millisecond)
 	m.SetStore(func() StoreCounts { return StoreCounts{QueueDepth: 16, Won: 17, Lost: 18, Unknown: 19} })
+
+	m.SetNova(func() NovaCounts {
+		return NovaCounts{Accepted: 20, UnknownInstance: 21, NoHost: 22, Rejected: 23, Failed: 24, Away: true}
+	})
 
 	api.do("GET", "/v2/devices", ask{})
 	api.do("GET", "/accelerator/devices/", ask{})
@@ -83,6 +88,10 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_device_profiles 9`,
 		`arqd_outbox_depth 15`,
 		`arqd_outbox_oldest_seconds 1.5`,
+		`arqd_outbox_events_total{outcome="delivered"} 25`,
+		`arqd_outbox_events_total{outcome="refused"} 26`,
+		`arqd_outbox_events_total{outcome="retried"} 27`,
+		`arqd_outbox_events_total{outcome="expired"} 28`,
 		`arqd_store_batch_transitions_sum 3`,
 		`arqd_store_batch_records_sum 7`,
 		`arqd_store_batch_bytes_sum 999`,
@@ -91,6 +100,12 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_store_transitions_total{outcome="lost"} 18`,
 		`arqd_store_transitions_total{outcome="unknown"} 19`,
 		`arqd_store_queue_depth 16`,
+		`arqd_nova_events_total{verdict="accepted"} 20`,
+		`arqd_nova_events_total{verdict="unknown_instance"} 21`,
+		`arqd_nova_events_total{verdict="without_host"} 22`,
+		`arqd_nova_events_total{verdict="rejected"} 23`,
+		`arqd_nova_failed_requests_total 24`,
+		`arqd_nova_up 0`,
 		`arqd_http_inflight_writes 0`,
 	} {
 		if !strings.Contains(got.body, "\n"+line+"\n") {

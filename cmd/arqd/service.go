@@ -68,6 +68,10 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	notifier, err := s.newNotifier(metrics)
+	if err != nil {
+		return err
+	}
 	scheduler, err := s.newPlacement()
 	if err != nil {
 		return err
@@ -95,7 +99,7 @@ func (s *service) open(ctx context.Context) error {
 		options.Inventory = scheduler
 		s.showPlacement(metrics, scheduler)
 	}
-	s.system = actors.New(options, store, hardware, logNotifier(s.log))
+	s.system = actors.New(options, store, hardware, notifier)
 	// The listeners: from here on callers get an answer, if only 503.
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)

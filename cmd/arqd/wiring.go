@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -22,21 +21,6 @@ func (h fakeHosts) Do(ctx context.Context, c devices.Command) error {
 		return fmt.Errorf("host %s has no agent and no fake devices", c.Host)
 	}
 	return driver.Do(ctx, c)
-}
-
-// logNotifier writes events to the log, in place of the compute service.
-func logNotifier(log *slog.Logger) actors.Notifier {
-	return actors.NotifierFunc(func(_ context.Context, e *actors.Event) error {
-		for _, a := range e.ARQs {
-			status := "failed"
-			if a.Completed {
-				status = "completed"
-			}
-			log.Info("event", "name", "accelerator-request-bound", "server_uuid", e.Instance,
-				"tag", a.UUID, "status", status, "request_id", e.RequestID)
-		}
-		return nil
-	})
 }
 
 func (s *service) systemOptions() actors.Options {
@@ -134,6 +118,11 @@ func (s *service) announce() {
 	case config.AuthNone:
 		s.log.Warn("auth_strategy is none: every caller on this machine is the administrator")
 	case config.AuthHeaders:
+	}
+	if c := &s.cfg.Nova.Client; c.Enabled() {
+		s.log.Info("nova is told of binds", "as", s.cfg.User(c).Credentials)
+	} else {
+		s.log.Info("events are only logged: nova is not told of binds")
 	}
 	if c := &s.cfg.Placement.Client; c.Enabled() {
 		s.log.Info("devices are shown to the scheduler in Placement", "as", s.cfg.User(c).Credentials)

@@ -7,8 +7,12 @@ import (
 
 // check says where values that are good by themselves do not go together.
 func (c *Config) check() error {
+	user := c.checkAuth()
+	if user == nil {
+		user = c.checkClient("nova", &c.Nova.Client) // which may come as the same
+	}
 	_, err := c.TLSConfig()
-	return errors.Join(c.checkAuth(), err, c.checkPorts(), c.checkFake(),
+	return errors.Join(user, err, c.checkPorts(), c.checkFake(),
 		c.checkClient("placement", &c.Placement.Client), c.checkClient("glance", &c.Glance.Client))
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	API               API
 	SSL               SSL
 	KeystoneAuthtoken KeystoneAuthtoken
+	Nova              Nova
 	Placement         Placement
 	Glance            Glance
 	OsloPolicy        OsloPolicy

@@ -151,6 +151,7 @@ func (l *loader) finish(files []string) (*Config, []Warning, error) {
 	case l.role == roleAgent:
 		l.fail(c.checkAgent())
 	default:
+		c.settleNova()
 		l.fail(c.resolvePolicyFile(files))
 		l.fail(c.check())
 	}

@@ -70,6 +70,7 @@ func TestDefaults(t *testing.T) {
 			Interface: "internal", TokenCacheTime: 5 * time.Minute,
 			ServiceTokenRoles: []string{"service"}, ServiceTokenRolesRequired: true, ServiceType: "accelerator",
 		},
+		Nova:       Nova{Client: defaultClient("compute")},
 		Placement:  Placement{Client: defaultClient("placement"), CheckInterval: 10 * time.Minute},
 		Glance:     Glance{Client: defaultClient("image"), DownloadTimeout: 10 * time.Minute},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},

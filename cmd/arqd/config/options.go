@@ -10,7 +10,7 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
-	return slices.Concat(apiOptions(), keystoneOptions(), placementOptions(), glanceOptions(), arqdOptions())
+	return slices.Concat(apiOptions(), keystoneOptions(), novaOptions(), placementOptions(), glanceOptions(), arqdOptions())
 }
 
 // placementOptions is [placement], with the names of the reference.

@@ -79,7 +79,7 @@ func (c *Config) checkClient(group string, client *Client) error {
 	}
 	if err != nil {
 		because := "enabled"
-		if client.Use == UseAuto {
+		if client.Credentials.AuthURL != "" {
 			because = "auth_url"
 		}
 		return c.fault(group, because, "the service needs a user in this section or in [keystone_authtoken]: %w", err)

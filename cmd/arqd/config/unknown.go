@@ -8,9 +8,7 @@ import (
 
 // laterSections belong to parts of the service, or to libraries of the
 // reference, that a configuration may already name.
-var laterSections = []string{
-	"nova", "service_user",
-}
+var laterSections = []string{"service_user"}
 
 func isLater(group string) bool { return slices.Contains(laterSections, group) }
 

@@ -18,7 +18,7 @@ func TestWarnings(t *testing.T) {
 		{"the wrong section", []string{"[DEFAULT]", "admin_port = 1"}, nil, []string{`FILE:2: [DEFAULT] "admin_port": there is no such option; it is ignored (did you mean [arqd] admin_port?)`}},
 		{"an unknown section, once", []string{"[database]", "a = 1", "b = 2", "[database]"}, nil, []string{"FILE:1: section [database] is unknown and ignored"}},
 		{"a misspelt section", []string{"[default]"}, nil, []string{"FILE:1: section [default] is unknown and ignored (did you mean [DEFAULT]?)"}},
-		{"a section for later, once", []string{"[nova]", "a = 1", "b = 2"}, nil, []string{"FILE:1: section [nova] is not used yet"}},
+		{"a section for later, once", []string{"[service_user]", "a = 1", "b = 2"}, nil, []string{"FILE:1: section [service_user] is not used yet"}},
 		{"the sections of an agent", []string{"[agent]", "x = 1", "[gpu_devices]", "[vgpu_nvidia-35]", "[pci]"}, nil, nil},
 		{"certificates without TLS", []string{"[ssl]", "key_file = k"}, nil, []string{"FILE:2: [ssl] key_file: is not used, because [api] enable_ssl_api is off"}},
 		{"an unknown variable", nil, []string{"ARQD_X__Y=1"}, []string{"environment ARQD_X__Y: there is no such option; it is ignored"}},

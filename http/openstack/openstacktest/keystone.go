@@ -157,6 +157,14 @@ func (k *Keystone) RevokeIssued() {
 	clear(k.issued)
 }
 
+// Issued tells whether a token was issued by the double and is still good.
+func (k *Keystone) Issued(token string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	end, known := k.issued[token]
+	return known && time.Now().Before(end)
+}
+
 // Auths gives the bodies of the authentications so far.
 func (k *Keystone) Auths() []map[string]any {
 	k.mu.Lock()
