@@ -58,6 +58,7 @@ type ARQ struct {
 	CreatedAt  int64 // Unix seconds
 	UpdatedAt  int64 // Unix seconds; 0: never
 	State      State
+	held       bool // the bind has failed, which readers are not to see yet
 }
 
 // Group is what one group of a device profile asks for, as its ARQs keep it.

@@ -34,9 +34,9 @@ func (k *arqAsk) check(a *ARQ) error {
 		return Refuse(CodeForbidden,
 			"accelerator request %s belongs to an instance; deleting it needs a service token", a.UUID)
 	}
-	if _, ok := a.State.next(k.event); !ok {
+	if _, ok := a.stored().next(k.event); !ok {
 		return Refuse(CodeConflict, "accelerator request %s is %s and cannot be %s; unbind it first",
-			a.UUID, a.State, verbs[k.event])
+			a.UUID, a.stored(), verbs[k.event])
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ var verbs = [arqEventCount]string{"bound", "bound", "bound", "bound", "unbound",
 // repeats says whether this is the very bind that the ARQ has, or is getting.
 func (k *arqAsk) repeats(a *ARQ) bool {
 	b := a.Binding
-	return (a.State == Bound || a.State == BindStarted) && b != nil &&
+	return (a.stored() == Bound || a.stored() == BindStarted) && b != nil &&
 		b.Hostname == k.bind.Hostname && b.ProviderUUID == k.bind.ProviderUUID &&
 		b.InstanceUUID == k.bind.InstanceUUID &&
 		(k.bind.ProjectID == "" || k.bind.ProjectID == a.ProjectID)
@@ -59,7 +59,8 @@ func arqNotFound(id uuid.UUID) error {
 // after gives the ARQ as an event leaves it. The event is allowed.
 func (a *ARQ) after(e arqEvent, binding *Binding, now int64) *ARQ {
 	next := *a
-	next.State, _ = a.State.next(e)
+	next.State, _ = a.stored().next(e)
+	next.held = false
 	next.Binding = binding
 	next.UpdatedAt = now
 	return &next

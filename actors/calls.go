@@ -313,6 +313,7 @@ func (s *System) Stats() Stats {
 	st.OutboxDepth = int(s.events.depth.Load())
 	st.EventsDelivered, st.EventsRefused = s.events.delivered.Load(), s.events.refused.Load()
 	st.EventsRetried, st.EventsExpired = s.events.retried.Load(), s.events.expired.Load()
+	st.EventsRepeated = s.events.repeated.Load()
 	st.HostsAwaited = int(s.awaited.Load())
 	if oldest := s.events.oldest.Load(); oldest != 0 {
 		st.OutboxOldest = max(0, s.now().Sub(time.UnixMilli(oldest)))

@@ -46,13 +46,19 @@ type decoder struct {
 
 // newDecoder checks the version of the layout.
 func newDecoder(body []byte) decoder {
+	d, _ := newDecoderOf(body, layoutV1)
+	return d
+}
+
+// newDecoderOf takes every layout up to the newest, and says which it is.
+func newDecoderOf(body []byte, newest byte) (d decoder, layout byte) {
 	if len(body) == 0 {
-		return decoder{err: fmt.Errorf("%w: empty", errBody)}
+		return decoder{err: fmt.Errorf("%w: empty", errBody)}, 0
 	}
-	if body[0] != layoutV1 {
-		return decoder{err: fmt.Errorf("%w: layout version %d, want %d", errBody, body[0], layoutV1)}
+	if layout = body[0]; layout < layoutV1 || layout > newest {
+		return decoder{err: fmt.Errorf("%w: layout version %d, want at most %d", errBody, layout, newest)}, 0
 	}
-	return decoder{buf: body[1:]}
+	return decoder{buf: body[1:]}, layout
 }
 
 func (d *decoder) failed(what string) {

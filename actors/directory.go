@@ -21,6 +21,7 @@ type directory struct {
 	devices   deviceShelf
 
 	handles handleCounts
+	holds   map[uuid.UUID]uuid.UUID // ARQs that are held back, and the event that they wait for
 }
 
 // instanceView is an instance that has ARQs.
@@ -35,15 +36,19 @@ func newDirectory() *directory {
 		profiles:  newProfileShelf(),
 		devices:   newDeviceShelf(),
 		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen)},
+		holds:     make(map[uuid.UUID]uuid.UUID),
 	}
 	d.arqs.init()
 	d.indexes.init()
 	return d
 }
 
-// publish makes a durable batch visible.
-func (d *directory) publish(b *batch) {
+// publish makes a durable batch visible. It gives the instances of which ARQs
+// were held back and are not any more.
+func (d *directory) publish(b *batch) (freed []uuid.UUID) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	freed = d.holdsEnded(b)
 	for _, c := range b.arqs {
 		d.publishARQ(c.before, c.after)
 	}
@@ -63,7 +68,10 @@ func (d *directory) publish(b *batch) {
 	for _, c := range b.handles {
 		d.handles.replace(c.before, c.after)
 	}
-	d.mu.Unlock()
+	for _, e := range b.events {
+		d.hold(e)
+	}
+	return freed
 }
 
 // publishARQ replaces one view. What is indexed now decides what is taken out

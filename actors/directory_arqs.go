@@ -192,6 +192,7 @@ func (d *directory) count(st *Stats) {
 	for s, index := range d.indexes.states {
 		st.ARQs[s] = index.Len()
 	}
+	st.ARQsHeld = len(d.holds)
 	st.Devices, st.Profiles = len(d.devices.byUUID), len(d.profiles.byUUID)
 	st.HandlesFree = d.handles.byState[handleFree]
 	st.HandlesTaken = d.handles.byState[handleTaken]

@@ -51,6 +51,8 @@ import (
 //	outbox
 //	  queued           the store            -
 //	  delivered        its own worker       -
+//	  retry            its own timer        -
+//	  holdsEnded       the store            -
 
 // passivate asks an idle virtual actor to leave.
 type passivate struct{}

@@ -89,7 +89,11 @@ func (o *operation) composeARQ(b *batch, p *part, staged bool, m *membership) {
 	case evFinishBind:
 		b.putARQ(p.arq, p.arq.after(evFinishBind, p.arq.Binding, now))
 	case evFailBind:
-		b.putARQ(p.arq, p.arq.after(evFailBind, p.arq.Binding.withoutHandle(), now))
+		next := p.arq.after(evFailBind, p.arq.Binding.withoutHandle(), now)
+		if o.sys.opts.HoldFailed {
+			next = next.holdBack()
+		}
+		b.putARQ(p.arq, next)
 	case evDelete:
 		b.deleteARQ(p.arq)
 		m.leave(p.arq)
@@ -165,7 +169,7 @@ func (o *operation) checkDevice(b *batch, d *devicePart) {
 func (o *operation) composeEvents(b *batch) {
 	var events []*Event
 	for _, c := range b.arqs {
-		if c.after == nil || c.after.State != Bound && c.after.State != BindFailed {
+		if c.after == nil || c.after.stored() != Bound && c.after.stored() != BindFailed {
 			continue
 		}
 		instance := c.after.Binding.InstanceUUID
@@ -178,6 +182,7 @@ func (o *operation) composeEvents(b *batch) {
 			i = len(events) - 1
 		}
 		events[i].ARQs = append(events[i].ARQs, EventARQ{UUID: c.after.UUID, Completed: c.after.State == Bound})
+		events[i].Held = events[i].Held || c.after.held
 	}
 	for _, e := range events {
 		b.tell(e)

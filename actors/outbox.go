@@ -39,6 +39,7 @@ type undelivered struct {
 	*Event
 	tries uint
 	err   error // of the last attempt
+	taken bool  // once at least: it is held, and sent again
 }
 
 // outboxStats is what metrics see of the outbox.
@@ -48,6 +49,7 @@ type outboxStats struct {
 	refused   atomic.Uint64
 	retried   atomic.Uint64
 	expired   atomic.Uint64
+	repeated  atomic.Uint64
 	oldest    atomic.Int64 // Unix milliseconds; 0: nothing waits
 }
 
@@ -55,6 +57,10 @@ const (
 	outboxWorkers = 16
 	retryFirst    = time.Second
 	retryLongest  = 30 * time.Second
+	// repeatLongest is how late one may hear of a failure who began to wait just
+	// after he was told.
+	repeatLongest = 10 * time.Second
+	fewLines      = 64
 )
 
 func newOutbox(s *System) *outbox {
@@ -70,8 +76,12 @@ type delivered struct {
 	err   error
 }
 
-// retry takes up an event that could not be delivered before.
-type retry struct{ instance uuid.UUID }
+// retry takes up an event after a pause.
+type retry struct{ event *undelivered }
+
+// holdsEnded says that ARQs of these instances were unbound or deleted while
+// they were held back.
+type holdsEnded struct{ instances []uuid.UUID }
 
 func (o *outbox) receive(_ actor.Context, msg any) {
 	switch m := msg.(type) {
@@ -83,9 +93,14 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 		o.workers--
 		o.settle(m)
 	case retry:
-		if l := o.lines[m.instance]; l != nil && l.paused {
-			l.paused = false
-			o.ready = append(o.ready, m.instance)
+		if l := o.lines[m.event.Instance]; l != nil && l.events[0] == m.event {
+			o.resume(l)
+		}
+	case holdsEnded:
+		for _, instance := range m.instances {
+			if l := o.lines[instance]; l != nil && o.idle(l.events[0]) {
+				o.resume(l)
+			}
 		}
 	}
 	o.work()
@@ -103,12 +118,28 @@ func (o *outbox) add(e *Event) {
 	l.events = append(l.events, &undelivered{Event: e})
 }
 
+func (o *outbox) resume(l *line) {
+	if l.paused {
+		l.paused = false
+		o.ready = append(o.ready, l.events[0].Instance)
+	}
+}
+
+// idle tells whether an event was to be sent again for ARQs none of which is
+// held back any more.
+func (o *outbox) idle(e *undelivered) bool {
+	return e.Held && len(o.sys.dir.heldBy(e.Event)) == 0
+}
+
 // work begins as many deliveries as there are workers for.
 func (o *outbox) work() {
 	for len(o.ready) > 0 {
 		next := o.lines[o.ready[0]].events[0]
 		switch {
-		case o.left(next) <= 0:
+		case o.idle(next):
+			o.ready = o.ready[1:]
+			o.remove(next)
+		case o.sys.timeLeft(next.Event) <= 0:
 			o.ready = o.ready[1:]
 			o.expire(next)
 		case o.workers < outboxWorkers:
@@ -120,23 +151,34 @@ func (o *outbox) work() {
 	}
 }
 
-// left is how long an event still matters.
-func (o *outbox) left(e *undelivered) time.Duration {
-	return o.sys.opts.EventDeadline - o.sys.now().Sub(time.UnixMilli(e.Created))
+// timeLeft is how long an event still matters.
+func (s *System) timeLeft(e *Event) time.Duration {
+	return s.opts.EventDeadline - s.now().Sub(time.UnixMilli(e.Created))
 }
 
 func (o *outbox) deliver(e *undelivered) {
+	self, told := o.sys.outbox, e.Event
+	if e.Held {
+		rest := *e.Event
+		if rest.ARQs = o.sys.dir.heldBy(e.Event); len(rest.ARQs) == 0 { // by now
+			o.remove(e)
+			return
+		}
+		told = &rest
+	}
 	o.workers++
-	self := o.sys.outbox
 	o.sys.work(func(ctx context.Context) {
-		err := contained(func() error { return o.sys.notifier.Notify(ctx, e.Event) })
+		err := contained(func() error { return o.sys.notifier.Notify(ctx, told) })
 		o.sys.engine.tell(self, &delivered{e, err})
 	})
 }
 
 func (o *outbox) settle(m *delivered) {
 	e := m.event
+	answered := m.err == nil || errors.Is(m.err, ErrRefused)
 	switch {
+	case e.Held && answered:
+		o.repeat(e, m.err)
 	case m.err == nil:
 		o.stats.delivered.Add(1)
 		o.remove(e)
@@ -150,21 +192,44 @@ func (o *outbox) settle(m *delivered) {
 	}
 }
 
+// repeat has an event sent again although it was answered: who is to hear of it
+// may not have listened yet, whatever the answer.
+func (o *outbox) repeat(e *undelivered, refusal error) {
+	e.err = refusal
+	if refusal == nil && !e.taken {
+		e.taken = true
+		o.stats.delivered.Add(1)
+	} else {
+		o.stats.repeated.Add(1)
+	}
+	o.pause(e, repeatLongest)
+}
+
 // pause keeps an event for a while that doubles with each attempt, from half to
 // one and a half of it by chance, and never beyond its time.
 func (o *outbox) pause(e *undelivered, longest time.Duration) {
+	if o.idle(e) {
+		o.remove(e)
+		return
+	}
 	pause := min(retryFirst<<min(e.tries, 16), longest)
-	pause = min(pause/2+rand.N(pause), max(0, o.left(e)))
+	pause = min(pause/2+rand.N(pause), max(0, o.sys.timeLeft(e.Event)))
 	e.tries++
 	o.lines[e.Instance].paused = true
-	self, instance := o.sys.outbox, e.Instance
-	o.sys.after(pause, func() { o.sys.engine.tell(self, retry{instance}) })
+	self := o.sys.outbox
+	o.sys.after(pause, func() { o.sys.engine.tell(self, retry{e}) })
 }
 
+// expire gives up an event; what it held back is shown from now on.
 func (o *outbox) expire(e *undelivered) {
-	o.stats.expired.Add(1)
-	o.sys.log.Error("an event is given up: nobody took it in time",
-		"instance", e.Instance, "request_id", e.RequestID, "error", e.err)
+	if !e.taken {
+		o.stats.expired.Add(1)
+		o.sys.log.Error("an event is given up: nobody took it in time",
+			"instance", e.Instance, "request_id", e.RequestID, "error", e.err)
+	}
+	if e.Held {
+		o.sys.dir.release(e.Event)
+	}
 	o.remove(e)
 }
 
@@ -199,22 +264,24 @@ func (o *outbox) forget(e *Event) {
 	})
 }
 
-// measure publishes the age of the oldest event: at once when nothing waits,
-// otherwise no more than once a second, because it looks at every line.
+// measure publishes the age of the oldest event: at once when nothing waits
+// and when few do, otherwise no more than once a second, because it looks at
+// every line. One that was taken and is only repeated does not count.
 func (o *outbox) measure() {
 	if len(o.lines) == 0 {
 		o.stats.oldest.Store(0)
 		return
 	}
 	now := o.sys.now()
-	if now.Sub(o.measured) < time.Second && o.stats.oldest.Load() != 0 {
+	if len(o.lines) > fewLines && now.Sub(o.measured) < time.Second && o.stats.oldest.Load() != 0 {
 		return
 	}
 	o.measured = now
 	var oldest int64
 	for _, l := range o.lines {
-		if created := l.events[0].Created; oldest == 0 || created < oldest {
-			oldest = created
+		e := l.events[0]
+		if !e.taken && (oldest == 0 || e.Created < oldest) {
+			oldest = e.Created
 		}
 	}
 	o.stats.oldest.Store(oldest)

@@ -16,6 +16,8 @@ type Event struct {
 	RequestID string
 	Created   int64 // Unix milliseconds
 	ARQs      []EventARQ
+	// Held says that readers do not see yet what the event tells; see hold.go.
+	Held bool
 }
 
 // EventARQ is one ARQ of an Event: bound, or failed.

@@ -97,6 +97,7 @@ func TestASlowComputeServiceDoesNotPileUpEvents(t *testing.T) {
 		if st.OutboxDepth != 0 || st.EventsExpired != instances || st.OutboxOldest != 0 {
 			t.Errorf("in the end: depth %d, %d expired, oldest %v", st.OutboxDepth, st.EventsExpired, st.OutboxOldest)
 		}
+		synctest.Wait()
 		if most != outboxWorkers {
 			t.Errorf("%d deliveries at a time, want %d", most, outboxWorkers)
 		}

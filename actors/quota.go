@@ -18,7 +18,7 @@ type Quota struct {
 func (q Quota) limits() bool { return q.ARQs > 0 || q.Unbound > 0 }
 
 // unbound says whether an ARQ counts against Quota.Unbound.
-func (a *ARQ) unbound() bool { return a.State != Bound && a.State != BindStarted }
+func (a *ARQ) unbound() bool { return a.stored() != Bound && a.stored() != BindStarted }
 
 // admitCreate asks a project's actor to have ARQs of a profile created.
 type admitCreate struct {

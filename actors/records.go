@@ -23,6 +23,7 @@ const (
 	kindRestoration persistence.Kind = "restoration"
 
 	layoutV1 byte = 1
+	layoutV2 byte = 2 // of events: with Held
 )
 
 // Unique claims, a second bar beside the generations.
@@ -54,7 +55,7 @@ func restorationKey() persistence.Key { return persistence.Key{Kind: kindRestora
 
 func encodeARQ(a *ARQ) []byte {
 	e := newEncoder(arqSize(a))
-	e.buf = append(e.buf, byte(a.State))
+	e.buf = append(e.buf, byte(a.stored()))
 	e.int(a.CreatedAt)
 	e.int(a.UpdatedAt)
 	e.text(a.ProjectID)
@@ -227,6 +228,7 @@ func decodeInstance(r persistence.Record) ([]uuid.UUID, error) {
 
 func encodeEvent(ev *Event) []byte {
 	e := newEncoder(64 + 17*len(ev.ARQs))
+	e.buf[0] = layoutV2
 	e.id(ev.Instance)
 	e.text(ev.RequestID)
 	e.int(ev.Created)
@@ -235,15 +237,17 @@ func encodeEvent(ev *Event) []byte {
 		e.id(a.UUID)
 		e.flag(a.Completed)
 	}
+	e.flag(ev.Held)
 	return e.buf
 }
 
 func decodeEvent(r persistence.Record) (*Event, error) {
-	d := newDecoder(r.Body)
+	d, layout := newDecoderOf(r.Body, layoutV2)
 	ev := &Event{ID: r.Key.ID, Instance: d.id(), RequestID: d.text(), Created: d.int()}
 	for range d.count() {
 		ev.ARQs = append(ev.ARQs, EventARQ{UUID: d.id(), Completed: d.flag()})
 	}
+	ev.Held = layout == layoutV2 && d.flag()
 	if err := d.end(); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Key, err)
 	}

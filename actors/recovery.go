@@ -39,6 +39,7 @@ func (s *System) recover(ctx context.Context) (*recovered, error) {
 	}
 	f.arqs.finish()
 	s.dir.publish(&f.bulk)
+	s.holdAgain(f)
 	s.order.Store(max(s.order.Load(), int64(f.lastNumber)))
 	return f, nil
 }
@@ -127,6 +128,18 @@ func (f *recovered) takeProfile(r persistence.Record) error {
 	return nil
 }
 
+// holdAgain puts the events in order, and holds back again what those among
+// them hold back that are not too old.
+func (s *System) holdAgain(f *recovered) {
+	slices.SortFunc(f.events, func(a, b *Event) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	for _, e := range f.events {
+		e.Held = e.Held && s.opts.HoldFailed && s.timeLeft(e) > 0
+		if e.Held {
+			s.dir.holdAgain(e)
+		}
+	}
+}
+
 // resume starts the devices' actors and takes up what was left unfinished.
 func (s *System) resume(f *recovered) {
 	s.await(f.awaited)
@@ -138,7 +151,6 @@ func (s *System) resume(f *recovered) {
 		s.devices.start(s, d, handles, f.awaits(d.Hostname))
 	}
 	if len(f.events) > 0 {
-		slices.SortFunc(f.events, func(a, b *Event) int { return slices.Compare(a.ID[:], b.ID[:]) })
 		s.engine.tell(s.outbox, queued{f.events})
 	}
 	for instance, parts := range f.unsettled {

@@ -133,9 +133,16 @@ func (w *world) drainEngine() { <-time.After(2 * time.Second) }
 // crash loses everything but what is durable, and starts again from that.
 func (w *world) crash() {
 	w.t.Helper()
+	w.crashFor(0)
+}
+
+// crashFor is crash, and a while until the start.
+func (w *world) crashFor(d time.Duration) {
+	w.t.Helper()
 	next := w.store.Crash()
 	w.sys.cancel()
 	w.sys.life.set(stopped)
+	<-time.After(d)
 	w.start(next)
 }
 
@@ -299,7 +306,7 @@ func (w *world) wantConsistent() {
 		if r.Key.Kind == kindARQ {
 			seen++
 			a, _ := decodeARQ(r)
-			if v, ok := w.sys.ARQ(r.Key.ID); !ok || v.State != a.State || v.Generation != a.Generation {
+			if v, ok := w.sys.ARQ(r.Key.ID); !ok || v.stored() != a.State || v.Generation != a.Generation {
 				w.t.Errorf("ARQ %s: published %v, stored %v", r.Key.ID, v, a)
 			}
 		}

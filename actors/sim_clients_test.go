@@ -145,13 +145,14 @@ func (s *simulation) look(l *life, id, instance uuid.UUID) {
 	if !ever(h, arqKey(id), w, func(q *ARQ) bool { return there == (q != nil) && (q == nil || sameARQ(q, one)) }) {
 		h.violated("ARQ %s is shown as %+v (%v), which it was after none of the commits %v", id, one, there, w)
 	}
+	h.checkHold(s, one)
 	if !w.ever(func(i int) bool { return h.lists(instance, i, listed) }) {
 		h.violated("instance %s is shown with %d ARQs, which it had after none of the commits %v", instance, len(listed), w)
 	}
 }
 
 func sameARQ(a, b *ARQ) bool {
-	return a.Generation == b.Generation && a.State == b.State && (a.Binding == nil) == (b.Binding == nil)
+	return a.Generation == b.Generation && a.stored() == b.stored() && (a.Binding == nil) == (b.Binding == nil)
 }
 
 // lists says whether a list is what an instance had after a commit.

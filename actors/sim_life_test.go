@@ -35,7 +35,7 @@ type simulation struct {
 }
 
 // simCounts are what a run prints.
-type simCounts struct{ steps, faults, crashes, stops, timeouts int }
+type simCounts struct{ steps, faults, crashes, stops, timeouts, holds int }
 
 func (c *simCounts) add(o simCounts) {
 	c.steps += o.steps
@@ -43,6 +43,7 @@ func (c *simCounts) add(o simCounts) {
 	c.crashes += o.crashes
 	c.stops += o.stops
 	c.timeouts += o.timeouts
+	c.holds += o.holds
 }
 
 // life is one process. What it does after its death has no effect.

@@ -45,7 +45,7 @@ func (c *scenario) play(t *testing.T, happens incident) (o outcome) {
 	uuid.SetRand(newSeededReader(1))
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		s := newSimulation(t)
+		s := newSimulation(t, func(o *Options) { o.HoldFailed = true })
 		w := &scene{simulation: s, l: s.life}
 		s.boot()
 		for _, p := range simProfiles {

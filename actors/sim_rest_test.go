@@ -100,8 +100,8 @@ func (s *simulation) wantAtRest() {
 	s.wantViews()
 	s.machines.wantAgreement()
 	st := s.sys.Stats()
-	if st.ARQs[BindStarted] != 0 {
-		s.history.violation("%d ARQs are BindStarted for ever", st.ARQs[BindStarted])
+	if st.ARQs[BindStarted] != 0 || st.ARQsHeld != 0 {
+		s.history.violation("%d ARQs are BindStarted for ever, %d of them held back", st.ARQs[BindStarted], st.ARQsHeld)
 	}
 	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != simHandles {
 		s.history.violation("handles: %d free, %d taken, %d releasing", st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)

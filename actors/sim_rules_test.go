@@ -30,7 +30,7 @@ func (h *history) checkCommit(s *simulation, c *commit) {
 	}
 	for _, id := range c.delivered {
 		created, told := h.created[id], h.events[id]
-		if told == nil && created != nil && c.at.Sub(time.UnixMilli(created.Created)) < s.opts.EventDeadline {
+		if told == nil && created != nil && (!created.Held || h.waits(created, c.index)) && c.at.Sub(time.UnixMilli(created.Created)) < s.opts.EventDeadline {
 			h.violated("commit %d removes event %s, which nobody was told", c.index, id)
 		}
 	}

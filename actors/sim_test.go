@@ -46,8 +46,8 @@ func TestSimulation(t *testing.T) {
 			t.Logf("repeat it with: make sim SEED=%d", seed)
 		}
 	}
-	t.Logf("seeds %d to %d: %d steps, %d crashes injected, %d stops, %d faults of the store, %d time-outs; %d runs with violations",
-		first, first+runs-1, total.steps, total.crashes, total.stops, total.faults, total.timeouts, failed)
+	t.Logf("seeds %d to %d: %d steps, %d crashes injected, %d stops, %d faults of the store, %d time-outs, %d looks at what is held back; %d runs with violations",
+		first, first+runs-1, total.steps, total.crashes, total.stops, total.faults, total.timeouts, total.holds, failed)
 	if repeat > 1 {
 		t.Logf("of %d runs %d took the same course", repeat, slices.Max(slices.Collect(maps.Values(courses))))
 	}
@@ -109,6 +109,7 @@ func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string,
 			if rng.IntN(4) == 0 {
 				o.CallTimeout = 3 * time.Second // some callers have little patience
 			}
+			o.HoldFailed = rng.IntN(2) == 0
 		})
 		r := &simRun{simulation: s, rng: rng, crowd: &crowd{s: s}}
 		s.points.sched = stream(seed, "sched")
@@ -217,6 +218,9 @@ func (r *simRun) epoch(seed uint64) {
 		r.revive(l.next)
 	case end == 2:
 		r.revive(r.bury(l))
+	}
+	for _, id := range r.crowd.arqs {
+		r.look(r.life, id, instance)
 	}
 	r.wantInvariants(r.store)
 }

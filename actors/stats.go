@@ -4,7 +4,8 @@ import "time"
 
 // Stats are counts of the moment, for metrics.
 type Stats struct {
-	ARQs             [7]int // by State
+	ARQs             [7]int // by State, as readers see it
+	ARQsHeld         int    // BindFailed on record, and BindStarted to readers
 	Devices          int
 	Profiles         int
 	HandlesFree      int
@@ -15,6 +16,7 @@ type Stats struct {
 	EventsDelivered  uint64
 	EventsRefused    uint64 // for good
 	EventsRetried    uint64 // attempts that failed
+	EventsRepeated   uint64 // sent again after they were answered, for ARQs that are held back
 	EventsExpired    uint64 // nobody took them in time
 	OutboxDepth      int
 	OutboxOldest     time.Duration // age of the oldest undelivered event; 0: none

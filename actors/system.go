@@ -22,6 +22,7 @@ type Options struct {
 	BindTimeout    time.Duration // how long the preparation of a bind may take; 60 s
 	CallTimeout    time.Duration // how long a caller waits for an outcome; 60 s
 	EventDeadline  time.Duration // how long an event is tried; 300 s
+	HoldFailed     bool          // show a bind that fails after its 202 as BindStarted while its event is sent
 	IdleAfter      time.Duration // when an idle ARQ actor leaves; 60 s
 	Quota          Quota         // of each project; none
 	MaxProfileARQs int           // ARQs that one profile may ask for; 256
@@ -139,7 +140,9 @@ func (s *System) write(b *batch, tries int, then func(persistence.Result)) {
 
 func (s *System) complete(b *batch, r persistence.Result, then func(persistence.Result)) {
 	if r.Outcome == persistence.Won {
-		s.dir.publish(b)
+		if freed := s.dir.publish(b); freed != nil {
+			s.engine.tell(s.outbox, holdsEnded{freed})
+		}
 		if len(b.events) > 0 {
 			s.engine.tell(s.outbox, queued{b.events})
 		}

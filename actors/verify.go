@@ -82,7 +82,7 @@ func (v *verifier) take(r persistence.Record) error {
 		err = decodeJSON(r, d)
 		v.devices[r.Key.ID] = d
 	case kindEvent:
-		_, err = decodeEvent(r)
+		err = v.checkEvent(r)
 	case kindSequence:
 		err = decodeJSON(r, &v.numbers)
 	case kindShown:
@@ -95,6 +95,20 @@ func (v *verifier) take(r persistence.Record) error {
 	}
 	if err != nil {
 		v.violation("%v", err)
+	}
+	return nil
+}
+
+// checkEvent holds that only failures are held back.
+func (v *verifier) checkEvent(r persistence.Record) error {
+	e, err := decodeEvent(r)
+	if err != nil || !e.Held {
+		return err
+	}
+	for _, a := range e.ARQs {
+		if a.Completed {
+			v.violation("%s holds back arq/%s, which is not said to have failed", r.Key, a.UUID)
+		}
 	}
 	return nil
 }

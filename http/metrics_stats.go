@@ -11,7 +11,9 @@ type statsCollector struct{ stats func() actors.Stats }
 
 var (
 	descARQs = prometheus.NewDesc("arqd_arqs",
-		"Accelerator requests, by state.", []string{"state"}, nil)
+		"Accelerator requests, by the state that the API shows.", []string{"state"}, nil)
+	descHeld = prometheus.NewDesc("arqd_arqs_held",
+		"Accelerator requests whose bind has failed and which are shown BindStarted until Nova had time to hear of it.", nil, nil)
 	descHandles = prometheus.NewDesc("arqd_attach_handles",
 		"Attach handles, by state.", []string{"state"}, nil)
 	descActors = prometheus.NewDesc("arqd_actors",
@@ -27,13 +29,13 @@ var (
 	descOutboxAge = prometheus.NewDesc("arqd_outbox_oldest_seconds",
 		"Age of the oldest event not delivered; 0 if there is none.", nil, nil)
 	descEvents = prometheus.NewDesc("arqd_outbox_events_total",
-		"Attempts to deliver events, by outcome; expired events are given up.", []string{"outcome"}, nil)
+		"Attempts to deliver events, by outcome; expired events are given up, repeated ones were answered before.", []string{"outcome"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		descARQs, descHandles, descActors, descDevices, descProfiles, descAwaited, descOutboxDepth, descOutboxAge, descEvents,
+		descARQs, descHeld, descHandles, descActors, descDevices, descProfiles, descAwaited, descOutboxDepth, descOutboxAge, descEvents,
 	} {
 		ch <- desc
 	}
@@ -48,6 +50,7 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	for state, count := range s.ARQs {
 		gauge(descARQs, float64(count), actors.State(state).String())
 	}
+	gauge(descHeld, float64(s.ARQsHeld))
 	gauge(descHandles, float64(s.HandlesFree), "free")
 	gauge(descHandles, float64(s.HandlesTaken), "taken")
 	gauge(descHandles, float64(s.HandlesReleasing), "releasing")
@@ -61,6 +64,7 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descOutboxAge, s.OutboxOldest.Seconds())
 	for outcome, count := range map[string]uint64{
 		"delivered": s.EventsDelivered, "refused": s.EventsRefused, "retried": s.EventsRetried, "expired": s.EventsExpired,
+		"repeated": s.EventsRepeated,
 	} {
 		ch <- prometheus.MustNewConstMetric(descEvents, prometheus.CounterValue, float64(count), outcome)
 	}

@@ -34,10 +34,10 @@ func TestMetricsPage(t *testing.T) {
 	api := serve(t)
 	ops := operators(t, api)
 	api.backend.stats = actors.Stats{
-		ARQs: [7]int{1, 2, 3, 4, 5, 6, 7}, Devices: 8, Profiles: 9,
+		ARQs: [7]int{1, 2, 3, 4, 5, 6, 7}, Devices: 8, Profiles: 9, ARQsHeld: 29,
 		HandlesFree: 10, HandlesTaken: 11, HandlesReleasing: 12,
 		ActiveActors: map[string]int{"arq": 13, "device": 14}, OutboxDepth: 15, OutboxOldest: 1500 * time.Millisecond,
-		EventsDelivered: 25, EventsRefused: 26, EventsRetried: 27, EventsExpired: 28,
+		EventsDelivered: 25, EventsRefused: 26, EventsRetried: 27, EventsExpired: 28, EventsRepeated: 30,
 	}
 	m := api.server.metrics
 	m.BatchCommitted(3, 7, 999, 2*time.Millisecond)
@@ -85,6 +85,7 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_attach_handles{state="releasing"} 12`,
 		`arqd_actors{kind="device"} 14`,
 		`arqd_devices 8`,
+		`arqd_arqs_held 29`,
 		`arqd_device_profiles 9`,
 		`arqd_outbox_depth 15`,
 		`arqd_outbox_oldest_seconds 1.5`,
@@ -92,6 +93,7 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_outbox_events_total{outcome="refused"} 26`,
 		`arqd_outbox_events_total{outcome="retried"} 27`,
 		`arqd_outbox_events_total{outcome="expired"} 28`,
+		`arqd_outbox_events_total{outcome="repeated"} 30`,
 		`arqd_store_batch_transitions_sum 3`,
 		`arqd_store_batch_records_sum 7`,
 		`arqd_store_batch_bytes_sum 999`,

@@ -231,3 +231,72 @@ func TestEventsOutliveKill(t *testing.T) {
 		})
 	}
 }
+
+// TestAFailedBindIsHeldBack: Nova must not find a bind failed before it waits
+// for it, so it is told again and again, and readers see the bind under way,
+// until its accelerator request is gone. A restart changes nothing.
+func TestAFailedBindIsHeldBack(t *testing.T) {
+	n := newCompute(t)
+	node := newNode(t, n.options(options{"fake.fail_images": badImage}))
+	p := node.start()
+	c := p.client()
+	c.createImageProfile("bad", badImage)
+	instance, id := newUUID(), c.create("bad")[0]
+	n.SetServer(instance, openstacktest.ServerNoHost) // Nova has not begun
+	c.bind(c.deployable(), instance, id)
+	shown := func() {
+		t.Helper()
+		if got := c.arq(id); got.State != "BindStarted" || got.Handle != "" || got.Instance != instance {
+			t.Errorf("shown as %+v", got)
+		}
+		c.want(423, http.MethodGet, "/accelerator_requests?instance="+instance+"&bind_state=resolved", nil)
+		if got := c.arqs("?state=BindFailed,Bound"); len(got) != 0 {
+			t.Errorf("listed as resolved: %v", got)
+		}
+		m := p.metrics()
+		if m.value(t, "arqd_arqs", "state", "BindStarted") != 1 || m.value(t, "arqd_arqs_held") != 1 || m.handles(t) != (handles{free: 16}) {
+			t.Error("the metrics do not tell of one that is held back and holds nothing")
+		}
+	}
+	n.asked(2)
+	shown()
+	p.kill()
+	p = node.start()
+	c = p.client()
+	shown()
+	n.SetServer(instance, http.StatusOK) // now it listens
+	n.await(2)
+	c.want(204, http.MethodDelete, "/accelerator_requests?instance="+instance, nil)
+	if m := p.settledInMetrics(); m.value(t, "arqd_arqs_held") != 0 {
+		t.Error("held back after it is gone")
+	}
+	for _, e := range n.Taken() {
+		e.Status = "completed"
+		if e != bound(instance, id) {
+			t.Errorf("told %+v", e)
+		}
+	}
+	c.createProfile("good", 1)
+	told := len(n.Taken())
+	c.bind(c.deployable(), instance, c.create("good")...)
+	if got := n.await(told + 1); got[told].Status != "completed" {
+		t.Errorf("told %+v", got[told])
+	}
+}
+
+// TestFailuresAreShown where the option says so, and told once.
+func TestFailuresAreShown(t *testing.T) {
+	n := newCompute(t)
+	p := start(t, n.options(options{"fake.fail_images": badImage, "arqd.hold_failed": "no"}))
+	c := p.client()
+	c.createImageProfile("bad", badImage)
+	instance, id := newUUID(), c.create("bad")[0]
+	c.bind(c.deployable(), instance, id)
+	if got := c.settled(id); got.State != "BindFailed" {
+		t.Errorf("shown as %+v", got)
+	}
+	p.settledInMetrics()
+	want := bound(instance, id)
+	want.Status = "failed"
+	n.wantTaken(want)
+}

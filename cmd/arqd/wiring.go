@@ -32,6 +32,7 @@ func (s *service) systemOptions() actors.Options {
 			config.HostCheckOff:     actors.HostCheckOff,
 		}[s.cfg.Arqd.HostCheck],
 		BindTimeout:    s.cfg.Arqd.BindTimeout,
+		HoldFailed:     s.cfg.Arqd.HoldFailed && s.cfg.Nova.Enabled(),
 		CallTimeout:    s.cfg.API.RequestTimeout,
 		MaxProfileARQs: s.cfg.Arqd.MaxARQsPerProfile,
 		Quota:          actors.Quota{ARQs: s.cfg.Quota.MaxARQs, Unbound: s.cfg.Quota.MaxUnboundARQs},

@@ -121,6 +121,7 @@ type Arqd struct {
 	AdminPort         int // 0 is any free port
 	AgentPort         int // 0 is any free port
 	BindTimeout       time.Duration
+	HoldFailed        bool
 	MaxARQsPerProfile int
 	ShutdownTimeout   time.Duration
 }

@@ -76,7 +76,7 @@ func TestDefaults(t *testing.T) {
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
 			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667, AgentPort: 6668,
-			BindTimeout: time.Minute, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
+			BindTimeout: time.Minute, HoldFailed: true, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
 		},
 		Fake: Fake{Hosts: []string{machine}, DevicesPerHost: 1, HandlesPerDevice: 16},
 	}

@@ -97,6 +97,8 @@ func arqdOptions() []Option {
 			"Port to which the agents of compute hosts will connect; not used in this version."),
 		opt("arqd", "bind_timeout", "60", seconds(0.1, 86400), func(c *Config) *time.Duration { return &c.Arqd.BindTimeout },
 			"Time after which a bind whose device is not prepared has failed."),
+		opt("arqd", "hold_failed", "true", boolean(), func(c *Config) *bool { return &c.Arqd.HoldFailed },
+			"Show a bind that fails after it was accepted as BindStarted, while Nova is told so again and again, until its accelerator requests are unbound or deleted or 300 seconds have passed: Nova boots an instance without the device when it sees BindFailed before it waits, and forgets what it is told before. Only where Nova is told of binds, see [nova] enabled."),
 		opt("arqd", "max_arqs_per_profile", "256", integer(1, 65536), func(c *Config) *int { return &c.Arqd.MaxARQsPerProfile },
 			"Most accelerator requests that one device profile may ask for."),
 		opt("arqd", "shutdown_timeout", "30", seconds(0, 3600), func(c *Config) *time.Duration { return &c.Arqd.ShutdownTimeout },
