@@ -1,9 +1,6 @@
 package test
 
-import (
-	"maps"
-	"testing"
-)
+import "testing"
 
 // TestCrashDuringRecovery kills a process that has a bind that is being
 // prepared, a handle to be cleaned up and a device that has grown, and then the
@@ -13,10 +10,11 @@ func TestCrashDuringRecovery(t *testing.T) {
 	writes := []string{"put:arq+event+handle", "put:device", "put:handle", "delete:event"}
 	crashSweep(t, writes, func(t *testing.T, faults, _ string) string {
 		t.Helper()
-		unending := maps.Clone(crashOptions)
+		w := newCrashWalk(t)
+		unending := w.nova.options(crashOptions)
 		unending["fake.operation_delay"], unending["fake.handles_per_device"] = "3600000", "1"
 		where := newNode(t, unending)
-		first, w := where.start(), newCrashWalk()
+		first := where.start()
 		const left, kept = "10000000-0000-4000-8000-000000000001", "10000000-0000-4000-8000-000000000002"
 		if !w.walk(first, []crashStep{
 			profileStep("good", `"resources:FPGA": "1", "accel:bitstream_id": "`+goodImage+`"`),
@@ -30,13 +28,13 @@ func TestCrashDuringRecovery(t *testing.T) {
 		}
 		first.kill()
 
-		where.configure(crashOptions)
+		where.configure(w.nova.options(crashOptions))
 		second := where.startFaulty(faults)
 		if second.comesUp() {
 			second.comesToEnd()
 		}
 		killed := second.killedAt()
-		where.checkNext(w, first, second)
+		where.checkNext(w)
 		return killed
 	})
 }

@@ -86,8 +86,9 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	crashSweep(t, crashWrites, func(t *testing.T, faults, moment string) string {
 		t.Helper()
-		where := newNode(t, crashOptions)
-		p, w := where.startFaulty(faults), newCrashWalk()
+		w := newCrashWalk(t)
+		where := newNode(t, w.nova.options(crashOptions))
+		p := where.startFaulty(faults)
 		if p.comesUp() && w.walk(p, crashSteps()) {
 			p.comesToEnd()
 		}
@@ -98,7 +99,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 		if moment == "before" {
 			where.store("verify") // in the other rounds the next process is the first to look
 		}
-		where.checkNext(w, p)
+		where.checkNext(w)
 		return killed
 	})
 }
@@ -158,11 +159,11 @@ func (p *process) killedAt() string {
 }
 
 // checkNext starts a process after one that was killed, and holds it against
-// what the clients of the one, or several, before it know.
-func (n *node) checkNext(w *crashWalk, before ...*process) {
+// what the client of those before it knows.
+func (n *node) checkNext(w *crashWalk) {
 	n.t.Helper()
 	p := n.start()
-	p.checkAfterCrash(w, before...)
+	p.checkAfterCrash(w)
 	p.deleteEverything()
 	p.kill()
 	n.store("verify")
@@ -171,9 +172,10 @@ func (n *node) checkNext(w *crashWalk, before ...*process) {
 	}
 }
 
-// checkAfterCrash compares a restarted service with what the clients of the
-// processes before it know.
-func (p *process) checkAfterCrash(w *crashWalk, before ...*process) {
+// checkAfterCrash compares a restarted service with what the client of the
+// processes before it knows. Nova has been told of every bind that happened, and
+// of no other.
+func (p *process) checkAfterCrash(w *crashWalk) {
 	p.t.Helper()
 	c := p.client()
 	p.comesToRest()
@@ -191,18 +193,20 @@ func (p *process) checkAfterCrash(w *crashWalk, before ...*process) {
 		p.t.Errorf("after the restart: %v", err)
 	}
 	p.checkHandles(c, 3*crashHandles)
-	told := p.told()
-	for _, dead := range before {
-		told = append(told, dead.told()...)
-	}
 	for _, a := range got.arqs {
 		if status := map[string]string{"Bound": "completed", "BindFailed": "failed"}[a.State]; status != "" {
-			w.owed = append(w.owed, boundEvent{a.Instance, a.UUID, status})
+			w.owed = append(w.owed, eventOf(a.Instance, a.UUID, status))
 		}
 	}
+	told := w.nova.Taken()
 	for _, e := range w.owed {
 		if !slices.Contains(told, e) {
-			p.t.Errorf("the compute service was never told of %+v", e)
+			p.t.Errorf("Nova was never told of %+v", e)
+		}
+	}
+	for _, e := range told {
+		if !slices.Contains(w.owed, e) && !slices.Contains(w.may, e) {
+			p.t.Errorf("Nova was told of %+v, which did not happen", e)
 		}
 	}
 }
@@ -217,16 +221,6 @@ func (m page) atRest(t *testing.T) bool {
 	t.Helper()
 	return m.value(t, "arqd_outbox_depth") == 0 && m.handles(t).releasing == 0 &&
 		m.value(t, "arqd_arqs", "state", "BindStarted") == 0 && m.value(t, "arqd_actors", "kind", "operation") == 0
-}
-
-// told gives the events that the service has sent out, which it logs.
-func (p *process) told() []boundEvent {
-	var told []boundEvent
-	for _, line := range p.log.messages("event") {
-		status, _ := line.Status.(string)
-		told = append(told, boundEvent{line.Server, line.Tag, status})
-	}
-	return told
 }
 
 // deleteEverything leaves a service without ARQs, profiles and added

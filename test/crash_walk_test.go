@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"testing"
 	"time"
+
+	"github.com/arqd/arqd/http/openstack/openstacktest"
 )
 
 // crashWalk is a way through every operation that writes, by one client, one
@@ -17,19 +20,17 @@ type crashWalk struct {
 	devices     map[string]string     // uuids by host
 	attribute   string                // uuid of the one that was added
 
-	ids   map[string]string // ARQs by their name here
-	owed  []boundEvent      // what the compute service must be told, by what was answered
-	knows *content          // after the last answer
-	asks  *content          // when the request that was not answered is done; nil: there is none
-}
-
-// boundEvent is what the compute service is told of an ARQ.
-type boundEvent struct {
-	instance, arq, status string
+	nova  *compute
+	ids   map[string]string           // ARQs by their name here
+	owed  []openstacktest.ServerEvent // what Nova must be told, by what was answered
+	may   []openstacktest.ServerEvent // what it may be told
+	knows *content                    // after the last answer
+	asks  *content                    // when the request that was not answered is done; nil: there is none
 }
 
 // crashHosts have a device each, of crashHandles handles. Images go to the
-// third, because a deployable that is in use keeps its image.
+// third, because a deployable that is in use keeps its image. What fails is
+// shown, so that the walk can wait for it.
 const (
 	crashHosts   = "compute1,compute2,compute3"
 	crashHandles = 2
@@ -37,7 +38,7 @@ const (
 
 var crashOptions = options{
 	"fake.hosts": crashHosts, "fake.handles_per_device": fmt.Sprint(crashHandles),
-	"fake.operation_delay": "30", "fake.fail_images": badImage,
+	"fake.operation_delay": "30", "fake.fail_images": badImage, "arqd.hold_failed": "no",
 }
 
 const (
@@ -57,12 +58,13 @@ type crashStep struct {
 	taken func(w *crashWalk, a *answer)
 }
 
-func newCrashWalk() *crashWalk {
+func newCrashWalk(t *testing.T) *crashWalk {
+	t.Helper()
 	empty := &content{images: map[string]belief{}}
 	for _, host := range []string{"compute1", "compute2", "compute3"} {
 		empty.images[host] = believe("")
 	}
-	return &crashWalk{ids: map[string]string{}, knows: empty}
+	return &crashWalk{nova: newCompute(t), ids: map[string]string{}, knows: empty}
 }
 
 // walk goes on until the end, which it says, or until a request is not
@@ -114,13 +116,18 @@ func (w *crashWalk) uuids(names []string) []string {
 	return ids
 }
 
-// owes notes that the compute service is to be told of ARQs.
+// owes notes that Nova is to be told of ARQs.
 func (w *crashWalk) owes(status string, names ...string) {
+	w.owed = append(w.owed, w.events(status, names...)...)
+}
+
+func (w *crashWalk) events(status string, names ...string) (all []openstacktest.ServerEvent) {
 	for _, a := range w.knows.arqs {
 		if slices.Contains(names, a.name) {
-			w.owed = append(w.owed, boundEvent{a.instance, w.ids[a.name], status})
+			all = append(all, eventOf(a.instance, w.ids[a.name], status))
 		}
 	}
+	return all
 }
 
 // The steps. Names of ARQs are the test's own.
@@ -182,7 +189,10 @@ func exhaustStep(hostname, instance string, names ...string) crashStep {
 // prepareStep begins a bind that loads an image, which ends in a state.
 func prepareStep(hostname, instance, image, state string, names ...string) crashStep {
 	s := bindStep(hostname, instance, names...)
-	s.name, s.taken = "bind with an image", nil
+	s.name = "bind with an image"
+	s.taken = func(w *crashWalk, _ *answer) { // how it ends, if it is not deleted before
+		w.may = slices.Concat(w.may, w.events("failed", names...), w.events("completed", names...))
+	}
 	s.then = func(m *content) {
 		m.place(names, hostname, instance, "BindStarted", state)
 		m.images[hostname] = belief{may: []string{"", image}}

@@ -17,8 +17,6 @@ type logLine struct {
 	Path     string `json:"path"`
 	Status   any    `json:"status"` // of a request the number
 	GlobalID string `json:"global_request_id"`
-	Server   string `json:"server_uuid"` // of an event, and the next
-	Tag      string `json:"tag"`
 	Write    string `json:"write"` // at which the process was killed
 }
 

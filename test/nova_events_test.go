@@ -3,6 +3,7 @@ package test
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +54,27 @@ func (n *compute) wantTaken(want ...openstacktest.ServerEvent) {
 	}
 }
 
+// wantTold is wantTaken, where each may have been taken more than once.
+func (n *compute) wantTold(want ...openstacktest.ServerEvent) {
+	n.t.Helper()
+	eventually(n.t, 60*time.Second, "Nova has taken the events", func() bool { return len(firsts(n.Taken())) >= len(want) })
+	if got := firsts(n.Taken()); !slices.Equal(got, want) {
+		n.t.Errorf("Nova was told\n%+v, want\n%+v", got, want)
+	}
+}
+
+// firsts leaves out what was there before.
+func firsts(events []openstacktest.ServerEvent) (once []openstacktest.ServerEvent) {
+	seen := map[openstacktest.ServerEvent]bool{}
+	for _, e := range events {
+		if !seen[e] {
+			once = append(once, e)
+		}
+		seen[e] = true
+	}
+	return once
+}
+
 // busy has Nova answer 503 until it is called again with false.
 func (n *compute) busy(is bool) {
 	if !is {
@@ -72,9 +94,11 @@ func (n *compute) asked(more int) {
 	eventually(n.t, 60*time.Second, "Nova is asked", func() bool { return len(n.Requests()) >= before+more })
 }
 
-func bound(instance, id string) openstacktest.ServerEvent {
-	return openstacktest.ServerEvent{Name: "accelerator-request-bound", Server: instance, Tag: id, Status: "completed"}
+func eventOf(instance, id, status string) openstacktest.ServerEvent {
+	return openstacktest.ServerEvent{Name: "accelerator-request-bound", Server: instance, Tag: id, Status: status}
 }
+
+func bound(instance, id string) openstacktest.ServerEvent { return eventOf(instance, id, "completed") }
 
 // settledInMetrics waits until no event is left, and gives the metrics.
 func (p *process) settledInMetrics() page {
@@ -88,6 +112,7 @@ func (p *process) settledInMetrics() page {
 // TestNovaIsTold: a batch is one request, sent when everybody can read the
 // state that it tells of. Unbind and delete are told nobody.
 func TestNovaIsTold(t *testing.T) {
+	t.Parallel()
 	n := newCompute(t)
 	p := start(t, n.options(nil))
 	c := p.client()
@@ -130,6 +155,7 @@ func TestNovaIsTold(t *testing.T) {
 
 // TestNovaRefuses: 404 and 422 are the end of an event, and no fault.
 func TestNovaRefuses(t *testing.T) {
+	t.Parallel()
 	n := newCompute(t)
 	p := start(t, n.options(nil))
 	c := p.client()
@@ -152,6 +178,7 @@ func TestNovaRefuses(t *testing.T) {
 // TestNovaIsTriedAgain: what Nova cannot take now waits, in order for each
 // instance, and keeps neither other instances nor the API waiting.
 func TestNovaIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	n := newCompute(t)
 	p := start(t, n.options(nil))
 	c := p.client()
@@ -188,14 +215,22 @@ func TestNovaIsTriedAgain(t *testing.T) {
 // TestEventsOutliveKill: the service dies with events that Nova has not
 // taken, in each of the places where it can. The next start delivers them.
 func TestEventsOutliveKill(t *testing.T) {
-	held := func(n *compute) {
+	t.Parallel()
+	silent := func(n *compute) {
 		n.OnEvents(func(_ http.ResponseWriter, r *http.Request, _ []openstacktest.ServerEvent) bool {
 			<-r.Context().Done()
 			return true
 		})
 	}
 	for name, hinder := range map[string]func(n *compute){
-		"before the answer":    held,
+		"before Nova took it": silent,
+		"before the answer": func(n *compute) {
+			n.OnEvents(func(_ http.ResponseWriter, r *http.Request, events []openstacktest.ServerEvent) bool {
+				n.Take(events)
+				<-r.Context().Done()
+				return true
+			})
+		},
 		"between two attempts": func(n *compute) { n.busy(true) },
 		"before Keystone's answer": func(n *compute) {
 			n.keystone.OnAuth(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -222,12 +257,17 @@ func TestEventsOutliveKill(t *testing.T) {
 			n.keystone.OnAuth(nil)
 			n.busy(false)
 			p = node.start()
-			n.wantTaken(bound(instance, id), bound(instance, again))
+			n.wantTold(bound(instance, id), bound(instance, again))
 			p.settledInMetrics()
 			p.stop() // what was delivered is off the disk
+			told := len(n.Taken())
 			p = node.start()
-			p.settledInMetrics()
-			n.wantTaken(bound(instance, id), bound(instance, again))
+			c = p.client()
+			c.unbind(again)
+			c.bind(c.deployable(), instance, again) // of another event than the first
+			if got := n.await(told + 1); len(got) != told+1 {
+				t.Errorf("told of an old bind again: %+v", got)
+			}
 		})
 	}
 }
@@ -236,6 +276,7 @@ func TestEventsOutliveKill(t *testing.T) {
 // for it, so it is told again and again, and readers see the bind under way,
 // until its accelerator request is gone. A restart changes nothing.
 func TestAFailedBindIsHeldBack(t *testing.T) {
+	t.Parallel()
 	n := newCompute(t)
 	node := newNode(t, n.options(options{"fake.fail_images": badImage}))
 	p := node.start()
@@ -271,8 +312,7 @@ func TestAFailedBindIsHeldBack(t *testing.T) {
 		t.Error("held back after it is gone")
 	}
 	for _, e := range n.Taken() {
-		e.Status = "completed"
-		if e != bound(instance, id) {
+		if e != eventOf(instance, id, "failed") {
 			t.Errorf("told %+v", e)
 		}
 	}
@@ -286,6 +326,7 @@ func TestAFailedBindIsHeldBack(t *testing.T) {
 
 // TestFailuresAreShown where the option says so, and told once.
 func TestFailuresAreShown(t *testing.T) {
+	t.Parallel()
 	n := newCompute(t)
 	p := start(t, n.options(options{"fake.fail_images": badImage, "arqd.hold_failed": "no"}))
 	c := p.client()
@@ -296,7 +337,20 @@ func TestFailuresAreShown(t *testing.T) {
 		t.Errorf("shown as %+v", got)
 	}
 	p.settledInMetrics()
-	want := bound(instance, id)
-	want.Status = "failed"
-	n.wantTaken(want)
+	n.wantTaken(eventOf(instance, id, "failed"))
+}
+
+// TestNovaMetrics: the series are there from the first scrape, and only where
+// Nova is told.
+func TestNovaMetrics(t *testing.T) {
+	t.Parallel()
+	with, without := start(t, newCompute(t).options(nil)).metrics(), start(t, nil).metrics()
+	for _, name := range []string{"arqd_nova_events_total", "arqd_nova_failed_requests_total", "arqd_nova_up"} {
+		if with[name] == nil || with[name].GetHelp() == "" {
+			t.Errorf("no series %s where Nova is told", name)
+		}
+		if without[name] != nil {
+			t.Errorf("a series %s where it is not", name)
+		}
+	}
 }

@@ -153,14 +153,24 @@ func (n *Nova) take(w http.ResponseWriter, r *http.Request, version int) {
 	n.answer(w, events)
 }
 
-func (n *Nova) answer(w http.ResponseWriter, events []ServerEvent) {
-	type result struct {
-		ServerEvent
+// EventResult is what Nova answers for an event.
+type EventResult struct {
+	ServerEvent
 
-		Code int `json:"code"`
-	}
-	results, status := make([]result, len(events)), http.StatusOK
+	Code int `json:"code"`
+}
+
+func (n *Nova) answer(w http.ResponseWriter, events []ServerEvent) {
+	results, status := n.Take(events)
+	write(w, status, map[string]any{"events": results})
+}
+
+// Take does with events what Nova does, and gives the answer, for a handler
+// that keeps it to itself.
+func (n *Nova) Take(events []ServerEvent) (results []EventResult, status int) {
+	results, status = make([]EventResult, len(events)), http.StatusOK
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	for i, e := range events {
 		code := n.servers[e.Server]
 		switch {
@@ -175,10 +185,9 @@ func (n *Nova) answer(w http.ResponseWriter, events []ServerEvent) {
 		} else {
 			status, e.Status = http.StatusMultiStatus, "failed"
 		}
-		results[i] = result{e, code}
+		results[i] = EventResult{e, code}
 	}
-	n.mu.Unlock()
-	write(w, status, map[string]any{"events": results})
+	return results, status
 }
 
 var serverUUID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
