@@ -25,6 +25,7 @@ type history struct {
 	commands   []*commandSpan
 	events     map[uuid.UUID]*Event // that the compute service was told
 	created    map[uuid.UUID]*Event // that it is to be told
+	from       map[uuid.UUID]int    // the commit that each event comes from
 	violations []string
 }
 
@@ -54,6 +55,7 @@ type commit struct {
 func newHistory() *history {
 	return &history{
 		versions: map[persistence.Key][]version{}, events: map[uuid.UUID]*Event{}, created: map[uuid.UUID]*Event{},
+		from: map[uuid.UUID]int{},
 	}
 }
 
@@ -79,6 +81,25 @@ func (h *history) fault() {
 	h.faults = append(h.faults, h.tick())
 }
 
+// hears holds the delivery of an event against the order that is promised: one
+// at a time for each instance, the earlier first.
+func (h *history) hears(l *life, e *Event) (done func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.busy[e.Instance] {
+		h.violated("two events of instance %s are delivered at the same time", e.Instance)
+	}
+	if h.from[e.ID] == 0 || h.from[e.ID] < l.told[e.Instance] {
+		h.violated("event %s of commit %d is delivered after that of commit %d", e.ID, h.from[e.ID], l.told[e.Instance])
+	}
+	l.busy[e.Instance], l.told[e.Instance] = true, h.from[e.ID]
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		l.busy[e.Instance] = false
+	}
+}
+
 func (h *history) heard(e *Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,11 +122,22 @@ func (h *history) apply(s *simulation, t persistence.Transition) {
 			continue
 		}
 		h.enter(c, p.Key, rec)
+		if x := as[heldHandle](rec); x != nil && !slices.Equal(p.Claims, simClaims(x)) {
+			h.violated("%s, in state %d, claims %v", p.Key, x.State, p.Claims)
+		}
 	}
 	for _, d := range t.Deletes {
 		h.enter(c, d.Key, nil)
 	}
 	h.checkCommit(s, c)
+}
+
+// simClaims are what a handle has to claim: that nobody else has its holder.
+func simClaims(x *heldHandle) []persistence.Claim {
+	if x.State != handleTaken {
+		return nil
+	}
+	return []persistence.Claim{{Space: "holder", Value: string(x.Holder[:])}}
 }
 
 func decoded(r persistence.Record) (any, error) {
@@ -153,7 +185,7 @@ func (h *history) enter(c *commit, key persistence.Key, after any) {
 	case kindEvent:
 		if e := as[Event](after); e != nil {
 			c.events = append(c.events, e)
-			h.created[e.ID] = e
+			h.created[e.ID], h.from[e.ID] = e, c.index
 		} else {
 			c.delivered = append(c.delivered, key.ID)
 		}

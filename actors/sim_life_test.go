@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/persistence"
@@ -54,9 +56,11 @@ type life struct {
 	cancel context.CancelFunc
 	once   sync.Once
 	dead   chan struct{}
-	letGo  chan struct{} // closed to free a goroutine that was held at its point
-	next   *memory.Store // what it left
-	ending atomic.Bool   // a stop has begun
+	letGo  chan struct{}      // closed to free a goroutine that was held at its point
+	next   *memory.Store      // what it left
+	told   map[uuid.UUID]int  // the commit of the last event, by instance; history.mu guards it
+	busy   map[uuid.UUID]bool // instances of which an event is on its way; likewise
+	ending atomic.Bool        // a stop has begun
 }
 
 func (l *life) isDead() bool {
@@ -106,7 +110,10 @@ func (s *simulation) written(t persistence.Transition) { s.history.apply(s, t) }
 
 // begin makes a process on a store. boot starts it.
 func (s *simulation) begin(store *memory.Store) {
-	l := &life{store: store, dead: make(chan struct{}), letGo: make(chan struct{})}
+	l := &life{
+		store: store, dead: make(chan struct{}), letGo: make(chan struct{}),
+		told: map[uuid.UUID]int{}, busy: map[uuid.UUID]bool{},
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.sys = New(s.opts, &simStore{store, s, l}, hardwareFunc(func(ctx context.Context, c devices.Command) error {
 		return s.machines.do(ctx, l, c)
@@ -139,6 +146,8 @@ func (s *simulation) hear(ctx context.Context, l *life, e *Event) error {
 	if l.isDead() {
 		return errDead
 	}
+	done := s.history.hears(l, e)
+	defer done()
 	if s.tell != nil {
 		if err := s.tell(ctx, e); err != nil {
 			return err

@@ -150,14 +150,24 @@ func (s *simulation) randomMachines(seed uint64) {
 	})
 }
 
-// randomCompute has the compute service refuse every fifth event at first.
+// randomCompute has the compute service refuse every fifth event at first, and
+// take its time for every fourth.
 func (s *simulation) randomCompute(seed uint64) {
 	var mu sync.Mutex
 	rng := stream(seed, "compute")
-	s.tell = func(context.Context, *Event) error {
+	s.tell = func(ctx context.Context, _ *Event) error {
 		mu.Lock()
-		defer mu.Unlock()
-		if rng.IntN(5) == 0 {
+		away, slow := rng.IntN(5) == 0, rng.IntN(4) == 0
+		takes := time.Duration(rng.IntN(3000)) * time.Millisecond
+		mu.Unlock()
+		if slow {
+			select {
+			case <-time.After(takes):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if away {
 			return errors.New("away")
 		}
 		return nil
