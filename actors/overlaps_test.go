@@ -28,16 +28,9 @@ func TestAnInstanceTakesNoSecondBindThatWasCheckedBeforeTheFirst(t *testing.T) {
 		w.profile("one")
 		ids := w.create("one", 2)
 		w.setFaults(slowDevices)
-		g := w.deployableOf("g")
 		var wg sync.WaitGroup
 		errs := make([]error, 2)
-		for range 2 { // keeps g busy for two seconds
-			wg.Go(func() {
-				_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: g.ID, Key: "k", Value: "v"})
-				w.must(err)
-			})
-		}
-		synctest.Wait()
+		w.occupy(&wg, "g", 2)
 		wg.Go(func() { errs[0] = w.bind(w.to("g", instance), ids[0]) }) // checked, waits for g
 		synctest.Wait()
 		wg.Go(func() { errs[1] = w.bind(w.to("h", instance), ids[1]) }) // done after one second
@@ -366,15 +359,8 @@ func TestARepeatedBindIsAConditionOfItsPatch(t *testing.T) {
 		ids := w.create("one", 2)
 		w.must(w.bind(w.to("h", instance), ids[0]))
 		w.setFaults(slowDevices)
-		g := w.deployableOf("g")
 		var wg sync.WaitGroup
-		for range 2 {
-			wg.Go(func() {
-				_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: g.ID, Key: "k", Value: "v"})
-				w.must(err)
-			})
-		}
-		synctest.Wait()
+		w.occupy(&wg, "g", 2)
 		var patched, unbound error
 		wg.Go(func() {
 			patched = w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{

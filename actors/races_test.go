@@ -85,21 +85,11 @@ func TestABindHoldsOnlyWhileItsDeviceIsAsProposed(t *testing.T) {
 		w.inventory("g", 1)
 		w.profile("one")
 		ids := w.create("one", 2)
-		w.setFaults(func(p persistence.Transition) memory.Fault {
-			if p.Puts[0].Key.Kind == kindDevice {
-				return memory.Fault{Delay: time.Second}
-			}
-			return memory.Fault{}
-		})
-		h, g := w.sys.Devices()[0], w.sys.Devices()[1]
+		w.setFaults(slowDevices)
+		h := w.sys.Devices()[0]
 		var wg sync.WaitGroup
 		var bound error
-		// Device g is busy with a change of its own, so the bind waits for it.
-		wg.Go(func() {
-			_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: g.Deployables[0].ID, Key: "k", Value: "v"})
-			w.must(err)
-		})
-		synctest.Wait()
+		w.occupy(&wg, "g", 1)
 		wg.Go(func() {
 			bound = w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
 				{ids[0], w.to("h", instance)}, {ids[1], w.to("g", instance)},
