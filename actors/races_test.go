@@ -126,6 +126,25 @@ func TestAnOldPreparationDoesNotFinishANewBind(t *testing.T) {
 	})
 }
 
+// A bind over several devices is Bound when the last of them is prepared.
+func TestABindWaitsForEveryDevice(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.inventory("g", 1)
+		end := withProgramming(w)
+		ids := w.create("program", 2)
+		w.must(w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
+			{ids[0], w.to("h", instance)}, {ids[1], w.to("g", instance)},
+		}}))
+		end <- nil
+		synctest.Wait()
+		w.wantStates("BindStarted", ids...)
+		end <- nil
+		synctest.Wait()
+		w.wantStates("Bound", ids...)
+		w.wantConsistent()
+	})
+}
+
 func TestWhatAnARQAgreesTo(t *testing.T) {
 	bound := &ARQ{
 		UUID: uuid.New(), Generation: 5, ProjectID: "demo", State: Bound, Group: &Group{},

@@ -73,6 +73,15 @@ var (
 	forEver       = func(devices.Command) work { return work{takes: 2 * time.Minute, effect: true} }
 )
 
+// mdevsFirst ends the work for a mediated device before that for an image.
+func mdevsFirst(c devices.Command) work {
+	w := atLength(c)
+	if c.Kind == devices.ProgramFPGA {
+		w.takes *= 2
+	}
+	return w
+}
+
 // removingBadly fails to remove mediated devices at first.
 func removingBadly() func(devices.Command) work {
 	tries := 0
@@ -125,7 +134,7 @@ var scenarios = []scenario{
 	{name: "bind over an image and a mediated device", setup: func(w *scene) {
 		w.create("program")
 		w.create("vgpu")
-	}, work: atLength, act: func(w *scene) {
+	}, work: mdevsFirst, act: func(w *scene) {
 		_ = w.askPatch(w.l, PatchItem{w.ids[0], w.toHost("h", instance)}, PatchItem{w.ids[1], w.toHost("m", instance)})
 	}},
 	{name: "two binds of one image", setup: having("program", 2), work: atLength, act: func(w *scene) {
