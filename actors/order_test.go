@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -315,7 +316,7 @@ func TestNobodySeesHalfAPatch(t *testing.T) {
 		for w.state(ids[0]) != "Bound" {
 			runtime.Gosched()
 		}
-		for _, id := range ids[1:] {
+		for _, id := range slices.Backward(ids) { // the last one to be published first
 			if state := w.state(id); state != "Bound" {
 				t.Fatalf("one is Bound, then another is %s", state)
 			}
