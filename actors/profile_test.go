@@ -82,6 +82,9 @@ func TestDeletingProfiles(t *testing.T) {
 		}
 		w.must(del("a", a.UUID.String(), "b")) // twice the same is one
 		w.wantCode(del("a"), CodeNotFound)
+		if _, ok := w.sys.ProfileByName("b"); ok {
+			t.Error("a is gone and b is not")
+		}
 		w.must(w.remove(id))
 		w.must(del(used.UUID.String()))
 		w.profile("a") // the name is free again
@@ -170,6 +173,18 @@ func TestDevicesAndAttributes(t *testing.T) {
 		}
 		w.inventory("g", 1) // and shrunk: what is free goes, what is taken stays
 		w.wantHandles(2, 1, 0)
+		w.wantConsistent()
+	})
+}
+
+func TestNumbersGoOnAfterARestart(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.inventory("g", 1)
+		w.crash()
+		w.inventory("k", 1)
+		if d := w.sys.Devices()[2]; d.ID != 3 || d.Deployables[0].ID != 3 {
+			t.Errorf("the third device is number %d, its deployable number %d", d.ID, d.Deployables[0].ID)
+		}
 		w.wantConsistent()
 	})
 }
