@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -365,7 +366,8 @@ func TestAForgottenWriteIsNoFailedCondition(t *testing.T) {
 	}
 }
 
-// A reader sees a change only once a crash cannot take it back.
+// A reader sees a change, and its client is answered, only once a crash cannot
+// take it back.
 func TestNothingIsPublishedBeforeItIsDurable(t *testing.T) {
 	inBubble(t, 2, func(w *world) {
 		w.profile("one")
@@ -373,11 +375,19 @@ func TestNothingIsPublishedBeforeItIsDurable(t *testing.T) {
 		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: time.Minute} })
 		var wg sync.WaitGroup
 		var made []*ARQ
+		var answers atomic.Int32
 		wg.Go(func() {
 			made, _ = w.sys.CreateARQs(context.Background(), CreateARQs{ProfileName: "one", ProjectID: "demo"})
+			answers.Add(1)
 		})
-		wg.Go(func() { _ = w.bind(w.to("h", instance), id) })
+		wg.Go(func() {
+			w.must(w.bind(w.to("h", instance), id))
+			answers.Add(1)
+		})
 		<-time.After(59 * time.Second)
+		if n := answers.Load(); n != 0 {
+			t.Errorf("%d answers, nothing is durable", n)
+		}
 		w.wantStates("Initial", id)
 		seq, _ := w.sys.ARQs(ARQQuery{Scope: admin})
 		n := 0
@@ -425,11 +435,18 @@ func TestStopRefusesNewCallsAndWaitsForOthers(t *testing.T) {
 		w.profile("one")
 		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: time.Second} })
 		var wg sync.WaitGroup
+		var answered bool
 		var err error
 		wg.Go(func() {
 			_, err = w.sys.CreateARQs(context.Background(), CreateARQs{ProfileName: "one", ProjectID: "demo"})
+			answered = true
 		})
 		synctest.Wait()
+		w.must(w.sys.Stop(t.Context()))
+		synctest.Wait()
+		if !answered {
+			t.Error("Stop did not wait for a call that was under way")
+		}
 		w.stop()
 		wg.Wait()
 		w.must(err)
