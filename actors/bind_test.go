@@ -212,6 +212,22 @@ func TestNoFreeHandleFailsTheWholePatch(t *testing.T) {
 	})
 }
 
+// The unbinds of a PATCH whose binds find no handle are not done, whether they
+// would give one back or not.
+func TestAnExhaustedPatchLeavesItsUnbindsAlone(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.profile("one")
+		w.must(w.bind(w.to("h", another), w.create("one", 2)...))
+		ids := w.create("one", 2)
+		w.wantCode(w.sys.PatchARQs(w.t.Context(), Patch{Scope: demo, Items: []PatchItem{
+			{ids[0], nil}, {ids[1], w.to("h", instance)},
+		}}), CodeNoFreeHandle)
+		w.wantStates("Initial", ids[0])
+		w.wantStates("BindFailed", ids[1])
+		w.wantConsistent()
+	})
+}
+
 func TestAMixedPatchIsAllOrNothing(t *testing.T) {
 	inBubble(t, 2, func(w *world) {
 		w.profile("one")
