@@ -26,11 +26,40 @@ func patchOne(operations ...string) string {
 
 func parsePatchText(t *testing.T, body string, rights patchRights) ([]actors.PatchItem, error) {
 	t.Helper()
+	return parsePatch(parsed(t, body), uuid.Nil, rights)
+}
+
+func parsed(t *testing.T, body string) *fastjson.Value {
+	t.Helper()
 	value, err := parseBody(new(fastjson.Parser), []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parsePatch(value, uuid.Nil, rights)
+	return value
+}
+
+// A path that names an ARQ takes its operations, and the whole of a body that
+// names no other.
+func TestPatchOfTheARQInThePath(t *testing.T) {
+	unbind := `[{"path": "/hostname", "op": "remove"}]`
+	both := `{"` + arq1.String() + `": ` + unbind + `, "` + arq2.String() + `": ` + unbind + `}`
+	for body, allowed := range map[string]bool{
+		unbind: true,
+		`{"` + arq1.String() + `": ` + unbind + `}`: true,
+		`{"` + arq2.String() + `": ` + unbind + `}`: false,
+		both: false,
+	} {
+		items, err := parsePatch(parsed(t, body), arq1, patchRights{})
+		if allowed {
+			if err != nil || !reflect.DeepEqual(items, []actors.PatchItem{{ARQ: arq1}}) {
+				t.Errorf("%s: %+v, %v", body, items, err)
+			}
+			continue
+		}
+		if refusal, ok := errors.AsType[*fault](err); !ok || refusal.status != 400 || !strings.Contains(refusal.message, arq2.String()) {
+			t.Errorf("%s: %+v, %v; want 400 and the other's name", body, items, err)
+		}
+	}
 }
 
 func TestPatchLanguage(t *testing.T) {
