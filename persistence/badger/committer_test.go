@@ -16,7 +16,7 @@ func queueBehind(t *testing.T, s *Store, g gate, first persistence.Transition, o
 	t.Helper()
 	told := make(chan persistence.Result, 1+len(others))
 	s.Submit(first, func(r persistence.Result) { told <- r })
-	<-g.entered
+	soon(t, g.entered)
 	for _, other := range others {
 		s.Submit(other, func(r persistence.Result) { told <- r })
 	}
@@ -25,7 +25,7 @@ func queueBehind(t *testing.T, s *Store, g gate, first persistence.Transition, o
 
 func TestWhatArrivesDuringACommitSharesTheNext(t *testing.T) {
 	s := recovered(t, t.TempDir())
-	g := holdCommits(s)
+	g := holdCommits(t, s)
 	var others []persistence.Transition
 	for n := range 500 {
 		others = append(others, create(1+n, 100))
@@ -37,7 +37,7 @@ func TestWhatArrivesDuringACommitSharesTheNext(t *testing.T) {
 	g.release <- nil
 	g.pass(nil)
 	for range 501 {
-		if r := <-told; r.Outcome != persistence.Won {
+		if r := soon(t, told); r.Outcome != persistence.Won {
 			t.Fatalf("%v (%v)", r.Outcome, r.Err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestBatchIsBoundedByRecordsAndBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := recovered(t, t.TempDir())
-			g := holdCommits(s)
+			g := holdCommits(t, s)
 			s.committer.limits.records = min(softRecords, s.committer.limits.records)
 			if name == "records" {
 				s.committer.limits = limits{softRecords, softBytes, softRecords, softBytes, softBytes}
@@ -91,7 +91,7 @@ func TestBatchIsBoundedByRecordsAndBytes(t *testing.T) {
 				g.pass(nil)
 			}
 			for range 1 + test.transitions {
-				if r := <-told; r.Outcome != persistence.Won {
+				if r := soon(t, told); r.Outcome != persistence.Won {
 					t.Fatalf("%v (%v)", r.Outcome, r.Err)
 				}
 			}
@@ -147,15 +147,15 @@ func TestLargestTransitionFits(t *testing.T) {
 func TestFailedCommitStopsAllWriting(t *testing.T) {
 	dir := t.TempDir()
 	s := recovered(t, dir)
-	g := holdCommits(s)
+	g := holdCommits(t, s)
 	told := queueBehind(t, s, g, create(0, 10), create(1, 10), create(0, 10),
 		persistence.Transition{Deletes: []persistence.Delete{{Key: key(1)}}})
 	g.release <- nil
-	if r := <-told; r.Outcome != persistence.Won {
+	if r := soon(t, told); r.Outcome != persistence.Won {
 		t.Fatalf("before the failure: %v (%v)", r.Outcome, r.Err)
 	}
 	broken := errors.New("the disk is gone")
-	<-g.entered
+	soon(t, g.entered)
 	later := make(chan persistence.Result, 1)
 	s.Submit(create(2, 10), func(r persistence.Result) { later <- r })
 	g.release <- broken
@@ -164,11 +164,11 @@ func TestFailedCommitStopsAllWriting(t *testing.T) {
 		outcome persistence.Outcome
 		err     error
 	}{{persistence.Unknown, broken}, {persistence.Unknown, broken}, {persistence.Lost, persistence.ErrInvalid}} {
-		if r := <-told; r.Outcome != want.outcome || !errors.Is(r.Err, want.err) {
+		if r := soon(t, told); r.Outcome != want.outcome || !errors.Is(r.Err, want.err) {
 			t.Errorf("transition %d of the failed batch: %v (%v), want %v (%v)", i, r.Outcome, r.Err, want.outcome, want.err)
 		}
 	}
-	for _, r := range []persistence.Result{<-later, apply(t, s, create(3, 10))[0]} {
+	for _, r := range []persistence.Result{soon(t, later), apply(t, s, create(3, 10))[0]} {
 		if r.Outcome != persistence.Lost || !errors.Is(r.Err, persistence.ErrUnavailable) || !errors.Is(r.Err, broken) {
 			t.Errorf("after the failure: %v (%v), want lost, unavailable because of the failure", r.Outcome, r.Err)
 		}
@@ -193,13 +193,13 @@ func TestFailedCommitStopsAllWriting(t *testing.T) {
 // is told of an outcome may submit as well.
 func TestSubmitNeverWaits(t *testing.T) {
 	s := recovered(t, t.TempDir())
-	g := holdCommits(s)
+	g := holdCommits(t, s)
 	empty := persistence.Transition{}
 	const waiting = 20000
 	var told sync.WaitGroup
 	told.Add(1 + 2*waiting)
 	s.Submit(create(0, 0), func(persistence.Result) { told.Done() })
-	<-g.entered
+	soon(t, g.entered)
 	for range waiting {
 		s.Submit(empty, func(persistence.Result) {
 			told.Done()
@@ -263,7 +263,7 @@ func TestObserverIsToldOfEachCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	admit(t, s)
-	g := holdCommits(s)
+	g := holdCommits(t, s)
 	two := create(1, 1000)
 	two.Puts = append(two.Puts, create(2, 1000).Puts...)
 	told := queueBehind(t, s, g, two, create(3, 0), create(3, 0),
@@ -271,7 +271,7 @@ func TestObserverIsToldOfEachCommit(t *testing.T) {
 	g.release <- nil
 	g.pass(nil)
 	for range 4 {
-		<-told
+		soon(t, told)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

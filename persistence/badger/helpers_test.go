@@ -3,6 +3,7 @@ package badger
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 	"github.com/google/uuid"
@@ -39,18 +40,30 @@ func wins(tb testing.TB, s persistence.Store, transitions ...persistence.Transit
 
 // gate lets a test hold the committer inside a commit.
 type gate struct {
+	tb      testing.TB
 	entered chan struct{} // gets a value when a commit begins
 	release chan error    // what the commit shall fail with; nil commits
 }
 
 // holdCommits puts a gate before the commits of a store. It must be called
-// before anything is submitted.
-func holdCommits(s *Store) gate {
-	g := gate{make(chan struct{}), make(chan error)}
+// before anything is submitted. The end of the test opens it.
+func holdCommits(tb testing.TB, s *Store) gate {
+	tb.Helper()
+	g := gate{tb, make(chan struct{}), make(chan error)}
+	over := make(chan struct{})
+	tb.Cleanup(func() { close(over) })
 	s.committer.commit = func(txn *badgerdb.Txn) error {
-		g.entered <- struct{}{}
-		if err := <-g.release; err != nil {
-			return err
+		select {
+		case g.entered <- struct{}{}:
+		case <-over:
+			return txn.Commit()
+		}
+		select {
+		case err := <-g.release:
+			if err != nil {
+				return err
+			}
+		case <-over:
 		}
 		return txn.Commit()
 	}
@@ -59,6 +72,18 @@ func holdCommits(s *Store) gate {
 
 // pass lets one commit through.
 func (g gate) pass(err error) {
-	<-g.entered
+	g.tb.Helper()
+	soon(g.tb, g.entered)
 	g.release <- err
+}
+
+// soon takes what comes from a channel, or ends the test.
+func soon[T any](tb testing.TB, c <-chan T) (v T) {
+	tb.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(30 * time.Second):
+		tb.Fatal("nothing came")
+	}
+	return v
 }
