@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +121,36 @@ func TestInstancesDoNotWaitForEachOther(t *testing.T) {
 		w.must(w.bind(w.to("h", another), ids[1]))
 		if got := w.events(); len(got) != 1 || got[0].Instance != another {
 			t.Errorf("told %+v", got)
+		}
+	})
+}
+
+// Events of an instance go one after the other, in the order of its binds, also
+// when several wait.
+func TestEventsOfAnInstanceGoInOrder(t *testing.T) {
+	inBubble(t, 3, func(w *world) {
+		var atOnce atomic.Int32
+		w.tell = func(context.Context, *Event) error {
+			if n := atOnce.Add(1); n > 1 {
+				t.Errorf("%d at a time", n)
+			}
+			<-time.After(10 * time.Second)
+			atOnce.Add(-1)
+			return nil
+		}
+		w.profile("one")
+		ids := w.create("one", 3)
+		for _, id := range ids {
+			w.must(w.bind(w.to("h", instance), id))
+			w.must(w.unbind(id))
+		}
+		<-time.After(time.Minute)
+		var told []uuid.UUID
+		for _, e := range w.events() {
+			told = append(told, e.ARQs[0].UUID)
+		}
+		if !slices.Equal(told, ids) {
+			t.Errorf("told of %v, want %v", told, ids)
 		}
 	})
 }
