@@ -22,7 +22,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench recovery sim crash verify cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench recovery sim crash verify mutants cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ crash: build ## ROUNDS (50) times kill -9 under load, then a kill at every write
 	@ARQD_ROUNDS=$(ROUNDS) ARQD_SEED=$(filter-out 0,$(SEED)) bash -o pipefail -c \
 		"$(GO) test -count=1 -timeout 120m -v -run '^(TestKillUnderLoad|TestCrash.*)\$$' ./test | \
 		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
+
+mutants: ## faults in the sources, one at a time, each to be caught by a test; ONLY=regexp takes some
+	@$(GO) run ./test/mutants $(if $(ONLY),-only '$(ONLY)')
 
 cover: ## coverage of the unit tests; details in cover.out
 	@$(GO) test -coverprofile=cover.out -timeout 15m $(UNIT)

@@ -1,0 +1,8 @@
+package main
+
+import "slices"
+
+// table is all mutants.
+func table() []mutant {
+	return slices.Concat(writePath, operations, devices, profiles, outboxAndRecovery, holds, readSide, store, edge)
+}

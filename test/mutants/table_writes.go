@@ -1,0 +1,96 @@
+package main
+
+// writePath: durable, then published, then answered.
+var writePath = []mutant{
+	{
+		name: "publish-before-durable", rule: "Nobody can read what a crash could take back.",
+		file:  "actors/system.go",
+		old:   "\ts.store.Submit(b.t, func(r persistence.Result) {\n\t\tif r.Outcome == persistence.Unknown {",
+		new:   "\ts.dir.publish(b)\n\ts.store.Submit(b.t, func(r persistence.Result) {\n\t\tif r.Outcome == persistence.Unknown {",
+		tests: in(actors, "TestNothingIsPublishedBeforeItIsDurable", simulation),
+	},
+	{
+		name: "publish-later", rule: "A client reads its own writes.",
+		file:  "actors/system.go",
+		old:   "\t\tif freed := s.dir.publish(b); freed != nil {\n\t\t\ts.engine.tell(s.outbox, holdsEnded{freed})\n\t\t}\n",
+		new:   "\t\tgo func() { <-time.After(time.Second); s.dir.publish(b) }()\n",
+		tests: in(actors, "TestCreatingARQs", simulation),
+	},
+	{
+		name: "answer-before-durable", rule: "What was acknowledged survives a crash.",
+		file:  "actors/profile_actor.go",
+		old:   "\ta.creating.Add(1)\n",
+		new:   "\tm.answer(made, nil)\n\ta.creating.Add(1)\n",
+		tests: in(actors, "TestNothingIsPublishedBeforeItIsDurable", simulation),
+	},
+	{
+		name: "unknown-is-won", rule: "An unknown outcome is looked up before anybody is told.",
+		file:  "actors/system.go",
+		old:   "s.work(func(ctx context.Context) { s.find(ctx, b, r, tries, then) })",
+		new:   "s.complete(b, persistence.Result{Outcome: persistence.Won}, then)",
+		tests: in(actors, "TestTheStoresVerdicts", faults, simulation),
+	},
+	{
+		name: "unknown-is-lost", rule: "An unknown outcome is looked up before anybody is told.",
+		file:  "actors/system.go",
+		old:   "s.work(func(ctx context.Context) { s.find(ctx, b, r, tries, then) })",
+		new:   "s.complete(b, persistence.Result{Outcome: persistence.Lost}, then)",
+		tests: in(actors, "TestAForgottenWriteIsNoFailedCondition", faults, simulation),
+	},
+	{
+		name: "forgotten-is-refused", rule: "A write of which nothing came is written again.",
+		file:  "actors/system.go",
+		old:   "\tcase tries > 1:\n",
+		new:   "\tcase tries > writeTries:\n",
+		tests: in(actors, "TestAForgottenWriteIsNoFailedCondition"),
+	},
+	{
+		name: "forgotten-is-a-conflict", rule: "A write of which nothing came is no sign that its condition failed.",
+		file:  "actors/system.go",
+		old:   "\t\tr.Err = fmt.Errorf(\"%w: %d writes were forgotten\", persistence.ErrUnavailable, writeTries)\n",
+		new:   "\t\t_ = fmt.Errorf\n",
+		tests: in(actors, "TestAForgottenWriteIsNoFailedCondition"),
+	},
+	{
+		name: "later-generation-is-proof", rule: "What others wrote is no proof of a write of ours.",
+		file:  "actors/unknown.go",
+		old:   "\t\tcase r.Generation > p.Expected+1: // overwritten since, ours or not\n",
+		new:   "\t\tcase r.Generation > p.Expected+1: // overwritten since, ours or not\n\t\t\tsure = true\n",
+		tests: in(actors, "TestALaterGenerationIsNoProofOfAnUnknownWrite"),
+	},
+	{
+		name: "lost-is-refused", rule: "A lost batch is gathered again.",
+		file:  "actors/operation.go",
+		old:   "\tcase m.result.Outcome == persistence.Lost && m.result.Err == nil:\n\t\to.gatherAgain()\n",
+		new:   "",
+		tests: in(actors, "TestTheStoresVerdicts", simulation),
+	},
+	{
+		name: "gather-for-ever", rule: "Gathering again is bounded.",
+		file:  "actors/operation.go",
+		old:   "\tif o.attempt >= maxAttempts {",
+		new:   "\tif o.attempt >= 1000*maxAttempts {",
+		tests: in(actors, "TestTheStoresVerdicts"),
+	},
+	{
+		name: "panic-unanswered", rule: "A panic in one actor is answered.",
+		file:  "actors/engine.go",
+		old:   "\t\tf.fail(err)\n",
+		new:   "\t\t_ = f\n",
+		tests: in(actors, "TestAPanicIsContained"),
+	},
+	{
+		name: "leave-with-mail", rule: "An actor leaves only while no message is on its way to it.",
+		file:  "actors/pid_table.go",
+		old:   "slot.queued > 1 || ",
+		new:   "",
+		tests: in(actors, "TestAnActorWithMailDoesNotLeave"),
+	},
+	{
+		name: "stop-does-not-wait", rule: "A stop waits for the calls under way.",
+		file:  "actors/life_cycle.go",
+		old:   "err := waitFor(ctx, s.life.calls.Wait)",
+		new:   "var err error",
+		tests: in(actors, "TestStopRefusesNewCallsAndWaitsForOthers", simulation),
+	},
+}
