@@ -113,14 +113,15 @@ func (n *node) startFaulty(faults string) *process {
 	return n.launch("ARQD_FAULTS=" + faults)
 }
 
-// comesUp waits until the process is ready; false: it was killed before.
+// comesUp waits until the process says that it is ready; false: it was killed
+// before. It is not asked: what it does by itself may kill it at any moment.
 func (p *process) comesUp() bool {
 	p.t.Helper()
 	eventually(p.t, readyLimit, "ready or dead", func() bool { return p.log.says("ready") || !p.running() })
 	if !p.running() {
 		return false
 	}
-	p.awaitReady()
+	p.findAddresses()
 	return true
 }
 

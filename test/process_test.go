@@ -67,11 +67,16 @@ func (n *node) start(env ...string) *process {
 func (p *process) awaitReady() {
 	p.t.Helper()
 	p.awaitLog(readyLimit, "arqd serves the accelerator API", "metrics, health and readiness are served", "ready")
-	p.api = strings.TrimSuffix(p.log.url("arqd serves the accelerator API"), "/v2")
-	p.admin = p.log.url("metrics, health and readiness are served")
+	p.findAddresses()
 	if reasons := p.unready(); len(reasons) > 0 {
 		p.t.Fatalf("arqd says that it is ready, and /readyz does not: %q", reasons)
 	}
+}
+
+// findAddresses takes the addresses of both listeners from the log.
+func (p *process) findAddresses() {
+	p.api = strings.TrimSuffix(p.log.url("arqd serves the accelerator API"), "/v2")
+	p.admin = p.log.url("metrics, health and readiness are served")
 }
 
 // awaitLog waits for a log line with each of the messages.
