@@ -32,6 +32,8 @@ type call struct {
 	requestID string
 	globalID  string // the caller's request id, if valid
 	linkBase  []byte // JSON text
+	forwarded forwarded
+	forbidden bool   // a page of another origin may not send this
 	buffer    []byte // for the answer
 }
 
@@ -115,15 +117,24 @@ func (c *call) base() []byte {
 }
 
 func (c *call) appendRequestBase(dst []byte) []byte {
-	scheme := "http://"
-	if c.ctx.IsTLS() {
-		scheme = "https://"
+	f := &c.forwarded
+	switch {
+	case f.scheme != "":
+		dst = append(dst, f.scheme...)
+	case c.ctx.IsTLS():
+		dst = append(dst, "https"...)
+	default:
+		dst = append(dst, "http"...)
 	}
-	dst = append(dst, scheme...)
-	if host := c.ctx.Request.Header.Host(); len(host) > 0 {
-		return appendStringContent(dst, aliasOf(host))
+	dst = append(dst, "://"...)
+	host := f.host
+	if host == "" {
+		host = aliasOf(c.ctx.Request.Header.Host())
 	}
-	return appendStringContent(dst, c.ctx.LocalAddr().String())
+	if host == "" {
+		host = c.ctx.LocalAddr().String()
+	}
+	return append(appendStringContent(dst, host), f.prefix...)
 }
 
 // headerSource is the request as validators see it.

@@ -3,11 +3,12 @@ package http
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 
 	"github.com/valyala/fasthttp"
 )
 
-const retryAfterSeconds = "1"
+const retryAfterSeconds = 1
 
 // fail answers with an error, in the shape that the API has for its kind.
 func (c *call) fail(err error) {
@@ -31,7 +32,7 @@ func (c *call) fail(err error) {
 
 func (c *call) failFault(f *fault) {
 	if f.retry {
-		c.ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfterSeconds)
+		c.ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(max(f.after, retryAfterSeconds)))
 	}
 	c.json(f.status, appendFault(c.scratch(), f))
 }

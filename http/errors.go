@@ -15,6 +15,7 @@ type fault struct {
 	status  int
 	message string
 	retry   bool // Retry-After
+	after   int  // seconds of it; 0: retryAfterSeconds
 }
 
 func (f *fault) Error() string { return f.message }

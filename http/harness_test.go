@@ -71,6 +71,7 @@ type harness struct {
 	server  *Server
 	backend *backendDouble
 	ln      *fasthttputil.InmemoryListener
+	connect func() (net.Conn, error) // instead of ln, if not nil
 	log     *logRecorder
 }
 
@@ -131,7 +132,11 @@ type answer struct {
 
 func (h *harness) dial() net.Conn {
 	h.t.Helper()
-	conn, err := h.ln.Dial()
+	connect := h.ln.Dial
+	if h.connect != nil {
+		connect = h.connect
+	}
+	conn, err := connect()
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -206,6 +211,22 @@ func (a ask) wire(method, path string) string {
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(a.body), a.body)
 	return b.String()
+}
+
+// is checks the status alone.
+func (a answer) is(status int) {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Errorf("%s: status %d, want %d: %s", a.request, a.status, status, a.body)
+	}
+}
+
+// contains checks that the body does.
+func (a answer) contains(text string) {
+	a.t.Helper()
+	if !strings.Contains(a.body, text) {
+		a.t.Errorf("%s: %s, want %s in it", a.request, a.body, text)
+	}
 }
 
 // gives checks status and the whole body, which is compared as JSON.

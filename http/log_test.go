@@ -50,3 +50,15 @@ func (l *logRecorder) find(t *testing.T, message string) map[string]string {
 	t.Fatalf("no log line %q", message)
 	return nil
 }
+
+// count gives how many lines have that message.
+func (l *logRecorder) count(message string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if line["msg"] == message {
+			n++
+		}
+	}
+	return n
+}

@@ -33,6 +33,13 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		c.fail(errHost)
 		return
 	}
+	if err := c.readForwarded(); err != nil {
+		c.fail(err)
+		return
+	}
+	if c.preflight() {
+		return
+	}
 	stripTrailingSlashes(ctx)
 	s.router.Handler(ctx)
 }
@@ -61,6 +68,7 @@ func (c *call) end() {
 		c.ctx.SetConnectionClose()
 	}
 	took := time.Since(c.start)
+	c.allowOrigin()
 	c.srv.metrics.request(c.route, c.method(), c.ctx.Response.StatusCode(), took)
 	if !c.srv.opt.QuietAccess {
 		c.logAccess(took)
@@ -126,9 +134,9 @@ func (c *call) logAccess(took time.Duration) {
 	if !r.IsBodyStream() {
 		length = len(r.Body())
 	}
-	log.LogAttrs(c.srv.lifetime, slog.LevelInfo, "request", c.attrs(
-		slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
-		slog.Duration("took", took), slog.String("peer", c.ctx.RemoteAddr().String()))...)
+	attrs := append(c.forwarded.attrs(), slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
+		slog.Duration("took", took), slog.String("peer", c.ctx.RemoteAddr().String()))
+	log.LogAttrs(c.srv.lifetime, slog.LevelInfo, "request", c.attrs(attrs...)...)
 }
 
 // run takes a routed call through the checks, in their order, to its handler.
@@ -171,7 +179,7 @@ func (s *Server) admit(c *call) error {
 	id, err := s.validator.Validate(s.lifetime, &c.headers)
 	if err == nil {
 		c.identity = id
-		return nil
+		return s.rates.admit(id, c.start)
 	}
 	switch {
 	case errors.Is(err, auth.ErrPeerRefused):

@@ -2,6 +2,7 @@ package http
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -25,6 +26,15 @@ type Options struct {
 
 	MaxConnections    int // 16384
 	MaxInflightWrites int // requests that may change something, at a time; 1024
+
+	// RatePerProject is how many requests a second a project may send, RateBurst
+	// how many at once; 0: no limit. Those with a valid service token do not count.
+	RatePerProject float64
+	RateBurst      int
+
+	// TrustedProxies are the peers whose headers Forwarded and X-Forwarded-* count.
+	TrustedProxies []netip.Prefix
+	CORS           CORS
 
 	// QuietAccess leaves out the log line per request.
 	QuietAccess bool

@@ -39,6 +39,7 @@ type Server struct {
 	end      context.CancelFunc
 
 	open      *connections
+	rates     *rateLimit
 	opened    atomic.Bool // the Backend was ready once
 	writes    atomic.Int64
 	draining  atomic.Bool
@@ -61,6 +62,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	s.challenge = fmt.Sprintf("Keystone uri=%q", opt.AuthURI)
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	s.open = newConnections(opt.MaxConnections)
+	s.rates = newRateLimit(opt.RatePerProject, opt.RateBurst)
 	s.router = s.newRouter()
 	s.engine = newEngine(opt)
 	s.engine.Handler = s.serve

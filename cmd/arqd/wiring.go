@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -53,7 +54,26 @@ func (s *service) apiOptions() http.Options {
 		MaxConnections:    maxConnections(),
 		MaxInflightWrites: c.MaxInflightWrites,
 		QuietAccess:       !c.AccessLog,
+		RatePerProject:    c.RateLimit,
+		RateBurst:         c.RateBurst,
+		TrustedProxies:    s.trustedProxies(),
+		CORS:              s.cors(),
 		Log:               s.log,
+	}
+}
+
+func (s *service) trustedProxies() []netip.Prefix {
+	if !s.cfg.Middleware.ProxyHeaders {
+		return nil
+	}
+	return s.cfg.Middleware.TrustedProxies
+}
+
+func (s *service) cors() http.CORS {
+	c := &s.cfg.CORS
+	return http.CORS{
+		Origins: c.AllowedOrigin, Credentials: c.AllowCredentials, Expose: c.ExposeHeaders,
+		Methods: c.AllowMethods, Headers: c.AllowHeaders, MaxAge: c.MaxAge,
 	}
 }
 

@@ -12,7 +12,7 @@ func (c *Config) check() error {
 		user = c.checkClient("nova", &c.Nova.Client) // which may come as the same
 	}
 	_, err := c.TLSConfig()
-	return errors.Join(user, err, c.checkPorts(), c.checkFake(),
+	return errors.Join(user, err, c.checkProxies(), c.checkPorts(), c.checkFake(),
 		c.checkClient("placement", &c.Placement.Client), c.checkClient("glance", &c.Glance.Client))
 }
 
@@ -32,6 +32,14 @@ func (c *Config) checkAuth() error {
 				"headers believes whoever connects, so it needs a loopback address in [api] host_ip, not %s, or [api] enable_ssl_api with [ssl] ca_file",
 				c.API.HostIP)
 		}
+	}
+	return nil
+}
+
+func (c *Config) checkProxies() error {
+	if c.Middleware.ProxyHeaders && len(c.Middleware.TrustedProxies) == 0 {
+		return c.fault("oslo_middleware", "enable_proxy_headers_parsing",
+			"anybody could send these headers, so it needs the addresses of the proxies in trusted_proxies")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,8 @@ type Config struct {
 	Default           Default
 	API               API
 	SSL               SSL
+	Middleware        Middleware
+	CORS              CORS
 	KeystoneAuthtoken KeystoneAuthtoken
 	Nova              Nova
 	Placement         Placement
@@ -60,6 +63,24 @@ type API struct {
 	RequestTimeout    time.Duration
 	MaxInflightWrites int
 	AccessLog         bool
+	RateLimit         float64 // requests a second of a project; 0: any number
+	RateBurst         int
+}
+
+// Middleware is the section [oslo_middleware].
+type Middleware struct {
+	ProxyHeaders   bool
+	TrustedProxies []netip.Prefix
+}
+
+// CORS is the section [cors], as oslo.middleware names it.
+type CORS struct {
+	AllowedOrigin    []string // none: no CORS
+	AllowCredentials bool
+	ExposeHeaders    []string
+	MaxAge           time.Duration
+	AllowMethods     []string
+	AllowHeaders     []string
 }
 
 // SSL is the section [ssl], as oslo.service names it; (*Config).TLSConfig

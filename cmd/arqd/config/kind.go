@@ -92,6 +92,18 @@ func seconds(least, most float64) kind[time.Duration] {
 	return number("seconds", time.Second, least, most)
 }
 
+// rate is how often something may be in a second.
+func rate() kind[float64] {
+	const most = 1e6
+	return kind[float64]{
+		name: "number, 0 to 1000000", want: "a number from 0 to 1000000",
+		parse: func(s string) (float64, bool) {
+			n, err := strconv.ParseFloat(s, 64)
+			return n, err == nil && n >= 0 && n <= most
+		},
+	}
+}
+
 // milliseconds is a time in milliseconds, fractions allowed.
 func milliseconds(least, most float64) kind[time.Duration] {
 	return number("milliseconds", time.Millisecond, least, most)

@@ -30,6 +30,25 @@ func address() kind[string] {
 	}}
 }
 
+// network is an IP address, or a network of them.
+func network() kind[netip.Prefix] {
+	return kind[netip.Prefix]{name: "network", want: "an IP address or a network such as 192.0.2.0/24", parse: func(s string) (netip.Prefix, bool) {
+		if ip, err := netip.ParseAddr(s); err == nil {
+			return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), ip.Zone() == ""
+		}
+		p, err := netip.ParsePrefix(s)
+		return p.Masked(), err == nil
+	}}
+}
+
+// origin is what a browser sends as the origin of a page, or * for any.
+func origin() kind[string] {
+	return kind[string]{name: "origin", want: "an origin such as https://horizon.example.org", parse: func(s string) (string, bool) {
+		u, err := url.Parse(s)
+		return s, s == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && s == u.Scheme+"://"+u.Host && u.Hostname() != ""
+	}}
+}
+
 // link is an absolute URL of HTTP.
 func link() kind[string] {
 	return kind[string]{

@@ -60,7 +60,14 @@ func TestDefaults(t *testing.T) {
 		Default: Default{Host: machine, StatePath: "arqd-state", LogFormat: LogText},
 		API: API{
 			HostIP: "127.0.0.1", Port: 6666, AuthStrategy: AuthNone, MaxBodyBytes: 1 << 20, MaxHeaderBytes: 16384,
-			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096, AccessLog: true,
+			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096,
+			AccessLog: true, RateBurst: 100,
+		},
+		CORS: CORS{
+			AllowCredentials: true, MaxAge: time.Hour,
+			ExposeHeaders: []string{"X-OpenStack-Request-ID", "OpenStack-API-Version", "OpenStack-API-Minimum-Version", "OpenStack-API-Maximum-Version"},
+			AllowMethods:  []string{"GET", "POST", "PATCH", "DELETE"},
+			AllowHeaders:  []string{"X-Auth-Token", "X-OpenStack-Request-ID", "OpenStack-API-Version"},
 		},
 		KeystoneAuthtoken: KeystoneAuthtoken{
 			ServiceUser: ServiceUser{

@@ -10,7 +10,7 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
-	return slices.Concat(apiOptions(), keystoneOptions(), novaOptions(), placementOptions(), glanceOptions(), arqdOptions())
+	return slices.Concat(apiOptions(), keystoneOptions(), novaOptions(), placementOptions(), glanceOptions(), arqdOptions(), protectionOptions())
 }
 
 // placementOptions is [placement], with the names of the reference.
@@ -68,6 +68,10 @@ func apiOptions() []Option {
 			"Changing requests in work at the same time; further ones are answered 503 at once."),
 		opt("api", "access_log", "true", boolean(), func(c *Config) *bool { return &c.API.AccessLog },
 			"Write a log line for each request. Faults are logged either way."),
+		opt("api", "rate_limit", "0", rate(), func(c *Config) *float64 { return &c.API.RateLimit },
+			"Requests a second that a project may send; 0: no limit. Further ones are answered 429, with the time to wait. Requests with a valid service token do not count: what Nova cleans up is not repeated when it is refused."),
+		opt("api", "rate_burst", "100", integer(1, 1<<20), func(c *Config) *int { return &c.API.RateBurst },
+			"Requests that a project may send at once within rate_limit, after it has been still."),
 
 		opt("ssl", "cert_file", "", optional(path()), func(c *Config) *string { return &c.SSL.CertFile },
 			"Certificate of the API, PEM, intermediates after it. A changed file is taken over within ten seconds.").reloadable(),

@@ -27,6 +27,13 @@ func TestBadValuesAreNamed(t *testing.T) {
 		{"api", "read_timeout = 30s", `read_timeout: "30s" is not a number of seconds from 0.1 to 3600`},
 		{"api", "read_timeout = NaN", `read_timeout: "NaN" is not a number of seconds from 0.1 to 3600`},
 		{"api", "max_inflight_writes = 0", `max_inflight_writes: "0" is not a whole number from 1 to 1048576`},
+		{"api", "rate_limit = many", `rate_limit: "many" is not a number from 0 to 1000000`},
+		{"oslo_middleware", "trusted_proxies = proxy", `trusted_proxies: "proxy" is not a list of networks separated by commas`},
+		{
+			"oslo_middleware", "enable_proxy_headers_parsing = true",
+			"enable_proxy_headers_parsing: anybody could send these headers, so it needs the addresses of the proxies in trusted_proxies",
+		},
+		{"cors", "allowed_origin = https://a.example/", `allowed_origin: "https://a.example/" is not a list of origins separated by commas`},
 		{"keystone_authtoken", "service_token_roles = a,,b", `service_token_roles: "a,,b" is not a list of names separated by commas`},
 		{"arqd", "host_check = yes", `host_check: "yes" is not one of enforce, warn, off`},
 		{"fake", "operation_delay = inf", `operation_delay: "inf" is not a number of milliseconds from 0 to 3600000`},
