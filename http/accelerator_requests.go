@@ -41,6 +41,9 @@ func createARQs(c *call) error {
 	if err != nil {
 		return err
 	}
+	for _, a := range arqs {
+		c.touches(a.UUID)
+	}
 	base := c.base()
 	c.json(fasthttp.StatusCreated, appendList(c.scratch(), "arqs", arqs,
 		func(dst []byte, a *actors.ARQ) []byte { return appendARQ(dst, a, base) }))
@@ -109,6 +112,9 @@ func (c *call) patchARQs(only uuid.UUID) error {
 	})
 	if err != nil {
 		return err
+	}
+	for i := range req.Items {
+		c.touches(req.Items[i].ARQ)
 	}
 	ctx := c.lifetime()
 	if err := c.srv.backend.PatchARQs(ctx, req); err != nil {

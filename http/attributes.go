@@ -121,6 +121,7 @@ func createAttribute(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.touches(attribute.UUID)
 	c.json(fasthttp.StatusCreated, appendAttribute(c.scratch(), attribute, c.base()))
 	return nil
 }

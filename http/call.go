@@ -33,8 +33,10 @@ type call struct {
 	globalID  string // the caller's request id, if valid
 	linkBase  []byte // JSON text
 	forwarded forwarded
-	forbidden bool   // a page of another origin may not send this
-	buffer    []byte // for the answer
+	forbidden bool        // a page of another origin may not send this
+	unknown   bool        // the outcome is
+	touched   []uuid.UUID // by a change
+	buffer    []byte      // for the answer
 }
 
 // method is that of the request, none if it is malformed: the engine would
@@ -48,11 +50,17 @@ func (c *call) method() []byte {
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
-// maxKeptBuffer bounds what an idle call holds on to.
-const maxKeptBuffer = 128 << 10
+// What an idle call holds on to is bounded.
+const (
+	maxKeptBuffer  = 128 << 10
+	maxKeptTouched = 1 << 10
+)
 
 func (c *call) reset() {
-	*c = call{linkBase: c.linkBase[:0], buffer: c.buffer}
+	*c = call{linkBase: c.linkBase[:0], buffer: c.buffer, touched: c.touched[:0]}
+	if cap(c.touched) > maxKeptTouched {
+		c.touched = nil
+	}
 	if cap(c.buffer) > maxKeptBuffer {
 		c.buffer = nil
 	}

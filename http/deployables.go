@@ -105,6 +105,7 @@ func programDeployable(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.touches(image)
 	deployable, err := c.deployable()
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func createProfile(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.touches(profile.UUID)
 	c.json(fasthttp.StatusCreated, appendProfile(c.scratch(), profile, c.base()))
 	return nil
 }

@@ -22,6 +22,7 @@ func (c *call) fail(err error) {
 		c.json(fasthttp.StatusLocked, append(c.scratch(), `{"error_message": "null"}`...))
 	default:
 		f := faultOf(err)
+		c.unknown = f == errOutcomeUnknown
 		if f.status >= fasthttp.StatusInternalServerError && !f.retry {
 			c.srv.opt.Log.LogAttrs(c.srv.lifetime, slog.LevelError, "request failed",
 				c.attrs(slog.Any("error", err))...)

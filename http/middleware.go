@@ -70,7 +70,10 @@ func (c *call) end() {
 	took := time.Since(c.start)
 	c.allowOrigin()
 	c.srv.metrics.request(c.route, c.method(), c.ctx.Response.StatusCode(), took)
-	if !c.srv.opt.QuietAccess {
+	switch opt := &c.srv.opt; {
+	case c.isChange() && !opt.QuietAudit:
+		c.logChange(took)
+	case !opt.QuietAccess:
 		c.logAccess(took)
 	}
 	c.ctx.RemoveUserValue(callKey)
@@ -124,19 +127,25 @@ func loggedPath(uri []byte) string {
 	return string(uri)
 }
 
+// logAccess writes the line that says what was asked, and what the answer was.
 func (c *call) logAccess(took time.Duration) {
 	log := c.srv.opt.Log
-	if !log.Enabled(c.srv.lifetime, slog.LevelInfo) {
-		return
+	if log.Enabled(c.srv.lifetime, slog.LevelInfo) {
+		log.LogAttrs(c.srv.lifetime, slog.LevelInfo, "request", c.answered(nil, took)...)
 	}
+}
+
+// answered adds what was asked and answered to the attributes of a line.
+func (c *call) answered(more []slog.Attr, took time.Duration) []slog.Attr {
 	r := &c.ctx.Response
 	length := r.Header.ContentLength() // -1: not known beforehand
 	if !r.IsBodyStream() {
 		length = len(r.Body())
 	}
-	attrs := append(c.forwarded.attrs(), slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
+	more = append(more, slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
 		slog.Duration("took", took), slog.String("peer", c.ctx.RemoteAddr().String()))
-	log.LogAttrs(c.srv.lifetime, slog.LevelInfo, "request", c.attrs(attrs...)...)
+	more = append(more, c.forwarded.attrs()...)
+	return c.attrs(more...)
 }
 
 // run takes a routed call through the checks, in their order, to its handler.

@@ -36,8 +36,10 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	CORS           CORS
 
-	// QuietAccess leaves out the log line per request.
+	// QuietAccess leaves out the log line per request, but for those that change
+	// something: these QuietAudit leaves out.
 	QuietAccess bool
+	QuietAudit  bool
 	// Log takes the access log and faults; slog.Default() if nil.
 	Log *slog.Logger
 }

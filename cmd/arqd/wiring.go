@@ -54,6 +54,7 @@ func (s *service) apiOptions() http.Options {
 		MaxConnections:    maxConnections(),
 		MaxInflightWrites: c.MaxInflightWrites,
 		QuietAccess:       !c.AccessLog,
+		QuietAudit:        !c.AuditLog,
 		RatePerProject:    c.RateLimit,
 		RateBurst:         c.RateBurst,
 		TrustedProxies:    s.trustedProxies(),

@@ -63,6 +63,7 @@ type API struct {
 	RequestTimeout    time.Duration
 	MaxInflightWrites int
 	AccessLog         bool
+	AuditLog          bool
 	RateLimit         float64 // requests a second of a project; 0: any number
 	RateBurst         int
 }

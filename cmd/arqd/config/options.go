@@ -68,6 +68,8 @@ func apiOptions() []Option {
 			"Changing requests in work at the same time; further ones are answered 503 at once."),
 		opt("api", "access_log", "true", boolean(), func(c *Config) *bool { return &c.API.AccessLog },
 			"Write a log line for each request. Faults are logged either way."),
+		opt("api", "audit_log", "true", boolean(), func(c *Config) *bool { return &c.API.AuditLog },
+			"Write a log line for each request that changes something, also for one that is refused: who, what, outcome. It takes the place of the line of access_log."),
 		opt("api", "rate_limit", "0", rate(), func(c *Config) *float64 { return &c.API.RateLimit },
 			"Requests a second that a project may send; 0: no limit. Further ones are answered 429, with the time to wait. Requests with a valid service token do not count: what Nova cleans up is not repeated when it is refused."),
 		opt("api", "rate_burst", "100", integer(1, 1<<20), func(c *Config) *int { return &c.API.RateBurst },
