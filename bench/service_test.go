@@ -57,7 +57,7 @@ type service struct {
 	pid       int
 	api       string // address and port
 	operators string // URL
-	chatty    bool   // it does not know the option that turns its access log off
+	chatty    bool   // it does not know the options that turn its log of requests off
 }
 
 const configuration = `
@@ -67,6 +67,7 @@ state_path = %s
 port = 0
 auth_strategy = none
 access_log = false
+audit_log = false
 [arqd]
 admin_port = 0
 [fake]
@@ -144,7 +145,7 @@ func (s *service) readLog(log io.Reader) (ready bool) {
 		line := lines.Text()
 		url := logURL.FindStringSubmatch(line)
 		switch {
-		case strings.Contains(line, "access_log"):
+		case strings.Contains(line, "access_log"), strings.Contains(line, "audit_log"):
 			s.chatty = true
 		case url != nil && strings.Contains(line, "accelerator API"):
 			s.api = strings.TrimSuffix(url[1], "/v2")

@@ -77,7 +77,7 @@ func (l *serviceLog) add(raw []byte) {
 		return
 	}
 	l.seen[fields.Msg] = true
-	if fields.Msg != "request" {
+	if fields.Msg != "request" && fields.Msg != "change" {
 		l.lines = append(l.lines, line)
 		l.urls[fields.Msg] = fields.URL
 		return
