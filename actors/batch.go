@@ -116,6 +116,11 @@ func (b *batch) putDevice(before, after *Device) {
 	b.devices = append(b.devices, change[Device]{before, after})
 }
 
+func (b *batch) deleteDevice(before *Device) {
+	b.remove(deviceKey(before.UUID), before.Generation)
+	b.devices = append(b.devices, change[Device]{before, nil})
+}
+
 func (b *batch) putProfile(p *Profile) {
 	p.Generation = 1
 	b.put(profileKey(p.UUID), 0, encodeJSON(p), []persistence.Claim{{Space: claimProfileName, Value: p.Name}})

@@ -267,16 +267,24 @@ func (s *System) RegisterInventory(ctx context.Context, hostname string, found [
 	if err := checkInventory(found); err != nil {
 		return err
 	}
+	if err := s.register(ctx, hostname, withFakeOrigin(found)); err != nil {
+		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
+	}
+	return nil
+}
+
+// register brings devices on record that can be taken.
+func (s *System) register(ctx context.Context, hostname string, found []foundDevice) error {
 	p := newPromise[[]registration]()
 	all, err := call(ctx, s, p, func() error {
 		s.engine.tell(s.registry, &registerDevices{hostname, found, p})
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
+		return err
 	}
 	if err := s.refreshDevices(ctx, all); err != nil {
-		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
+		return err
 	}
 	return s.reported(ctx, hostname)
 }

@@ -18,11 +18,19 @@ type Device struct {
 	StdBoardInfo    string
 	VendorBoardInfo string
 	ControlPath     devices.ControlPathID
-	Disabled        bool // status maintaining
-	Deployables     []*Deployable
-	CreatedAt       int64 // Unix seconds
-	UpdatedAt       int64
+	Disabled        bool // by an operator
+	// Missing is a device that its host does not have any more, and that somebody
+	// has something of.
+	Missing     bool   `json:",omitempty"`
+	Driver      string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
+	Serial      string `json:",omitempty"` // "": the hardware does not say
+	Deployables []*Deployable
+	CreatedAt   int64 // Unix seconds
+	UpdatedAt   int64
 }
+
+// Maintaining says whether the device takes no new bind: that is its status.
+func (d *Device) Maintaining() bool { return d.Disabled || d.Missing }
 
 // Deployable is a part of a device with its own resource provider.
 type Deployable struct {

@@ -29,6 +29,7 @@ type deviceActor struct {
 	// releasing are the handles to be cleaned up; true: under way.
 	releasing map[uuid.UUID]bool
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
+	left      bool               // its record is gone
 }
 
 // deviceOffer is an undecided proposal, or the refusal of one for lack of
@@ -79,7 +80,12 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	default:
 		a.waiting = append(a.waiting, m)
 	}
+	if a.left {
+		a.refuseAll()
+		return
+	}
 	a.serveWaiting()
+	a.leaveIfGone()
 }
 
 // serveWaiting serves in order of arrival, as far as it gets.
@@ -123,6 +129,11 @@ func (a *deviceActor) serve(msg any) bool {
 		a.refresh(m)
 	case *recordImage:
 		a.recordImage(m)
+	case *vanish:
+		if a.offering(func(*deviceOffer) bool { return true }) {
+			return false
+		}
+		a.vanish(m)
 	}
 	return true
 }
@@ -218,7 +229,9 @@ func (a *deviceActor) written(m *deviceWritten) {
 	a.writing = false
 	if m.result.Outcome == persistence.Won {
 		for _, c := range m.batch.devices {
-			a.dev = c.after
+			if c.after != nil {
+				a.dev = c.after
+			}
 		}
 		for _, c := range m.batch.handles {
 			a.adoptChange(c)

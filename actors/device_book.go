@@ -31,6 +31,13 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, awaite
 	b.engine.tell(pid, cleanUp{})
 }
 
+// remove forgets a device that is gone.
+func (b *deviceBook) remove(id uuid.UUID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.pids, id)
+}
+
 // tell sends msg to a device; false when there is none.
 func (b *deviceBook) tell(id uuid.UUID, msg any) bool {
 	b.mu.RLock()

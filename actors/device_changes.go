@@ -73,6 +73,9 @@ func (a *deviceActor) program(m *program) {
 	case a.awaited:
 		m.fail(a.awaitsHost())
 		return
+	case a.dev.Missing:
+		m.fail(Refuse(CodeConflict, "the device %s is not on its host any more", a.dev.UUID))
+		return
 	case a.sets[dep.UUID].ntaken > 0:
 		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
 		return

@@ -100,8 +100,14 @@ func (a *deviceActor) admit(wants []handleWant) error {
 	if a.dev.Disabled {
 		return Refuse(CodeConflict, "the device %s is disabled and takes no new bind", a.dev.UUID)
 	}
+	if a.dev.Missing {
+		return Refuse(CodeConflict, "the device %s is not on its host any more", a.dev.UUID)
+	}
 	if a.awaited {
 		return a.awaitsHost()
+	}
+	if err := a.sys.hostGives(a.dev.Hostname); err != nil {
+		return err
 	}
 	for _, w := range wants {
 		dep := a.dev.deployable(w.deployable)
@@ -230,10 +236,10 @@ func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 		return change[heldHandle]{}, false
 	}
 	given, event := *h, evGive
-	if h.Type == handleTypeMdev {
+	if h.Type == handleTypeMdev && !a.dev.Missing {
 		given.Undo, event = undoMdev, evRelease
 	}
-	if event == evGive && a.gone[h.UUID] {
+	if event == evGive && (a.gone[h.UUID] || a.dev.Missing) {
 		event = evGiveGone
 	}
 	if a.jobs.prepares(h.UUID) {

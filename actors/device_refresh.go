@@ -83,11 +83,16 @@ func isObject(text string) bool {
 }
 
 // describe takes over the descriptive fields and says whether any differed.
-func (d *Device) describe(found *devices.Device) bool {
-	same := d.Type == found.Type && d.Vendor == found.Vendor && d.Model == found.Model &&
+func (d *Device) describe(found *foundDevice) bool {
+	same := !d.Missing && d.Driver == found.driver && (d.Serial == found.serial || found.serial == "") &&
+		d.Type == found.Type && d.Vendor == found.Vendor && d.Model == found.Model &&
 		d.StdBoardInfo == found.StdBoardInfo && d.VendorBoardInfo == found.VendorBoardInfo
 	d.Type, d.Vendor, d.Model = found.Type, found.Vendor, found.Model
 	d.StdBoardInfo, d.VendorBoardInfo = found.StdBoardInfo, found.VendorBoardInfo
+	d.Driver, d.Missing = found.driver, false
+	if found.serial != "" { // once known it stays so
+		d.Serial = found.serial
+	}
 	return !same
 }
 

@@ -18,11 +18,12 @@ const (
 	kindOperationActor
 	kindProfileActor
 	kindProjectActor
+	kindHostActor
 	kindServiceActor // registry and outbox: one of each
 	kindCount
 )
 
-var kindNames = [kindCount]string{"arq", "device", "operation", "device_profile", "project", "service"}
+var kindNames = [kindCount]string{"arq", "device", "operation", "device_profile", "project", "host", "service"}
 
 // receiver is an actor of ours: one message at a time, from its own mailbox.
 type receiver interface {

@@ -43,6 +43,9 @@ type Provider struct {
 	// Reserved is what of Total nobody may have at present.
 	Reserved int
 	Traits   []string // sorted, each once
+	// Gone is a provider that is to go, with all that it has. Name is then for
+	// people only, and may be wanting.
+	Gone bool
 
 	// What was shown once and is not to be any more. What is in neither list is
 	// somebody else's.

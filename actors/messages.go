@@ -5,6 +5,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -48,6 +49,12 @@ import (
 //	waiting room (only after a restore)
 //	  hostReported     System               its promise
 //	  awaitedWritten   the store            -
+//	host (with an agent)
+//	  openSession ...  System               its promise
+//	  inventoryTaken   its own worker       -
+//	  hostTick         its own timer        -
+//	  hostTurned       itself               -
+//	  hostWritten      the store            -
 //	outbox
 //	  queued           the store            -
 //	  delivered        its own worker       -
@@ -194,12 +201,19 @@ func (m *dropAttribute) fail(err error) { m.promise.fail(err) }
 // refresh brings a registered device up to date with what its host reports.
 // numbers holds the ids of deployables that are new.
 type refresh struct {
-	found   devices.Device
+	found   foundDevice
 	numbers map[string]int
 	promise promise[struct{}]
 }
 
 func (m *refresh) fail(err error) { m.promise.fail(err) }
+
+// vanish has a device go that is not on its host any more: its record goes, or,
+// while somebody has something of it, it is missing. The answer is whether the
+// record has gone.
+type vanish struct{ promise promise[bool] }
+
+func (m *vanish) fail(err error) { m.promise.fail(err) }
 
 // commandDone is the end of one command on a device.
 type commandDone struct{ err error }
@@ -259,14 +273,14 @@ type createsSettled struct{}
 // first time, and gives numbers to deployables that known ones have grown.
 type registerDevices struct {
 	hostname string
-	found    []devices.Device
+	found    []foundDevice
 	promise  promise[[]registration]
 }
 
 // registration is a device on record, to be refreshed with what was found.
 type registration struct {
 	device  uuid.UUID
-	found   devices.Device
+	found   foundDevice
 	numbers map[string]int
 }
 
@@ -282,3 +296,52 @@ type registered struct {
 func (m *registered) fail(err error) { m.asked.fail(err) }
 
 func (m *registerDevices) fail(err error) { m.promise.fail(err) }
+
+// openSession begins the session of a host's agent.
+type openSession struct {
+	request *protocol.OpenSession
+	version int
+	promise promise[*protocol.Session]
+}
+
+func (m *openSession) fail(err error) { m.promise.fail(err) }
+
+// heartbeat renews the lease.
+type heartbeat struct {
+	body    *protocol.Heartbeat
+	promise promise[*protocol.HeartbeatReply]
+}
+
+func (m *heartbeat) fail(err error) { m.promise.fail(err) }
+
+// reportInventory is all that a host has.
+type reportInventory struct {
+	body    *protocol.Inventory
+	names   []string // of the host, that its agent has proven
+	ifMatch *string  // take it only if the last one had this digest
+	promise promise[*protocol.InventoryReply]
+}
+
+func (m *reportInventory) fail(err error) { m.promise.fail(err) }
+
+// inventoryTaken is the end of bringing the devices in line with one.
+type inventoryTaken struct {
+	asked   *reportInventory
+	outcome *reportOutcome
+	err     error
+}
+
+func (m *inventoryTaken) fail(err error) { m.asked.fail(err) }
+
+// hostTick has a host look at the clock.
+type hostTick struct{}
+
+// hostTurned tells a host that it has died, or lives again.
+type hostTurned struct{}
+
+// hostWritten is the store's verdict on a host's record.
+type hostWritten struct {
+	next   *hostRecord
+	result persistence.Result
+	then   func(error)
+}

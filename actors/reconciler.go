@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -25,19 +26,24 @@ type reconciler struct {
 	workers int
 	silent  bool            // the inventory does not answer
 	unknown map[string]bool // hosts that the inventory did not know when last asked
+	dead    map[string]bool // hosts that give nothing away
+	// leaving are providers that are being taken back, and of which device. A new
+	// device may have them again, and waits: that of another card in the same slot.
+	leaving map[uuid.UUID]uuid.UUID
 }
 
 // supplied is a device as the reconciler knows it.
 type supplied struct {
-	generation uint64 // of the device
-	want       *Supply
-	shown      *shown // as stored
-	state      SupplyState
-	queued     bool // it is in ready
-	busy       bool // a worker has it
-	changed    bool // while a worker has it
-	failures   int  // in a row
-	timer      func()
+	device   *Device // the newest state of it; nil: it is gone
+	want     *Supply
+	shown    *shown // as stored
+	state    SupplyState
+	queued   bool // it is in ready
+	busy     bool // a worker has it
+	changed  bool // while a worker has it
+	leaving  bool // nothing of it is to be shown any more
+	failures int  // in a row
+	timer    func()
 }
 
 const (
@@ -47,8 +53,17 @@ const (
 	inUseRetryFirst, inUseRetryLongest   = 10 * time.Second, 5 * time.Minute
 )
 
-// supplyChanged brings devices that are new or have changed.
-type supplyChanged struct{ devices []*Device }
+// supplyChanged brings devices that are new, have changed or are gone.
+type supplyChanged struct{ devices []change[Device] }
+
+// supplyOfHost says whether a host is dead.
+type supplyOfHost struct {
+	hostname string
+	dead     bool
+}
+
+// supplyGone brings devices that are not on record any more and were shown.
+type supplyGone struct{ devices []uuid.UUID }
 
 // supplyDue says that it is time to look at a device again.
 type supplyDue struct{ device uuid.UUID }
@@ -71,7 +86,10 @@ type supplyDone struct {
 }
 
 func newReconciler(s *System, known map[uuid.UUID]*shown) *reconciler {
-	r := &reconciler{sys: s, devices: make(map[uuid.UUID]*supplied), unknown: make(map[string]bool)}
+	r := &reconciler{
+		sys: s, devices: make(map[uuid.UUID]*supplied), unknown: make(map[string]bool), dead: make(map[string]bool),
+		leaving: make(map[uuid.UUID]uuid.UUID),
+	}
 	for id, sh := range known {
 		r.devices[id] = &supplied{shown: sh}
 	}
@@ -81,8 +99,18 @@ func newReconciler(s *System, known map[uuid.UUID]*shown) *reconciler {
 func (r *reconciler) receive(_ actor.Context, msg any) {
 	switch m := msg.(type) {
 	case supplyChanged:
-		for _, d := range m.devices {
-			r.changed(d)
+		for _, c := range m.devices {
+			if c.after == nil {
+				r.gone(c.before.UUID, c.before)
+			} else {
+				r.changed(c.after)
+			}
+		}
+	case supplyOfHost:
+		r.hostTurned(m)
+	case supplyGone:
+		for _, id := range m.devices {
+			r.gone(id, nil)
 		}
 	case supplyDue:
 		r.enqueue(m.device)
@@ -108,22 +136,60 @@ func (r *reconciler) changed(d *Device) {
 		e = &supplied{}
 		r.devices[d.UUID] = e
 	}
-	if d.Generation <= e.generation {
+	if e.device != nil && d.Generation <= e.device.Generation || e.leaving {
 		return
 	}
+	e.device = d
+	r.wants(d.UUID, d.supply(r.dead[d.Hostname]))
+}
+
+// wants has a device shown as it should be, if it is not already.
+func (r *reconciler) wants(id uuid.UUID, want *Supply) {
+	e := r.devices[id]
 	if e.shown == nil {
 		e.shown = &shown{}
 	}
 	if e.want == nil {
 		r.sys.supplies.count(SupplyPending, 1)
 	}
-	e.generation = d.Generation
-	want := d.supply()
 	if reflect.DeepEqual(want, e.want) {
 		return
 	}
 	e.want, e.changed, e.failures = want, true, 0
-	r.enqueue(d.UUID)
+	r.enqueue(id)
+}
+
+// gone has all taken back that was shown of a device. was is its last state, if
+// that is known.
+func (r *reconciler) gone(id uuid.UUID, was *Device) {
+	e := r.devices[id]
+	if e == nil || e.leaving {
+		return
+	}
+	e.device, e.leaving = nil, true
+	if e.shown == nil {
+		e.shown = &shown{}
+	}
+	want := goneSupply(id, e.shown, was)
+	for _, p := range want.Providers {
+		r.leaving[p.UUID] = id
+	}
+	r.wants(id, want)
+}
+
+// hostTurned shows the devices of a host anew that has died, or lives again.
+func (r *reconciler) hostTurned(m supplyOfHost) {
+	if r.dead[m.hostname] == m.dead {
+		return
+	}
+	if delete(r.dead, m.hostname); m.dead {
+		r.dead[m.hostname] = true
+	}
+	for id, e := range r.devices {
+		if e.device != nil && e.device.Hostname == m.hostname {
+			r.wants(id, e.device.supply(m.dead))
+		}
+	}
 }
 
 func (r *reconciler) enqueue(id uuid.UUID) {
@@ -142,6 +208,10 @@ func (r *reconciler) enqueue(id uuid.UUID) {
 // begin has a worker show a device, after it is on record what will be shown.
 func (r *reconciler) begin(id uuid.UUID) {
 	e := r.devices[id]
+	if r.waits(id) {
+		e.queued = false
+		return
+	}
 	m := &supplyDone{device: id, want: e.shown.without(e.want), fresh: e.changed}
 	e.queued, e.busy, e.changed = false, true, false
 	r.workers++
@@ -170,8 +240,12 @@ func (r *reconciler) note(id uuid.UUID, providers map[uuid.UUID]shownProvider, t
 		return
 	}
 	next := &shown{Generation: e.shown.Generation + 1, Providers: providers}
-	b := &batch{}
-	b.put(shownKey(id), e.shown.Generation, encodeJSON(next), nil)
+	b := relief()
+	if e.leaving && len(providers) == 0 {
+		b.remove(shownKey(id), e.shown.Generation)
+	} else {
+		b.put(shownKey(id), e.shown.Generation, encodeJSON(next), nil)
+	}
 	self := r.sys.reconciler
 	r.sys.submit(b, func(res persistence.Result) {
 		r.sys.engine.tell(self, &supplyNoted{id, next, storeError(res), then})
@@ -207,8 +281,35 @@ func (r *reconciler) finish(m *supplyDone) {
 		r.enqueue(m.device)
 		return
 	}
+	if e.leaving && m.err == nil { // all is taken back
+		r.left(m)
+		return
+	}
 	self := r.sys.reconciler
 	e.timer = r.sys.after(r.pause(e), func() { r.sys.engine.tell(self, supplyDue{m.device}) })
+}
+
+// waits says whether a provider of a device is still being taken back.
+func (r *reconciler) waits(id uuid.UUID) bool {
+	return slices.ContainsFunc(r.devices[id].want.Providers, func(p Provider) bool {
+		of, leaving := r.leaving[p.UUID]
+		return leaving && of != id
+	})
+}
+
+// left forgets a device of which all is taken back, and lets those go on who
+// have waited for it.
+func (r *reconciler) left(m *supplyDone) {
+	r.sys.supplies.count(r.devices[m.device].state, -1)
+	delete(r.devices, m.device)
+	for _, p := range m.want.Providers {
+		delete(r.leaving, p.UUID)
+	}
+	for _, p := range m.want.Providers {
+		if v, again := r.sys.dir.provider(p.UUID); again && r.devices[v.device.UUID] != nil {
+			r.enqueue(v.device.UUID)
+		}
+	}
 }
 
 // pause is the time to the next look, from half to one and a half of it by
@@ -247,18 +348,39 @@ func (s *System) reconcile(f *recovered) {
 	if s.opts.Inventory == nil {
 		return
 	}
-	s.reconciler = s.engine.spawn(kindServiceActor, newReconciler(s, f.shown))
-	s.engine.tell(s.reconciler, supplyChanged{f.devices})
+	r := newReconciler(s, f.shown)
+	m := supplyChanged{}
+	here := map[uuid.UUID]bool{}
+	for _, d := range f.devices {
+		here[d.UUID] = true
+		m.devices = append(m.devices, change[Device]{nil, d})
+	}
+	for _, h := range f.hosts {
+		if h.Dead {
+			r.dead[h.Name] = true
+		}
+	}
+	gone := supplyGone{}
+	for id := range f.shown {
+		if !here[id] {
+			gone.devices = append(gone.devices, id)
+		}
+	}
+	s.reconciler = s.engine.spawn(kindServiceActor, r)
+	s.engine.tell(s.reconciler, gone)
+	s.engine.tell(s.reconciler, m)
 }
 
 // supplyChanged passes the devices of a batch on that has become durable.
 func (s *System) supplyChanged(b *batch) {
-	if s.reconciler == nil || len(b.devices) == 0 {
-		return
+	if s.reconciler != nil && len(b.devices) > 0 {
+		s.engine.tell(s.reconciler, supplyChanged{b.devices})
 	}
-	m := supplyChanged{}
-	for _, c := range b.devices {
-		m.devices = append(m.devices, c.after)
+}
+
+// showHost has the scheduler see the devices of a host, or keeps it from them.
+func (s *System) showHost(hostname string, dead bool) {
+	if s.reconciler != nil {
+		s.engine.tell(s.reconciler, supplyOfHost{hostname, dead})
 	}
-	s.engine.tell(s.reconciler, m)
 }

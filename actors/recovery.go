@@ -22,6 +22,7 @@ type recovered struct {
 	shown      map[uuid.UUID]*shown // by device
 	lastNumber int
 	awaited    *restoration
+	hosts      []*hostRecord
 }
 
 // recover reads the store in one pass and publishes all of it.
@@ -78,6 +79,12 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 			return err
 		}
 		f.shown[r.Key.ID] = sh
+	case kindHost:
+		h, err := decodeHost(r)
+		if err != nil {
+			return err
+		}
+		f.hosts = append(f.hosts, h)
 	case kindSequence:
 		f.numbers.Generation = r.Generation
 		return decodeJSON(r, &f.numbers)
@@ -143,6 +150,9 @@ func (s *System) holdAgain(f *recovered) {
 // resume starts the devices' actors and takes up what was left unfinished.
 func (s *System) resume(f *recovered) {
 	s.await(f.awaited)
+	for _, h := range f.hosts {
+		s.hosts.open(s, h.Name, h)
+	}
 	for _, d := range f.devices {
 		var handles []*heldHandle
 		for _, dep := range d.Deployables {

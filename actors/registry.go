@@ -12,10 +12,6 @@ import (
 // and deployables get their numbers here, which are small, in order of
 // registration and never given twice: one registration is on its way to disk
 // at a time. Device profiles get their place in the order of creation.
-//
-// The host actor will stand between a host's reports and the registry: it
-// will own the session, the inventory generation and the deletion of what is
-// gone, none of which the built-in fake devices have.
 type registry struct {
 	sys     *System
 	numbers sequence
@@ -50,7 +46,7 @@ func (r *registry) register(m *registerDevices) {
 		}
 		known := r.sys.dir.deviceAt(m.hostname, found.ControlPath.Info)
 		if known != nil {
-			all = append(all, registration{known.UUID, found, numberNew(&numbers, known, &found)})
+			all = append(all, registration{known.UUID, found, numberNew(&numbers, known, &found.Device)})
 			continue
 		}
 		d := r.sys.newDevice(m.hostname, &found, &numbers)
@@ -125,7 +121,7 @@ func numberNew(numbers *sequence, known *Device, found *devices.Device) map[stri
 
 // newDevice makes the first view of a device, without its handles: its actor
 // adds those.
-func (s *System) newDevice(hostname string, found *devices.Device, numbers *sequence) *Device {
+func (s *System) newDevice(hostname string, found *foundDevice, numbers *sequence) *Device {
 	numbers.Device++
 	now := s.unix()
 	d := &Device{

@@ -15,17 +15,35 @@ const traitOwner = "OWNER_CYBORG"
 
 // supply is what the scheduler shall see of a device. A disabled one is there,
 // with all of it reserved: what guests have they keep.
-func (d *Device) supply() *Supply {
+// The same is true of one on a dead host.
+func (d *Device) supply(hostDead bool) *Supply {
 	s := &Supply{Device: d.UUID, Host: d.Hostname}
 	for _, dep := range d.Deployables {
 		p := Provider{UUID: dep.ProviderUUID, Name: dep.Name, Traits: dep.shownTraits()}
 		if class := dep.resourceClass(); class != "" && dep.NumAccelerators > 0 {
 			p.Class, p.Total = schedulerName(class), dep.NumAccelerators
 		}
-		if d.Disabled {
+		if d.Maintaining() || hostDead {
 			p.Reserved = p.Total
 		}
 		s.Providers = append(s.Providers, p)
+	}
+	return s
+}
+
+// goneSupply is what the scheduler shall see of a device that is gone: nothing of
+// what it was shown.
+func goneSupply(device uuid.UUID, sh *shown, was *Device) *Supply {
+	s := &Supply{Device: device}
+	names := map[uuid.UUID]string{}
+	if was != nil {
+		s.Host = was.Hostname
+		for _, dep := range was.Deployables {
+			names[dep.ProviderUUID] = dep.Name
+		}
+	}
+	for id := range sh.Providers {
+		s.Providers = append(s.Providers, Provider{UUID: id, Name: names[id], Gone: true})
 	}
 	return s
 }
@@ -85,6 +103,9 @@ func shownOf(s *Supply) map[uuid.UUID]shownProvider {
 	all := make(map[uuid.UUID]shownProvider, len(s.Providers))
 	for i := range s.Providers {
 		p := &s.Providers[i]
+		if p.Gone {
+			continue
+		}
 		seen := shownProvider{Traits: p.Traits}
 		if p.Class != "" {
 			seen.Classes = []string{p.Class}

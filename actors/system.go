@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -30,6 +31,10 @@ type Options struct {
 	Images            devices.Images // where images are looked up; nil: nowhere
 	Inventory         Inventory      // where devices are shown to the scheduler; nil: nowhere
 	InventoryInterval time.Duration  // between two looks at a device there, about; 10 min
+
+	LocalHosts    []string      // that Hardware is there for; they have no agent
+	Lease         time.Duration // of an agent's session; 30 s
+	HostDeadAfter time.Duration // how long a host without a lease is only stale; 5 min
 }
 
 func (o *Options) fill() {
@@ -42,6 +47,8 @@ func (o *Options) fill() {
 	setDefault(&o.IdleAfter, 60*time.Second)
 	setDefault(&o.MaxProfileARQs, 256)
 	setDefault(&o.InventoryInterval, 10*time.Minute)
+	setDefault(&o.Lease, protocol.Lease)
+	setDefault(&o.HostDeadAfter, 5*time.Minute)
 }
 
 func setDefault[T comparable](v *T, value T) {
@@ -65,6 +72,7 @@ type System struct {
 	profiles *pidTable
 	projects *pidTable
 	devices  *deviceBook
+	hosts    *hostBook
 	registry *actor.PID
 	outbox   *actor.PID
 	// reconciler is there only with an Inventory.
@@ -100,6 +108,7 @@ func New(opts Options, store persistence.Store, hardware Hardware, notifier Noti
 	s.profiles = newPIDTable(s.engine, kindProfileActor, s.activateProfile)
 	s.projects = newPIDTable(s.engine, kindProjectActor, s.activateProject)
 	s.devices = newDeviceBook(s.engine)
+	s.hosts = newHostBook(s.engine)
 	s.stopping, s.cancel = context.WithCancel(context.Background())
 	return s
 }

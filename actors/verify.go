@@ -55,7 +55,6 @@ type verifier struct {
 	instances map[uuid.UUID][]uuid.UUID
 	profiles  map[uuid.UUID]*Profile
 	devices   map[uuid.UUID]*Device
-	shown     []uuid.UUID
 	numbers   sequence
 }
 
@@ -87,7 +86,8 @@ func (v *verifier) take(r persistence.Record) error {
 		err = decodeJSON(r, &v.numbers)
 	case kindShown:
 		_, err = decodeShown(r)
-		v.shown = append(v.shown, r.Key.ID)
+	case kindHost:
+		_, err = decodeHost(r)
 	case kindRestoration:
 		err = decodeJSON(r, &restoration{})
 	default:
@@ -214,11 +214,6 @@ func (v *verifier) checkDevices() {
 		numbers[key] = id
 		if number > last {
 			v.violation("%s was given to %s, but the sequence stands at %d", key, id, last)
-		}
-	}
-	for _, id := range v.shown {
-		if v.devices[id] == nil {
-			v.violation("the scheduler is shown the device %s, which does not exist", id)
 		}
 	}
 	for id, d := range v.devices {

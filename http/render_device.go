@@ -40,7 +40,7 @@ func appendDevice(dst []byte, d *actors.Device, base []byte, minor int) []byte {
 }
 
 func deviceStatus(d *actors.Device) string {
-	if d.Disabled {
+	if d.Maintaining() {
 		return "maintaining"
 	}
 	return "enabled"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -51,13 +52,25 @@ func (c *Client) Show(ctx context.Context, s *actors.Supply) (changes int, err e
 		return 0, classify(err)
 	}
 	w := &work{Client: c, api: asking(client, version), moving: asking(client, versionOfMoving)}
+	for i := range s.Providers {
+		if p := &s.Providers[i]; p.Gone {
+			if _, err := w.step(p, func() error { return w.remove(ctx, p) }); err != nil {
+				return w.changes, err
+			}
+		}
+	}
+	if !slices.ContainsFunc(s.Providers, func(p actors.Provider) bool { return !p.Gone }) {
+		return w.changes, w.problems.err()
+	}
 	root, err := w.root(ctx, s.Host)
 	if err != nil {
-		return 0, classify(err)
+		return w.changes, classify(err)
 	}
 	for i := range s.Providers {
-		if err := w.show(ctx, root, &s.Providers[i]); err != nil {
-			return w.changes, err
+		if p := &s.Providers[i]; !p.Gone {
+			if err := w.show(ctx, root, p); err != nil {
+				return w.changes, err
+			}
 		}
 	}
 	return w.changes, w.problems.err()

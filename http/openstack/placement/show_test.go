@@ -237,3 +237,22 @@ func TestAnotherWriterWithoutEnd(t *testing.T) {
 		t.Errorf("%v, %d writes", err, n)
 	}
 }
+
+func TestAProviderThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.deployable("one", 4, "CUSTOM_GONE_TRAIT"), w.deployable("two", 4)
+	w.show(6, nil, one, two)
+	guest := w.allocate(two, "FPGA", 1)
+	gone := func(p actors.Provider) actors.Provider {
+		return actors.Provider{UUID: p.UUID, Gone: true, FormerClasses: []string{p.Class}, FormerTraits: p.Traits}
+	}
+	w.show(2, actors.ErrSupplyInUse, gone(one), gone(two)) // deleted, and reserved
+	if status, _ := w.call(http.MethodGet, "/resource_providers/"+one.UUID.String(), nil); status != http.StatusNotFound {
+		t.Errorf("one is still there: %d", status)
+	}
+	w.wantSeen(two, []string{"FPGA 4-4"}, "OWNER_CYBORG")
+	w.show(0, actors.ErrSupplyInUse, gone(two))
+	w.must(http.MethodDelete, "/allocations/"+guest, nil)
+	w.show(1, nil, gone(one), gone(two))
+	w.show(0, nil, gone(one), gone(two))
+}

@@ -1,0 +1,122 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A device that its host does not have any more goes, with all that belongs to
+// it. While somebody has something of it, it stays and is missing: the guest is
+// the compute service's. It goes when the last has given back, or is as before
+// when it is reported again.
+
+// vanish serves when no proposal is undecided that might still be waited for.
+func (a *deviceActor) vanish(m *vanish) {
+	if !a.inUse() {
+		a.leave(func(err error) { m.promise.resolve(err == nil, err) })
+		return
+	}
+	if a.dev.Missing {
+		m.promise.resolve(false, nil)
+		return
+	}
+	next := a.dev.clone(a.sys.unix())
+	next.Missing = true
+	for _, dep := range next.Deployables {
+		dep.BitstreamID = uuid.Nil // should it return, it may have been without power
+	}
+	a.replace(next, func(err error) {
+		if err == nil {
+			a.sys.hosts.stats.vanished.Add(1)
+			a.sys.log.Error("a device that somebody has is not on its host any more",
+				"host", next.Hostname, "device", next.UUID, "controlpath", next.ControlPath.Info)
+			a.cleanUp()
+		}
+		m.promise.resolve(false, err)
+	})
+}
+
+// inUse says whether anybody has something of the device, or work on it goes on.
+func (a *deviceActor) inUse() bool {
+	if a.jobs.running != nil {
+		return true
+	}
+	for _, h := range a.handles {
+		if h.State == handleTaken || h.State == handleReleasing {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveRetry is how long a missing device that could not go waits.
+const leaveRetry = 30 * time.Second
+
+// leaveIfGone has a missing device go that nobody has anything of any more.
+func (a *deviceActor) leaveIfGone() {
+	if !a.dev.Missing || a.writing || a.left || len(a.offers) > 0 || a.inUse() {
+		return
+	}
+	a.leave(func(err error) {
+		if err != nil {
+			a.sys.log.Warn("a missing device could not be removed; trying again", "device", a.dev.UUID, "error", err)
+			self := a.self
+			a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, cleanUp{}) })
+		}
+	})
+}
+
+// leave removes the records of a device that nobody has anything of, the
+// handles first.
+func (a *deviceActor) leave(then func(error)) {
+	b := relief()
+	for _, h := range a.handles {
+		if len(b.handles) == handlesPerBatch {
+			a.write(b, func(err error) {
+				if err != nil {
+					then(err)
+					return
+				}
+				a.leave(then)
+			})
+			return
+		}
+		b.deleteHandle(h)
+	}
+	b.deleteDevice(a.dev)
+	a.write(b, func(err error) {
+		if err == nil {
+			a.depart()
+		}
+		then(err)
+	})
+}
+
+// departed is how long the actor of a device that is gone still answers.
+const departed = time.Minute
+
+func (a *deviceActor) depart() {
+	a.left = true
+	a.sys.devices.remove(a.dev.UUID)
+	a.sys.hosts.stats.deleted.Add(1)
+	a.sys.log.Info("a device is gone from its host and removed",
+		"host", a.dev.Hostname, "device", a.dev.UUID, "controlpath", a.dev.ControlPath.Info)
+	self := a.self
+	a.sys.after(departed, func() { a.sys.engine.root.Stop(self) })
+}
+
+// refuseAll answers those who were on their way to a device that is gone.
+func (a *deviceActor) refuseAll() {
+	for _, msg := range a.waiting {
+		switch m := msg.(type) {
+		case *vanish:
+			m.promise.resolve(true, nil)
+		case failer:
+			m.fail(Refuse(CodeNotFound, "the device %s is gone", a.dev.UUID))
+		case *recordImage:
+			m.then(Refuse(CodeNotFound, "the device %s is gone", a.dev.UUID))
+		}
+	}
+	a.waiting = nil
+}

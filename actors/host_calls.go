@@ -1,0 +1,72 @@
+package actors
+
+import (
+	"context"
+	"slices"
+
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// The calls of agents. Who the host is, the caller has proven; what the agent
+// says is not believed of other hosts. Errors are *protocol.Error where the
+// agent has to do something about them.
+
+// hostCall sends a message to a host that has an agent.
+func (s *System) hostCall(name string, msg any) error {
+	e := s.hosts.of(name)
+	if e == nil {
+		return &protocol.Error{Code: protocol.CodeSessionUnknown, Message: "there is no session of host " + name}
+	}
+	s.engine.tell(e.pid, msg)
+	return nil
+}
+
+// OpenSession begins the session of a host's agent, and ends that of another.
+func (s *System) OpenSession(ctx context.Context, host string, req *protocol.OpenSession) (*protocol.Session, error) {
+	if err := req.Validate(); err != nil {
+		return nil, invalid(err)
+	}
+	version, ok := protocol.Common(req.Versions)
+	if !ok {
+		return nil, &protocol.Error{
+			Code: protocol.CodeNoCommonVersion, Message: "no common version of the protocol", Versions: protocol.Versions(),
+		}
+	}
+	if slices.Contains(s.opts.LocalHosts, host) {
+		return nil, &protocol.Error{
+			Code: protocol.CodeForbidden, Message: "the host " + host + " has built-in fake devices, and can have no agent",
+		}
+	}
+	p := newPromise[*protocol.Session]()
+	return call(ctx, s, p, func() error {
+		s.engine.tell(s.hosts.open(s, host, nil).pid, &openSession{req, version, p})
+		return nil
+	})
+}
+
+// Heartbeat renews the lease of a host's session.
+func (s *System) Heartbeat(ctx context.Context, host string, body *protocol.Heartbeat) (*protocol.HeartbeatReply, error) {
+	if err := body.Validate(); err != nil {
+		return nil, invalid(err)
+	}
+	p := newPromise[*protocol.HeartbeatReply]()
+	return call(ctx, s, p, func() error { return s.hostCall(host, &heartbeat{body, p}) })
+}
+
+// ReportInventory takes what a host has, apart from what it refuses, and returns
+// when it is on disk. names are those of the host that its agent has proven; all
+// of its deployables begin with one. ifMatch, unless nil, is the digest that the
+// last inventory must have had.
+func (s *System) ReportInventory(
+	ctx context.Context, host string, names []string, body *protocol.Inventory, ifMatch *string,
+) (*protocol.InventoryReply, error) {
+	if err := body.Validate(); err != nil {
+		return nil, invalid(err)
+	}
+	p := newPromise[*protocol.InventoryReply]()
+	return call(ctx, s, p, func() error { return s.hostCall(host, &reportInventory{body, names, ifMatch, p}) })
+}
+
+func invalid(err error) error {
+	return &protocol.Error{Code: protocol.CodeInvalid, Message: err.Error()}
+}

@@ -1,0 +1,176 @@
+package actors
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/devices/record"
+	"github.com/arqd/arqd/devices/sysfs"
+)
+
+// screen gives the devices of a report that can be taken, and says why the
+// others cannot. A card that sits where another one was proves that one gone.
+func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]foundDevice, error) {
+	var good []foundDevice
+	paths, names := map[string]bool{}, map[string]bool{}
+	refuse := func(d *protocol.Device, reason error) {
+		out.refused = append(out.refused, protocol.Refused{CPIDInfo: d.ControlPath.Info, Reason: reason.Error()})
+		s.log.Warn("a device that a host reports is refused",
+			"host", r.host, "device", d.ControlPath.Info, "driver", d.Driver, "reason", reason)
+	}
+	for i := range r.inv.Devices {
+		d := &r.inv.Devices[i]
+		if d.Stub {
+			continue
+		}
+		err := d.Validate()
+		if err == nil && paths[d.ControlPath.Info] {
+			err = errTwice
+		}
+		paths[d.ControlPath.Info] = true
+		if err == nil {
+			err = s.screenNames(r, d, names)
+		}
+		if err == nil {
+			free, failed := s.makeWay(ctx, r, d)
+			switch {
+			case failed != nil:
+				return nil, failed
+			case !free:
+				err = errOccupied
+			}
+		}
+		if err != nil {
+			refuse(d, err)
+			continue
+		}
+		for j := range d.Deployables {
+			names[d.Deployables[j].Name] = true
+		}
+		good = append(good, foundDevice{d.Device, d.Driver, d.Serial})
+	}
+	return good, nil
+}
+
+var errTwice = errors.New("the device is reported twice")
+
+// screenNames refuses names that are not the host's to give: a resource
+// provider's uuid follows from its name, so it would take over somebody else's.
+func (s *System) screenNames(r *report, d *protocol.Device, names map[string]bool) error {
+	own := map[string]bool{}
+	for i := range d.Deployables {
+		dep := &d.Deployables[i]
+		if names[dep.Name] || own[dep.Name] {
+			return fmt.Errorf("the deployable %s is reported twice", dep.Name)
+		}
+		own[dep.Name] = true
+		prefix := ownPrefix(r.names, dep.Name)
+		if prefix == "" {
+			return fmt.Errorf("the deployable %s does not begin with the name of the host", dep.Name)
+		}
+		if other := s.longerHost(r.host, prefix, dep.Name); other != "" {
+			return fmt.Errorf("the deployable %s begins with the name of the host %s", dep.Name, other)
+		}
+		if v, known := s.dir.provider(dep.ProviderUUID()); known {
+			switch {
+			case v.device.Hostname != r.host:
+				return fmt.Errorf("the deployable %s is of the host %s", dep.Name, v.device.Hostname)
+			case v.device.ControlPath.Info != d.ControlPath.Info:
+				return fmt.Errorf("the deployable %s is of the device %s", dep.Name, v.device.ControlPath.Info)
+			}
+		}
+	}
+	return nil
+}
+
+// ownPrefix gives the beginning of a deployable's name that is one of the
+// host's; "": it has none. Drivers replace what Placement might not like.
+func ownPrefix(names []string, deployable string) string {
+	for _, name := range names {
+		for _, prefix := range []string{name + "_", plainName(name) + "_"} {
+			if strings.HasPrefix(deployable, prefix) {
+				return prefix
+			}
+		}
+	}
+	return ""
+}
+
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// longerHost gives the other host that a deployable's name begins with, if its
+// name goes on where the host's own ends: node_1 and node_1_b.
+func (s *System) longerHost(host, prefix, deployable string) string {
+	for i := len(prefix); i < len(deployable); i++ {
+		if deployable[i] == '_' && deployable[:i] != host && s.hosts.of(deployable[:i]) != nil {
+			return deployable[:i]
+		}
+	}
+	return ""
+}
+
+// errOccupied is why a card has to wait.
+var errOccupied = errors.New("another card was in its place, and somebody still has it")
+
+// makeWay has a device go that another card sits in the place of. It says false
+// while somebody has it.
+func (s *System) makeWay(ctx context.Context, r *report, d *protocol.Device) (bool, error) {
+	known := s.dir.deviceAt(r.host, d.ControlPath.Info)
+	if known == nil || known.is(d) {
+		return true, nil
+	}
+	return s.vanish(ctx, known.UUID)
+}
+
+// is says whether a reported device is the card that is known at its place.
+func (d *Device) is(found *protocol.Device) bool {
+	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
+	return d.Type == found.Type && d.Vendor == found.Vendor &&
+		!differ(productOf(d.StdBoardInfo), productOf(found.StdBoardInfo)) && !differ(d.Serial, found.Serial)
+}
+
+// productOf gives the product id that a driver has put on record; "": none.
+func productOf(standard string) string {
+	var v struct {
+		Product string `json:"product_id"`
+		Device  string `json:"device_id"`
+	}
+	if json.Unmarshal([]byte(standard), &v) != nil {
+		return ""
+	}
+	if v.Product != "" {
+		return v.Product
+	}
+	return v.Device
+}
+
+// nearBy says whether a function is on the bus of a device. What is wrong with
+// one may hide its neighbours, which are often parts of the same card. Of a place
+// that is no address nobody knows what it is near to.
+func (d *Device) nearBy(where string) bool {
+	own, err := record.ParsePCI(d.ControlPath.Info)
+	other, err2 := sysfs.ParseAddress(where)
+	return err != nil || err2 != nil || own.Domain == other.Domain && own.Bus == other.Bus
+}
+
+// withFakeOrigin gives built-in devices the form of reported ones.
+func withFakeOrigin(found []devices.Device) []foundDevice {
+	all := make([]foundDevice, len(found))
+	for i := range found {
+		all[i] = foundDevice{Device: found[i]}
+	}
+	return all
+}

@@ -1,0 +1,570 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/fake"
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// scripted is an agent that says what the test wants.
+type scripted struct {
+	*world
+	host    string
+	boot    string
+	session uuid.UUID
+	seq     uint64
+	scan    uint64
+	content protocol.Content
+}
+
+// agent makes one of a host with n fake devices of 4 handles each.
+func (w *world) agent(host string, n int) *scripted {
+	w.t.Helper()
+	a := &scripted{world: w, host: host, boot: "boot-1"}
+	found, err := fake.New(fake.Options{Host: host, DevicesPerHost: n, HandlesPerDevice: 4}).Discover(w.t.Context())
+	w.must(err)
+	a.content.Complete = map[string]bool{fake.Name: true}
+	for _, d := range found.Devices {
+		a.content.Devices = append(a.content.Devices, protocol.Device{Driver: fake.Name, Device: d})
+	}
+	return a
+}
+
+// joined is an agent whose inventory was taken.
+func (w *world) joined(host string, n int) *scripted {
+	w.t.Helper()
+	a := w.agent(host, n)
+	a.open()
+	a.report()
+	return a
+}
+
+func (a *scripted) open() *protocol.Session {
+	a.t.Helper()
+	s, err := a.sys.OpenSession(a.t.Context(), a.host, &protocol.OpenSession{
+		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name},
+		Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
+	})
+	a.must(err)
+	a.session, a.seq, a.scan = s.Session, 0, 0
+	return s
+}
+
+func (a *scripted) tryReport(ifMatch *string) (*protocol.InventoryReply, error) {
+	a.seq++
+	a.scan++
+	inv := &protocol.Inventory{Session: a.session, Seq: a.seq, Scan: a.scan, Content: a.content}
+	inv.Digest = a.content.Digest()
+	return a.sys.ReportInventory(a.t.Context(), a.host, []string{a.host}, inv, ifMatch)
+}
+
+func (a *scripted) report() *protocol.InventoryReply {
+	a.t.Helper()
+	reply, err := a.tryReport(nil)
+	a.must(err)
+	return reply
+}
+
+func (a *scripted) tryBeat() (*protocol.HeartbeatReply, error) {
+	return a.sys.Heartbeat(a.t.Context(), a.host, &protocol.Heartbeat{Session: a.session, Digest: a.content.Digest()})
+}
+
+func (a *scripted) beat() *protocol.HeartbeatReply {
+	a.t.Helper()
+	reply, err := a.tryBeat()
+	a.must(err)
+	return reply
+}
+
+// without takes the device with a number from what is reported.
+func (a *scripted) without(n int) protocol.Device {
+	d := a.content.Devices[n]
+	a.content.Devices = slices.Delete(slices.Clone(a.content.Devices), n, n+1)
+	return d
+}
+
+// wantRefused wants a device to be refused for each reason, in order, and no
+// other.
+func (a *scripted) wantRefused(r *protocol.InventoryReply, reasons ...string) {
+	a.t.Helper()
+	if len(r.Refused) != len(reasons) {
+		a.t.Fatalf("refused %+v, want %q", r.Refused, reasons)
+	}
+	for i, reason := range reasons {
+		if !strings.Contains(r.Refused[i].Reason, reason) {
+			a.t.Errorf("refused %q, want %q", r.Refused[i].Reason, reason)
+		}
+	}
+}
+
+func (w *world) wantAgentError(err error, code string) {
+	w.t.Helper()
+	if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != code {
+		w.t.Errorf("%v, want code %s", err, code)
+	}
+}
+
+func (w *world) wantHost(name string, want HostState) {
+	w.t.Helper()
+	synctest.Wait()
+	if h := w.sys.host(name); h == nil || h.State != want {
+		w.t.Errorf("host %s is %+v, want %s", name, h, want)
+	}
+}
+
+// wantDevices wants as many devices on a host, and gives them.
+func (w *world) wantDevices(host string, n int) []*Device {
+	w.t.Helper()
+	synctest.Wait()
+	all := w.sys.devicesOf(host)
+	if len(all) != n {
+		w.t.Errorf("%d devices on %s, want %d", len(all), host, n)
+	}
+	return all
+}
+
+// bindTo binds a new ARQ to a device.
+func (w *world) bindTo(d *Device, i uuid.UUID) (uuid.UUID, error) {
+	w.t.Helper()
+	if _, ok := w.sys.ProfileByName("one"); !ok {
+		w.profile("one")
+	}
+	id := w.create("one", 1)[0]
+	return id, w.bind(&BindTo{Hostname: d.Hostname, ProviderUUID: d.Deployables[0].ProviderUUID, InstanceUUID: i}, id)
+}
+
+func TestAnAgentsInventoryIsThere(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 3)
+		s := a.open()
+		if !s.WantFull || s.KnownDigest != "" || s.LeaseS != 30 || s.HeartbeatS != 10 || s.Version != 1 {
+			t.Errorf("%+v", s)
+		}
+		if !a.beat().SendInventory {
+			t.Error("the first inventory is not wanted")
+		}
+		a.wantRefused(a.report())
+		if a.beat().SendInventory {
+			t.Error("the inventory is wanted again")
+		}
+		d := w.wantDevices("n", 3)[0]
+		if d.Driver != fake.Name {
+			t.Errorf("driver %q", d.Driver)
+		}
+		id, err := w.bindTo(d, instance)
+		w.must(err)
+		w.wantStates("Bound", id)
+		w.crash()
+		if s := a.open(); s.KnownDigest != a.content.Digest() {
+			t.Errorf("after a restart %q is known", s.KnownDigest)
+		}
+		w.wantConsistent()
+	})
+}
+
+// Row "Agent dies", and the return.
+func TestAHostGoesStaleAndDies(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		id, err := w.bindTo(d, instance)
+		w.must(err)
+		for range 5 {
+			<-time.After(10 * time.Second)
+			a.beat()
+			w.wantHost("n", HostFresh)
+		}
+		<-time.After(31 * time.Second)
+		w.wantHost("n", HostStale)
+		second, err := w.bindTo(d, another)
+		w.must(err) // there is nothing to prepare
+		<-time.After(5 * time.Minute)
+		w.wantHost("n", HostDead)
+		_, err = w.bindTo(d, uuid.New())
+		w.wantCode(err, CodeConflict)
+		w.must(w.unbind(second))
+		w.wantStates("Bound", id)
+		w.wantDevices("n", 1)
+		a.beat() // it was only asleep
+		w.wantHost("n", HostFresh)
+		_, err = w.bindTo(d, uuid.New())
+		w.must(err)
+		w.wantConsistent()
+	})
+}
+
+// Row "Service restarts": a host is unknown until its agent is back, unless it
+// was dead before.
+func TestHostsAfterARestart(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a, gone := w.joined("n", 1), w.joined("m", 1)
+		<-time.After(time.Minute)
+		a.beat()
+		<-time.After(5 * time.Minute)
+		a.beat()
+		w.wantHost("m", HostDead)
+		w.crash()
+		w.wantHost("n", HostUnknown)
+		w.wantHost("m", HostDead)
+		_, err := a.tryBeat()
+		w.wantAgentError(err, protocol.CodeSessionUnknown)
+		_, err = w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.must(err) // what is on record can be given
+		_, err = w.bindTo(w.wantDevices("m", 1)[0], another)
+		w.wantCode(err, CodeConflict)
+		<-time.After(46 * time.Second)
+		w.wantHost("n", HostStale)
+		a.open()
+		gone.open()
+		w.wantHost("n", HostFresh)
+		w.wantHost("m", HostFresh)
+		w.crash()
+		w.wantHost("m", HostUnknown) // that it lives is on record, too
+		w.wantConsistent()
+	})
+}
+
+// Row "Two agents for one host".
+func TestTheNewestSessionWins(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		one, two := w.joined("n", 1), w.agent("n", 1)
+		two.open()
+		_, err := one.tryBeat()
+		w.wantAgentError(err, protocol.CodeSessionReplaced)
+		_, err = one.tryReport(nil)
+		w.wantAgentError(err, protocol.CodeSessionReplaced)
+		two.report()
+		two.session, two.seq = uuid.New(), 0
+		_, err = two.tryReport(nil)
+		w.wantAgentError(err, protocol.CodeSessionUnknown)
+		for range 2 {
+			one.open()
+			if n := w.sys.HostCounts().Alternations; n != 0 {
+				t.Errorf("%d alternations so soon", n)
+			}
+			<-time.After(21 * time.Second)
+		}
+		for range 4 {
+			two.open()
+		}
+		if n := w.sys.HostCounts().Alternations; n == 0 {
+			t.Error("nobody is told of two agents that take the session from each other")
+		}
+	})
+}
+
+// Row "Stale inventory".
+func TestAnInventoryOutOfTurn(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		digest, other := a.content.Digest(), strings.Repeat("0", 64)
+		_, err := a.tryReport(&other)
+		w.wantAgentError(err, protocol.CodeDigestDiffers)
+		_, err = a.tryReport(&digest)
+		w.must(err)
+		a.seq--
+		a.without(0)
+		_, err = a.tryReport(nil)
+		w.wantAgentError(err, protocol.CodeStale)
+		a.scan -= 3
+		_, err = a.tryReport(nil)
+		w.wantAgentError(err, protocol.CodeStale)
+		w.wantDevices("n", 1)
+	})
+}
+
+// A bad device is refused with its reason, and the good ones are taken.
+func TestDevicesThatAreRefused(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.joined("node_1_b", 1)
+		a := w.agent("node_1", 7)
+		deployable := func(n int) *devices.Deployable { return &a.content.Devices[n].Deployables[0] }
+		deployable(0).AttachHandles[1].Info = "[]"
+		deployable(1).Name = "h_FakeDevice" // that of the host h
+		deployable(2).Name = "node_1_b_FakeDevice_7"
+		a.content.Devices[3].ControlPath = a.content.Devices[4].ControlPath
+		a.content.Devices[5].Type = "TOASTER"
+		a.open()
+		r := a.report()
+		a.wantRefused(r,
+			"is not a JSON object", "does not begin with the name of the host", "name of the host node_1_b",
+			"reported twice", `no type "TOASTER"`)
+		w.wantDevices("node_1", 2)
+		if st := w.sys.HostCounts(); st.DevicesRefused != 5 || st.Inventories != 2 {
+			t.Errorf("%+v", st)
+		}
+		<-time.After(55 * time.Second)
+		if !a.tryLongAgo().SendInventory {
+			t.Error("what was refused is not asked for again")
+		}
+		w.wantConsistent()
+	})
+}
+
+// tryLongAgo is a heartbeat after a while.
+func (a *scripted) tryLongAgo() *protocol.HeartbeatReply {
+	<-time.After(10 * time.Second)
+	return a.beat()
+}
+
+// Fakes replace the dots in a host's name: what two hosts may both say belongs
+// to the one that has it.
+func TestANameThatAnotherHostHas(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.joined("n.one", 1)
+		a := w.agent("n_one", 2)
+		a.open()
+		a.wantRefused(a.report(), "is of the host n.one")
+		w.wantDevices("n_one", 1)
+		w.wantDevices("n.one", 1)
+	})
+}
+
+func TestAHostWithFakeDevicesHasNoAgent(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		_, err := w.sys.OpenSession(w.t.Context(), "h", &protocol.OpenSession{Versions: []int{1}, AgentVersion: "t", BootID: "b"})
+		w.wantAgentError(err, protocol.CodeForbidden)
+		_, err = w.sys.OpenSession(w.t.Context(), "n", &protocol.OpenSession{Versions: []int{7}, AgentVersion: "t", BootID: "b"})
+		w.wantAgentError(err, protocol.CodeNoCommonVersion)
+		_, err = w.sys.OpenSession(w.t.Context(), "n", &protocol.OpenSession{Versions: []int{1}})
+		w.wantAgentError(err, protocol.CodeInvalid)
+	}, func(w *world) { w.opts.LocalHosts = []string{"h"} })
+}
+
+// Row "Device vanishes while free": two scans, far enough apart, of a driver
+// that could see everything.
+func TestAFreeDeviceVanishes(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 3)
+		lost := a.without(1)
+		a.content.Complete[fake.Name] = false
+		for range 3 {
+			a.report()
+			<-time.After(6 * time.Second)
+		}
+		w.wantDevices("n", 3) // row "Scan partly fails"
+		a.content.Complete[fake.Name] = true
+		a.content.Problems = []protocol.Problem{{
+			Driver: fake.Name, Problem: devices.Problem{Where: "0000:0d:01.0", Kind: devices.ProblemUnreadable},
+		}}
+		a.report()
+		<-time.After(6 * time.Second)
+		a.report()
+		w.wantDevices("n", 3)
+		a.content.Problems[0].Kind = devices.ProblemGone
+		a.report()
+		w.wantDevices("n", 3)
+		<-time.After(4 * time.Second)
+		if a.beat().SendInventory {
+			t.Error("a new scan is asked for too early")
+		}
+		a.report()
+		w.wantDevices("n", 3)
+		<-time.After(2 * time.Second)
+		a.scan-- // the same scan again proves nothing
+		a.report()
+		w.wantDevices("n", 3)
+		<-time.After(5 * time.Second)
+		if !a.beat().SendInventory {
+			t.Error("no new scan is asked for")
+		}
+		a.report()
+		w.wantDevices("n", 2)
+		if _, known := w.sys.dir.provider(lost.Deployables[0].ProviderUUID()); known {
+			t.Error("its provider is still known")
+		}
+		w.wantConsistent()
+		w.wantHandles(1+2*4, 0, 0)
+		a.content.Devices = append(a.content.Devices, lost) // as a new one
+		a.report()
+		w.wantDevices("n", 3)
+		_, err := w.bindTo(w.sys.dir.deviceAt("n", lost.ControlPath.Info), instance)
+		w.must(err)
+		w.crash()
+		w.wantDevices("n", 3)
+		w.wantConsistent()
+	})
+}
+
+func TestTheKernelsWordIsProof(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 2)
+		a.content.Removed = []string{a.without(0).ControlPath.Info}
+		a.report()
+		w.wantDevices("n", 1)
+	})
+}
+
+// A scan of another session proves nothing together with one of this.
+func TestProofIsForgottenWithTheSession(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 2)
+		a.without(0)
+		a.report()
+		<-time.After(10 * time.Second)
+		a.open()
+		a.report()
+		w.wantDevices("n", 2)
+	})
+}
+
+// lose has a host report twice without a device.
+func (a *scripted) lose(n int) protocol.Device {
+	a.t.Helper()
+	d := a.without(n)
+	a.report()
+	<-time.After(6 * time.Second)
+	a.report()
+	return d
+}
+
+// Row "Device vanishes while bound": it stays, takes nothing new, and goes with
+// the last who has something of it.
+func TestABoundDeviceVanishes(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		inBubble(t, 1, func(w *world) {
+			a := w.joined("n", 1)
+			d := w.wantDevices("n", 1)[0]
+			one, err := w.bindTo(d, instance)
+			w.must(err)
+			two, err := w.bindTo(d, another)
+			w.must(err)
+			a.lose(0)
+			d = w.wantDevices("n", 1)[0]
+			if !d.Missing || !d.Maintaining() || w.sys.HostCounts().DevicesMissing != 1 {
+				t.Errorf("%+v", d)
+			}
+			w.wantStates("Bound", one, two)
+			if restart {
+				w.crash()
+				a.open()
+				a.report()
+			}
+			_, err = w.bindTo(d, uuid.New())
+			w.wantCode(err, CodeConflict)
+			_, err = w.sys.ProgramDeployable(w.t.Context(), d.Deployables[0].UUID, uuid.New())
+			w.wantCode(err, CodeConflict)
+			w.must(w.unbind(one))
+			w.wantDevices("n", 1)
+			w.must(w.remove(two))
+			w.wantHandles(1, 0, 0)
+			w.wantDevices("n", 0)
+			w.wantConsistent()
+		})
+	}
+}
+
+// It is healed when it returns as it was.
+func TestAMissingDeviceReturns(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.must(err)
+		lost := a.lose(0)
+		a.content.Devices = []protocol.Device{lost}
+		a.wantRefused(a.report())
+		if d := w.wantDevices("n", 1)[0]; d.Missing {
+			t.Error("it is missing still")
+		}
+		w.wantStates("Bound", id)
+		w.must(w.unbind(id))
+		_, err = w.bindTo(w.wantDevices("n", 1)[0], another)
+		w.must(err)
+		w.wantConsistent()
+	})
+}
+
+// Row "Another card at the same address".
+func TestAnotherCardInTheSamePlace(t *testing.T) {
+	for what, change := range map[string]func(*protocol.Device){
+		"product": func(d *protocol.Device) { d.StdBoardInfo = `{"device_id": "0xabce"}` },
+		"vendor":  func(d *protocol.Device) { d.Vendor = "0xABCE" },
+		"type":    func(d *protocol.Device) { d.Type = "GPU" },
+		"serial":  func(d *protocol.Device) { d.Serial = "2" },
+	} {
+		inBubble(t, 1, func(w *world) {
+			a := w.agent("n", 1)
+			a.content.Devices[0].Serial = "1"
+			a.open()
+			a.report()
+			first := w.wantDevices("n", 1)[0]
+			id, err := w.bindTo(first, instance)
+			w.must(err)
+			change(&a.content.Devices[0])
+			a.wantRefused(a.report(), "another card was in its place")
+			if d := w.wantDevices("n", 1)[0]; !d.Missing || d.UUID != first.UUID {
+				t.Errorf("%s: %+v", what, d)
+			}
+			w.must(w.unbind(id))
+			w.wantDevices("n", 0)
+			a.wantRefused(a.report())
+			if d := w.wantDevices("n", 1)[0]; d.UUID == first.UUID || d.ID == first.ID {
+				t.Errorf("%s: the new card is the old one", what)
+			}
+			change(&a.content.Devices[0])
+			a.content.Devices[0].Model = "renamed" // which does not make it another
+			a.wantRefused(a.report())
+			w.wantConsistent()
+		})
+	}
+}
+
+// A device goes while a bind is undecided: the one or the other.
+func TestADeviceVanishesDuringABind(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		for round := range 8 {
+			a := w.joined(fmt.Sprintf("n%d", round), 1)
+			d := w.wantDevices(a.host, 1)[0]
+			if _, ok := w.sys.ProfileByName("one"); !ok {
+				w.profile("one")
+			}
+			id := w.create("one", 1)[0]
+			bound := make(chan error)
+			go func() {
+				if round%2 == 0 {
+					<-time.After(time.Nanosecond)
+				}
+				bound <- w.bind(&BindTo{Hostname: a.host, ProviderUUID: d.Deployables[0].ProviderUUID, InstanceUUID: uuid.New()}, id)
+			}()
+			a.content.Removed = []string{a.without(0).ControlPath.Info}
+			a.report()
+			if err := <-bound; err == nil {
+				w.wantDevices(a.host, 1)
+			} else if ErrorCode(err) != CodeNotFound && ErrorCode(err) != CodeConflict {
+				t.Errorf("round %d: %v", round, err)
+			}
+			w.wantConsistent()
+		}
+	})
+}
+
+// A host of a restored store is heard of when its agent has reported.
+func TestAnAgentsReportIsAwaited(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.joined("n", 1)
+		a := w.agent("n", 1)
+		w.restore()
+		if st := w.sys.Stats(); st.HostsAwaited != 2 {
+			t.Fatalf("%d hosts awaited", st.HostsAwaited)
+		}
+		_, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.wantCode(err, CodeConflict)
+		a.open()
+		a.report()
+		if st := w.sys.Stats(); st.HostsAwaited != 1 {
+			t.Errorf("%d hosts awaited", st.HostsAwaited)
+		}
+		_, err = w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.must(err)
+	})
+}
