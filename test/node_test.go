@@ -46,7 +46,6 @@ func (n *node) configure(opts options) {
 		"DEFAULT.log_format":    "json",
 		"api.port":              "0",
 		"arqd.admin_port":       "0",
-		"arqd.agent_port":       "0",
 		"arqd.shutdown_timeout": "20",
 	}
 	maps.Copy(all, opts)

@@ -47,7 +47,7 @@ func (p *process) paste(walk string) string {
 func bare(t *testing.T) *process {
 	t.Helper()
 	n := newNode(t, nil)
-	writeFile(t, n.conf, []byte("[DEFAULT]\nlog_format = json\n[api]\nport = 0\n[arqd]\nadmin_port = 0\nagent_port = 0\n"))
+	writeFile(t, n.conf, []byte("[DEFAULT]\nlog_format = json\n[api]\nport = 0\n[arqd]\nadmin_port = 0\n"))
 	return n.start()
 }
 

@@ -119,6 +119,7 @@ func reloadOnHangup(
 		}
 		setLevel(level, next)
 		s.reloadCertificates(next)
+		s.reloadTokens()
 		for _, o := range s.cfg.Changed(next) {
 			if !o.Reloadable {
 				s.log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/http"
+	"github.com/arqd/arqd/http/agents"
 	"github.com/arqd/arqd/http/openstack"
 	"github.com/arqd/arqd/persistence/badger"
 )
@@ -36,8 +36,10 @@ type service struct {
 	api       *http.Server
 	operators *http.Operators
 	listeners []net.Listener
-	// certificates are nil where the API is served without TLS.
-	certificates *certificates
+	agents    *agents.Server // nil where agents are not listened to
+	tokens    *agents.Tokens // nil where only certificates count
+	// certificates are those of the listeners that are served with TLS.
+	certificates []*certificates
 	inventory    atomic.Bool   // the built-in devices are on record
 	lookNow      chan struct{} // look at the policy file now
 
@@ -47,7 +49,7 @@ type service struct {
 }
 
 func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
-	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 2), lookNow: make(chan struct{}, 1), cancel: func() {}}
+	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 3), lookNow: make(chan struct{}, 1), cancel: func() {}}
 }
 
 // open starts the parts, each with the reason for its place. After an error,
@@ -80,7 +82,11 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.certificates, err = newCertificates(s.cfg)
+	apiTLS, err := s.readCertificates(sslSection)
+	if err != nil {
+		return err
+	}
+	agentsTLS, err := s.readAgents()
 	if err != nil {
 		return err
 	}
@@ -104,7 +110,10 @@ func (s *service) open(ctx context.Context) error {
 	backend := &backend{System: s.system, service: s}
 	s.api = http.New(s.apiOptions(), backend, validator, enforcer, metrics)
 	s.operators = http.NewOperators(s.api, keeper{s.store})
-	if err := s.listen(ctx); err != nil {
+	if s.cfg.Agents.Enabled() {
+		s.newAgents(backend, metrics)
+	}
+	if err := s.listen(ctx, apiTLS, agentsTLS); err != nil {
 		return err
 	}
 	// Recovery, which may take a while.
@@ -115,9 +124,7 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	s.running.Go(func() { s.watchPolicy(ctx, enforcer) })
-	if s.certificates != nil {
-		s.running.Go(func() { s.watchCertificates(ctx) })
-	}
+	s.running.Go(func() { s.watchCertificates(ctx) })
 	s.announce()
 	return nil
 }
@@ -129,6 +136,9 @@ func (s *service) close(ctx context.Context) error {
 	var errs []error
 	if s.api != nil {
 		errs = append(errs, s.api.Shutdown(ctx))
+	}
+	if s.agents != nil { // a call of the API may have waited for one
+		errs = append(errs, s.agents.Shutdown(ctx))
 	}
 	if s.system != nil {
 		errs = append(errs, s.system.Stop(ctx))
@@ -178,26 +188,37 @@ func (s *service) openStore(metrics *http.Metrics) error {
 	return nil
 }
 
-// listen opens both listeners before either is served, so that a busy port is
+// listen opens all listeners before any is served, so that a busy port is
 // found before anybody is answered.
-func (s *service) listen(ctx context.Context) error {
-	api, err := listen(ctx, s.cfg.API.HostIP, s.cfg.API.Port, "[api]port")
+func (s *service) listen(ctx context.Context, apiTLS, agentsTLS *certificates) error {
+	c := s.cfg
+	api, err := s.listenOn(ctx, c.API.HostIP, c.API.Port, "[api]port")
 	if err != nil {
 		return err
 	}
-	s.listeners = append(s.listeners, api)
-	admin, err := listen(ctx, s.cfg.Arqd.AdminHost, s.cfg.Arqd.AdminPort, "[arqd]admin_port")
+	admin, err := s.listenOn(ctx, c.Arqd.AdminHost, c.Arqd.AdminPort, "[arqd]admin_port")
 	if err != nil {
 		return err
 	}
-	s.listeners = append(s.listeners, admin)
-	served := api
-	if s.certificates != nil {
-		served = tls.NewListener(api, s.certificates.serving())
+	if s.agents != nil {
+		ln, err := s.listenOn(ctx, c.Agents.HostIP, c.Agents.Port, "[agents]port")
+		if err != nil {
+			return err
+		}
+		s.run(func() error { return s.agents.Serve(agentsTLS.over(ln)) })
 	}
-	s.run(func() error { return s.api.Serve(served) })
+	s.run(func() error { return s.api.Serve(apiTLS.over(api)) })
 	s.run(func() error { return s.operators.Serve(admin) })
 	return nil
+}
+
+// listenOn opens a listener that close will close.
+func (s *service) listenOn(ctx context.Context, host string, port int, option string) (net.Listener, error) {
+	ln, err := listen(ctx, host, port, option)
+	if err == nil {
+		s.listeners = append(s.listeners, ln)
+	}
+	return ln, err
 }
 
 func listen(ctx context.Context, host string, port int, option string) (net.Listener, error) {

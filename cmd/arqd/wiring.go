@@ -39,6 +39,10 @@ func (s *service) systemOptions() actors.Options {
 		Quota:          actors.Quota{ARQs: s.cfg.Quota.MaxARQs, Unbound: s.cfg.Quota.MaxUnboundARQs},
 
 		InventoryInterval: s.cfg.Placement.CheckInterval,
+
+		LocalHosts:    s.cfg.Fake.Hosts,
+		Lease:         s.cfg.Agents.Lease,
+		HostDeadAfter: s.cfg.Agents.DeadAfter,
 	}
 }
 
@@ -51,7 +55,7 @@ func (s *service) apiOptions() http.Options {
 		MaxHeaderBytes:    c.MaxHeaderBytes,
 		ReadTimeout:       c.ReadTimeout,
 		IdleTimeout:       c.IdleTimeout,
-		MaxConnections:    maxConnections(),
+		MaxConnections:    maxConnections(s.cfg.Agents.Enabled()),
 		MaxInflightWrites: c.MaxInflightWrites,
 		QuietAccess:       !c.AccessLog,
 		QuietAudit:        !c.AuditLog,
@@ -151,6 +155,10 @@ func (s *service) announce() {
 	}
 	if c := &s.cfg.Glance.Client; c.Enabled() {
 		s.log.Info("images are looked up in Glance", "as", s.cfg.User(c).Credentials)
+	}
+	if s.agents != nil {
+		s.log.Info("agents of compute hosts are listened to", "address", s.listeners[2].Addr().String(),
+			"tls", s.cfg.Agents.CertFile != "", "certificates", s.cfg.Agents.CAFile != "", "tokens", s.tokens != nil)
 	}
 	if len(s.cfg.Fake.Hosts) > 0 {
 		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,

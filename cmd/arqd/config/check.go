@@ -12,7 +12,7 @@ func (c *Config) check() error {
 		user = c.checkClient("nova", &c.Nova.Client) // which may come as the same
 	}
 	_, err := c.TLSConfig()
-	return errors.Join(user, err, c.checkProxies(), c.checkPorts(), c.checkFake(),
+	return errors.Join(user, err, c.checkProxies(), c.checkPorts(), c.checkFake(), c.checkAgents(),
 		c.checkClient("placement", &c.Placement.Client), c.checkClient("glance", &c.Glance.Client))
 }
 
@@ -65,21 +65,42 @@ func isLoopback(host string) bool {
 	return ip.Unmap().IsLoopback()
 }
 
-// checkPorts finds two listeners in each other's way. Agents connect from
-// other machines: their listener is taken to be on every address.
+// checkPorts finds two listeners in each other's way.
 func (c *Config) checkPorts() error {
-	api, admin, agent := c.API.Port, c.Arqd.AdminPort, c.Arqd.AgentPort
+	api, admin, agents := c.API.Port, c.Arqd.AdminPort, c.Agents.Port
 	var errs []error
 	if api == admin && api != 0 && sameHost(c.API.HostIP, c.Arqd.AdminHost) {
 		errs = append(errs, c.fault("arqd", "admin_port", "%d is the port of the API too ([api] port)", admin))
 	}
-	if agent != 0 && agent == api {
-		errs = append(errs, c.fault("arqd", "agent_port", "%d is the port of the API too ([api] port)", agent))
+	if !c.Agents.Enabled() || agents == 0 {
+		return errors.Join(errs...)
 	}
-	if agent != 0 && agent == admin {
-		errs = append(errs, c.fault("arqd", "agent_port", "%d is the port of the operators' listener too (admin_port)", agent))
+	if agents == api && sameHost(c.Agents.HostIP, c.API.HostIP) {
+		errs = append(errs, c.fault("agents", "port", "%d is the port of the API too ([api] port)", agents))
+	}
+	if agents == admin && sameHost(c.Agents.HostIP, c.Arqd.AdminHost) {
+		errs = append(errs, c.fault("agents", "port", "%d is the port of the operators' listener too ([arqd] admin_port)", agents))
 	}
 	return errors.Join(errs...)
+}
+
+// checkAgents keeps tokens off the wire, and says what of [agents] has no effect.
+func (c *Config) checkAgents() error {
+	a := &c.Agents
+	if a.CAFile != "" && a.CertFile == "" && a.KeyFile == "" {
+		return c.fault("agents", "ca_file", "without cert_file and key_file there is no TLS to show a certificate in")
+	}
+	_, err := c.AgentsTLS()
+	switch {
+	case err != nil:
+		return err
+	case !a.Enabled() && a.SSL != (SSL{}):
+		return c.fault("agents", "cert_file", "without ca_file or token_file no agent could show who it is")
+	case a.Enabled() && a.SSL == (SSL{}) && !isLoopback(a.HostIP):
+		return c.fault("agents", "token_file",
+			"without cert_file and key_file tokens would go over the wire in the clear, so it needs a loopback address in host_ip, not %s", a.HostIP)
+	}
+	return nil
 }
 
 // sameHost says whether two listeners could meet on one address.

@@ -51,9 +51,18 @@ func TestValuesThatDoNotGoTogether(t *testing.T) {
 		{"one port on two addresses", "PORT=7000 HOST_IP=127.0.0.2 ARQD_ARQD__ADMIN_PORT=7000", ""},
 		{"one port by two names", "PORT=7000 HOST_IP=localhost ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},
 		{"one port on any address", "PORT=7000 ARQD_ARQD__ADMIN_HOST=0.0.0.0 ARQD_ARQD__ADMIN_PORT=7000", "ARQD_ARQD__ADMIN_PORT: [arqd] admin_port: 7000 is the port of the API too ([api] port)"},
-		{"the agents on the API's port", "ARQD_ARQD__AGENT_PORT=6666", "ARQD_ARQD__AGENT_PORT: [arqd] agent_port: 6666 is the port of the API too ([api] port)"},
-		{"the agents on the operators' port", "ARQD_ARQD__AGENT_PORT=6667", "ARQD_ARQD__AGENT_PORT: [arqd] agent_port: 6667 is the port of the operators' listener too (admin_port)"},
-		{"any free port three times", "PORT=0 ARQD_ARQD__ADMIN_PORT=0 ARQD_ARQD__AGENT_PORT=0", ""},
+		{"the agents on the API's port", "ARQD_AGENTS__TOKEN_FILE=x ARQD_AGENTS__PORT=6666", "ARQD_AGENTS__PORT: [agents] port: 6666 is the port of the API too ([api] port)"},
+		{"the agents on the operators' port", "ARQD_AGENTS__TOKEN_FILE=x ARQD_AGENTS__PORT=6667", "ARQD_AGENTS__PORT: [agents] port: 6667 is the port of the operators' listener too ([arqd] admin_port)"},
+		{"no agents on the API's port", "ARQD_AGENTS__PORT=6666", ""},
+		{"any free port three times", "PORT=0 ARQD_ARQD__ADMIN_PORT=0 ARQD_AGENTS__TOKEN_FILE=x ARQD_AGENTS__PORT=0", ""},
+		{
+			"tokens over the wire", "ARQD_AGENTS__HOST_IP=0.0.0.0 ARQD_AGENTS__TOKEN_FILE=x",
+			"ARQD_AGENTS__TOKEN_FILE: [agents] token_file: without cert_file and key_file tokens would go over the wire in the clear, so it needs a loopback address in host_ip, not 0.0.0.0",
+		},
+		{
+			"certificates of agents and none to show them", "ARQD_AGENTS__CA_FILE=/nowhere/ca.pem",
+			"ARQD_AGENTS__CA_FILE: [agents] ca_file: without cert_file and key_file there is no TLS to show a certificate in",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

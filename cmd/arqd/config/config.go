@@ -28,6 +28,7 @@ type Config struct {
 	Glance            Glance
 	OsloPolicy        OsloPolicy
 	Arqd              Arqd
+	Agents            Agents
 	Quota             Quota
 	Fake              Fake
 
@@ -141,12 +142,27 @@ type Arqd struct {
 	HostCheck         HostCheck
 	AdminHost         string
 	AdminPort         int // 0 is any free port
-	AgentPort         int // 0 is any free port
 	BindTimeout       time.Duration
 	HoldFailed        bool
 	MaxARQsPerProfile int
 	ShutdownTimeout   time.Duration
 }
+
+// Agents is the section [agents]: the listener for the agents of compute hosts.
+// (*Config).AgentsTLS reads the files.
+type Agents struct {
+	SSL
+
+	HostIP    string // address to listen on; never in brackets
+	Port      int    // 0 is any free port
+	TokenFile string // "": only certificates count
+	Lease     time.Duration
+	DeadAfter time.Duration
+}
+
+// Enabled tells whether agents are listened to: somebody must be able to show
+// who he is.
+func (a *Agents) Enabled() bool { return a.CAFile != "" || a.TokenFile != "" }
 
 // Quota is the section [quota]: bounds for each project, 0 for none.
 type Quota struct {

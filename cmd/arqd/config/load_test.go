@@ -82,10 +82,11 @@ func TestDefaults(t *testing.T) {
 		Glance:     Glance{Client: defaultClient("image"), DownloadTimeout: 10 * time.Minute},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
-			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667, AgentPort: 6668,
+			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667,
 			BindTimeout: time.Minute, HoldFailed: true, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
 		},
-		Fake: Fake{Hosts: []string{machine}, DevicesPerHost: 1, HandlesPerDevice: 16},
+		Agents: Agents{HostIP: "127.0.0.1", Port: 6668, Lease: 30 * time.Second, DeadAfter: 5 * time.Minute},
+		Fake:   Fake{Hosts: []string{machine}, DevicesPerHost: 1, HandlesPerDevice: 16},
 	}
 	want.options, want.settings = c.options, c.settings
 	if !reflect.DeepEqual(*c, want) {

@@ -10,7 +10,8 @@ import (
 // Options gives the table of all options, sections and names in the order in
 // which they are printed and documented.
 func Options() []Option {
-	return slices.Concat(apiOptions(), keystoneOptions(), novaOptions(), placementOptions(), glanceOptions(), arqdOptions(), protectionOptions())
+	return slices.Concat(apiOptions(), keystoneOptions(), novaOptions(), placementOptions(), glanceOptions(), arqdOptions(), agentsOptions(),
+		protectionOptions())
 }
 
 // placementOptions is [placement], with the names of the reference.
@@ -84,6 +85,29 @@ func apiOptions() []Option {
 	}
 }
 
+// agentsOptions is [agents]: where agents of compute hosts connect to.
+func agentsOptions() []Option {
+	const group = "agents"
+	return []Option{
+		opt(group, "host_ip", "127.0.0.1", address(), func(c *Config) *string { return &c.Agents.HostIP },
+			"Address on which agents are listened to. Nobody is, unless ca_file or token_file is set."),
+		opt(group, "port", "6668", port(), func(c *Config) *int { return &c.Agents.Port },
+			"Port on which agents are listened to; 0 takes any free one."),
+		opt(group, "cert_file", "", optional(path()), func(c *Config) *string { return &c.Agents.CertFile },
+			"Certificate of this listener, PEM, intermediates after it. A changed file is taken over within ten seconds; so are the next two.").reloadable(),
+		opt(group, "key_file", "", optional(path()), func(c *Config) *string { return &c.Agents.KeyFile },
+			"Private key of the certificate, PEM.").reloadable(),
+		opt(group, "ca_file", "", optional(path()), func(c *Config) *string { return &c.Agents.CAFile },
+			"Certificate authorities of agents, PEM. An agent is the host that its certificate names (DNS name or common name), and its devices begin with one of these names. Needs cert_file and key_file.").reloadable(),
+		opt(group, "token_file", "", optional(path()), func(c *Config) *string { return &c.Agents.TokenFile },
+			"File with a line per host: name, token of at least 16 characters, other names that its devices may begin with. For development, or where there are no certificates: without cert_file and key_file only on a loopback address. A changed file is taken over within ten seconds.").reloadable(),
+		opt(group, "lease", "30", seconds(1, 600), func(c *Config) *time.Duration { return &c.Agents.Lease },
+			"Time without a sign of life after which a host is stale: what needs its agent is refused. Agents are told, and send one three times as often."),
+		opt(group, "dead_after", "300", seconds(0, 86400), func(c *Config) *time.Duration { return &c.Agents.DeadAfter },
+			"Time that a host is only stale. Then it takes no bind at all, and what it has is reserved in Placement until its agent is back."),
+	}
+}
+
 func arqdOptions() []Option {
 	return []Option{
 		opt("oslo_policy", "enforce_new_defaults", "true", boolean(), func(c *Config) *bool { return &c.OsloPolicy.EnforceNewDefaults },
@@ -99,8 +123,6 @@ func arqdOptions() []Option {
 			"Address of the operators' listener: metrics and health, without authentication."),
 		opt("arqd", "admin_port", "6667", port(), func(c *Config) *int { return &c.Arqd.AdminPort },
 			"Port of the operators' listener; 0 takes any free one."),
-		opt("arqd", "agent_port", "6668", port(), func(c *Config) *int { return &c.Arqd.AgentPort },
-			"Port to which the agents of compute hosts will connect; not used in this version."),
 		opt("arqd", "bind_timeout", "60", seconds(0.1, 86400), func(c *Config) *time.Duration { return &c.Arqd.BindTimeout },
 			"Time after which a bind whose device is not prepared has failed."),
 		opt("arqd", "hold_failed", "true", boolean(), func(c *Config) *bool { return &c.Arqd.HoldFailed },

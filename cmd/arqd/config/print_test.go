@@ -127,7 +127,7 @@ func TestTheTableIsSound(t *testing.T) {
 			t.Errorf("%s: help %q is no sentence", o.key(), o.Help)
 		}
 	}
-	want := []string{"DEFAULT", "api", "ssl", "keystone_authtoken", "nova", "placement", "glance", "oslo_policy", "arqd", "quota", "fake", "oslo_middleware", "cors"}
+	want := []string{"DEFAULT", "api", "ssl", "keystone_authtoken", "nova", "placement", "glance", "oslo_policy", "arqd", "quota", "fake", "agents", "oslo_middleware", "cors"}
 	if !reflect.DeepEqual(order, want) {
 		t.Errorf("sections %q, want each once: %q", order, want)
 	}

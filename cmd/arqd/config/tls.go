@@ -14,16 +14,35 @@ func (c *Config) TLSConfig() (*tls.Config, error) {
 	if !c.API.EnableSSLAPI {
 		return nil, nil //nolint:nilnil // no TLS is an answer, not a failure
 	}
-	certPEM, certErr := c.readPEM("cert_file", c.SSL.CertFile, true)
-	keyPEM, keyErr := c.readPEM("key_file", c.SSL.KeyFile, true)
-	caPEM, caErr := c.readPEM("ca_file", c.SSL.CAFile, false)
+	return c.readTLS("ssl", &c.SSL, "must be set when [api] enable_ssl_api is on")
+}
+
+// AgentsTLS reads the files of [agents]; it is nil when agents are listened to
+// without TLS. A certificate of ca_file is wanted of every agent, unless there
+// are tokens to show instead.
+func (c *Config) AgentsTLS() (*tls.Config, error) {
+	a := &c.Agents
+	if a.SSL == (SSL{}) {
+		return nil, nil //nolint:nilnil // no TLS is an answer, not a failure
+	}
+	conf, err := c.readTLS("agents", &a.SSL, "must be set with the other files of TLS")
+	if err == nil && a.CAFile != "" && a.TokenFile != "" {
+		conf.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return conf, err
+}
+
+func (c *Config) readTLS(group string, files *SSL, why string) (*tls.Config, error) {
+	certPEM, certErr := c.readPEM(group, "cert_file", files.CertFile, why)
+	keyPEM, keyErr := c.readPEM(group, "key_file", files.KeyFile, why)
+	caPEM, caErr := c.readPEM(group, "ca_file", files.CAFile, "")
 	if err := errors.Join(certErr, keyErr, caErr); err != nil {
 		return nil, err
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		return nil, c.fault("ssl", "cert_file", "%s and key_file %s do not make a certificate: %w",
-			c.SSL.CertFile, c.SSL.KeyFile, err)
+		return nil, c.fault(group, "cert_file", "%s and key_file %s do not make a certificate: %w",
+			files.CertFile, files.KeyFile, err)
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if caPEM == nil {
@@ -32,21 +51,22 @@ func (c *Config) TLSConfig() (*tls.Config, error) {
 	conf.ClientAuth = tls.RequireAndVerifyClientCert
 	conf.ClientCAs = x509.NewCertPool()
 	if !conf.ClientCAs.AppendCertsFromPEM(caPEM) {
-		return nil, c.fault("ssl", "ca_file", "%s holds no certificate", c.SSL.CAFile)
+		return nil, c.fault(group, "ca_file", "%s holds no certificate", files.CAFile)
 	}
 	return conf, nil
 }
 
-func (c *Config) readPEM(option, name string, required bool) ([]byte, error) {
+// readPEM reads a file; why says that it must be set, if it must.
+func (c *Config) readPEM(group, option, name, why string) ([]byte, error) {
 	if name == "" {
-		if required {
-			return nil, c.fault("ssl", option, "must be set when [api] enable_ssl_api is on")
+		if why != "" {
+			return nil, c.fault(group, option, "%s", why)
 		}
 		return nil, nil
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, c.fault("ssl", option, "%w", err)
+		return nil, c.fault(group, option, "%w", err)
 	}
 	return data, nil
 }

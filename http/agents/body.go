@@ -1,0 +1,102 @@
+package agents
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// roomPatience is how long a request waits for room for its body.
+const roomPatience = 5 * time.Second
+
+// body reads and decodes the request's body, of which few are in memory at the
+// same time. Its length is bounded as it is sent and as it is unpacked.
+func (c *call) body(into any) error {
+	if c.ctx.Request.Header.ContentLength() > protocol.MaxBody {
+		c.ctx.SetConnectionClose()
+		return errTooLarge
+	}
+	patience := time.NewTimer(roomPatience)
+	defer patience.Stop()
+	select {
+	case c.bodies <- struct{}{}:
+		defer func() { <-c.bodies }()
+	case <-patience.C:
+		c.ctx.SetConnectionClose()
+		return errNoRoom
+	}
+	text, err := c.read()
+	if err != nil {
+		c.ctx.SetConnectionClose()
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return invalid("the body: " + shortened(err.Error()))
+	}
+	return nil
+}
+
+func (c *call) read() ([]byte, error) {
+	sent := c.ctx.RequestBodyStream()
+	if sent == nil {
+		sent = bytes.NewReader(c.ctx.Request.Body())
+	}
+	packed := &bounded{from: sent, left: protocol.MaxBody}
+	content := io.Reader(packed)
+	switch coding := strings.ToLower(string(c.ctx.Request.Header.Peek(fasthttp.HeaderContentEncoding))); coding {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(packed)
+		if err != nil {
+			return nil, packed.explain(err)
+		}
+		content = &bounded{from: z, left: protocol.MaxBody}
+	default:
+		return nil, invalid("Content-Encoding is gzip or nothing")
+	}
+	text, err := io.ReadAll(content)
+	if err != nil {
+		return nil, packed.explain(err)
+	}
+	return text, nil
+}
+
+// bounded reads so much and no more: beyond it is errTooLarge.
+type bounded struct {
+	from io.Reader
+	left int
+	over bool
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if len(p) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.from.Read(p)
+	if n > b.left {
+		b.over = true
+		return 0, errTooLarge
+	}
+	b.left -= n
+	return n, err
+}
+
+// explain says what is wrong with a body that could not be read.
+func (b *bounded) explain(err error) error {
+	if b.over {
+		return errTooLarge
+	}
+	if known, ok := errors.AsType[*protocol.Error](err); ok {
+		return known
+	}
+	return invalid("the body: " + shortened(err.Error()))
+}

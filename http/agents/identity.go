@@ -1,0 +1,60 @@
+package agents
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// identify gives the names of whoever has opened the connection, and refuses
+// him who is not the host that he speaks for.
+func (s *Server) identify(ctx *fasthttp.RequestCtx, host string) ([]string, error) {
+	names := s.namesOf(ctx)
+	switch {
+	case len(names) == 0:
+		s.stats.strangers.Add(1)
+		s.logStranger("an agent without a certificate or a token that counts", ctx, host, nil)
+		return nil, errUnauthorized
+	case host == "" || !slices.Contains(names, host):
+		s.stats.impostors.Add(1)
+		s.logStranger("an agent speaks for a host that it is not", ctx, host, names)
+		return nil, forbidden(fmt.Sprintf("the certificate or token is not that of host %q", shortened(host)))
+	}
+	return names, nil
+}
+
+// namesOf gives the names that a certificate, which the listener has verified,
+// or else a token stands for.
+func (s *Server) namesOf(ctx *fasthttp.RequestCtx) []string {
+	if state := ctx.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
+		leaf := state.VerifiedChains[0][0]
+		names := slices.Clone(leaf.DNSNames)
+		if cn := leaf.Subject.CommonName; cn != "" && !slices.Contains(names, cn) {
+			names = append(names, cn)
+		}
+		return names
+	}
+	token, ok := bytes.CutPrefix(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization), []byte("Bearer "))
+	if !ok || s.opt.Tokens == nil {
+		return nil
+	}
+	return s.opt.Tokens.names(token)
+}
+
+// strangerPause is how long the log is quiet after a line about a stranger:
+// they must not fill it. All of them are counted.
+const strangerPause = 100 * time.Millisecond
+
+func (s *Server) logStranger(text string, ctx *fasthttp.RequestCtx, host string, names []string) {
+	now := time.Now().UnixNano()
+	until := s.quiet.Load()
+	if now < until || !s.quiet.CompareAndSwap(until, now+int64(strangerPause)) {
+		return
+	}
+	s.opt.Log.Warn("refused", "reason", text, "host", shortened(host), "names", names, "peer", ctx.RemoteAddr().String(), "path", shortened(string(ctx.Path())))
+}
+
+func shortened(s string) string { return s[:min(len(s), 256)] }
