@@ -73,6 +73,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	case commandDone:
 		a.jobs.finished(a, m.err)
 	case cleanUp:
+		a.jobs.start(a)
 		a.resumeCleaning(m.failed)
 	case hostArrived:
 		a.awaited = false
@@ -129,6 +130,8 @@ func (a *deviceActor) serve(msg any) bool {
 		a.refresh(m)
 	case *recordImage:
 		a.recordImage(m)
+	case *hostRebooted:
+		a.rebooted(m)
 	case *vanish:
 		if a.offering(func(*deviceOffer) bool { return true }) {
 			return false

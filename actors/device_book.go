@@ -19,11 +19,12 @@ func newDeviceBook(e *engine) *deviceBook {
 	return &deviceBook{engine: e, pids: make(map[uuid.UUID]*actor.PID)}
 }
 
-// start makes the actor of a device and takes up what it left unfinished, at
-// once or when its host, if that is awaited, has reported.
-func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, awaited bool) {
+// start makes the actor of a device, with work that a restart has cut short, and
+// takes up what it left unfinished, at once or when its host, if that is awaited, has reported.
+func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs []*job, awaited bool) {
 	a := newDeviceActor(sys, d, handles)
 	a.awaited = awaited
+	a.jobs.queued = jobs
 	pid := b.engine.spawn(kindDeviceActor, a)
 	b.mu.Lock()
 	b.pids[d.UUID] = pid

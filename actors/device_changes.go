@@ -86,6 +86,10 @@ func (a *deviceActor) program(m *program) {
 	}
 	c := a.dev.command(devices.ProgramFPGA, dep)
 	c.Image = m.image
+	if err := a.sys.hostPrepares(a.dev.Hostname, []devices.Command{c}); err != nil {
+		m.fail(err)
+		return
+	}
 	a.jobs.add(a, &job{
 		commands: []devices.Command{c},
 		programs: map[uuid.UUID]uuid.UUID{dep.UUID: m.image},

@@ -9,8 +9,9 @@ import (
 	"github.com/arqd/arqd/devices"
 )
 
-// Hardware carries out commands on devices, wherever they are. Do returns when
-// the device has finished; a command whose ID it knows is not done twice.
+// Hardware carries out commands on devices of hosts without an agent: the
+// built-in fake ones. Do returns when the device has finished; a command whose ID
+// it knows is not done twice.
 type Hardware interface {
 	Do(ctx context.Context, c devices.Command) error
 }
@@ -20,8 +21,9 @@ type job struct {
 	commands []devices.Command
 	handles  []uuid.UUID // that it prepares
 	then     func(error)
-	alone    bool                    // loads only while no handle is, or gets, taken
-	programs map[uuid.UUID]uuid.UUID // the deployables that it loads images into, and which
+	alone    bool                         // loads only while no handle is, or gets, taken
+	programs map[uuid.UUID]uuid.UUID      // the deployables that it loads images into, and which
+	records  map[uuid.UUID]*commandRecord // of the commands that are on record, by their ids
 }
 
 // jobQueue runs the jobs of one device one after another, each command off
@@ -89,13 +91,12 @@ func (q *jobQueue) step(a *deviceActor) {
 
 func (q *jobQueue) do(a *deviceActor, c devices.Command) {
 	self := a.self
+	rec := q.running.records[c.ID]
+	if rec == nil {
+		rec = &commandRecord{Command: c, Device: a.dev.UUID, Handles: q.running.handles}
+	}
 	a.sys.work(func(ctx context.Context) {
-		err := contained(func() error {
-			if err := a.sys.describeImage(ctx, &c); err != nil {
-				return err
-			}
-			return a.sys.hardware.Do(ctx, c)
-		})
+		err := contained(func() error { return a.sys.do(ctx, rec) })
 		a.sys.engine.tell(self, commandDone{err})
 	})
 }
@@ -134,7 +135,10 @@ func (q *jobQueue) end(a *deviceActor, err error) {
 
 // prepare starts the commands of a bind that was accepted.
 func (a *deviceActor) prepare(o *deviceOffer) {
-	j := &job{commands: o.commands, programs: map[uuid.UUID]uuid.UUID{}}
+	j := &job{commands: o.commands, programs: map[uuid.UUID]uuid.UUID{}, records: map[uuid.UUID]*commandRecord{}}
+	for _, rec := range o.records {
+		j.records[rec.Command.ID] = rec
+	}
 	for _, c := range o.taken {
 		j.handles = append(j.handles, c.after.UUID)
 	}

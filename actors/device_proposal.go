@@ -48,15 +48,19 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 		}
 		p.given = append(p.given, c)
 	}
-	if p.commands, p.err = a.plan(m.wants, picked); p.err != nil {
+	if p.commands, p.err = a.plan(m.wants, picked); p.err == nil {
+		p.err = a.sys.hostPrepares(a.dev.Hostname, p.commands)
+	}
+	if p.err != nil {
 		if a.givenBack() {
 			return false
 		}
-		p.taken, p.given = nil, nil
+		p.taken, p.given, p.commands = nil, nil, nil
 		m.answer(p)
 		return true
 	}
 	a.load(p)
+	a.recordCommands(p)
 	a.offer(m, p)
 	return true
 }

@@ -47,7 +47,7 @@ func readable(r persistence.Record) (any, error) {
 		return decodeInstance(r)
 	case kindEvent:
 		return decodeEvent(r)
-	case kindDevice, kindProfile, kindSequence, kindRestoration, kindShown, kindHost:
+	case kindDevice, kindProfile, kindSequence, kindRestoration, kindShown, kindHost, kindCommand:
 		var body json.RawMessage
 		err := decodeJSON(r, &body)
 		return body, err

@@ -33,6 +33,11 @@ type hostActor struct {
 	busy    bool
 	serving any // the one of waiting that is being served
 
+	commands  map[uuid.UUID]*hostCommand // that are not over
+	over      []*commandRecord           // the last that are, with their results
+	poll      *pollCommands              // that waits for commands
+	restoring bool                       // the host is being put in order after its start
+
 	absent map[uuid.UUID]absence // devices that the last inventory lacks
 	rescan time.Time             // when the agent is to scan again; zero: no need
 }
@@ -50,7 +55,10 @@ type hostSession struct {
 const formerSessions = 16
 
 func newHostActor(sys *System, name string, rec *hostRecord, entry *hostEntry) *hostActor {
-	h := &hostActor{sys: sys, name: name, entry: entry, rec: rec, heard: sys.now(), absent: map[uuid.UUID]absence{}}
+	h := &hostActor{
+		sys: sys, name: name, entry: entry, rec: rec, heard: sys.now(),
+		absent: map[uuid.UUID]absence{}, commands: map[uuid.UUID]*hostCommand{},
+	}
 	if h.dead() {
 		h.state = HostDead
 	}
@@ -66,6 +74,26 @@ func (h *hostActor) receive(ctx actor.Context, msg any) {
 		h.heartbeat(m)
 	case *hostWritten:
 		h.written(m)
+	case *pollCommands:
+		h.takePoll(m)
+	case pollOver:
+		if h.poll == m.poll {
+			h.endPoll(nil)
+		}
+	case *carryOut:
+		h.carryOut(m)
+	case *commandResult:
+		h.result(m)
+	case *commandWritten:
+		m.command.busy = false
+		m.then(storeError(m.result))
+		h.servePoll()
+	case *commandSettled:
+		h.settledBind(m)
+	case commandOverdue:
+		h.overdue(m.id)
+	case *readImage:
+		h.mayRead(m)
 	case *inventoryTaken:
 		h.inventoryTaken(m)
 	default:
@@ -87,6 +115,10 @@ func (h *hostActor) serve(msg any) {
 		h.inventory(m)
 	case hostTurned:
 		h.turned()
+	case restoreHost:
+		h.restore(m.boot)
+	case *hostRestored:
+		h.restored(m)
 	}
 }
 
@@ -154,6 +186,7 @@ func (h *hostActor) begin(m *openSession) {
 	if h.session != nil {
 		h.replace()
 	}
+	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: "another session was opened"})
 	h.session = &hostSession{id: uuid.New(), bootID: m.request.BootID, capabilities: m.request.Capabilities}
 	clear(h.absent)
 	h.sys.hosts.stats.sessions.Add(1)
@@ -161,9 +194,7 @@ func (h *hostActor) begin(m *openSession) {
 		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state)
 	h.alive()
 	h.publish() // also when the state is what it was
-	if h.rec.BootID != m.request.BootID {
-		h.sys.log.Info("a host was started again", "host", h.name)
-	}
+	h.restore(m.request.BootID)
 	lease := h.sys.opts.Lease
 	m.promise.resolve(&protocol.Session{
 		Session: h.session.id, Version: m.version, LeaseS: lease.Seconds(), HeartbeatS: (lease / 3).Seconds(),

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/arqd/arqd/devices/protocol"
 )
 
 // hostBook is the address book of the hosts with agents. Their actors live as
@@ -30,6 +32,17 @@ type hostCounts struct {
 	refused     atomic.Uint64
 	vanished    atomic.Uint64
 	deleted     atomic.Uint64
+
+	commandsDone, commandsFailed, resultsDiffering atomic.Uint64
+}
+
+// ended counts the end of a command.
+func (c *hostCounts) ended(state protocol.ResultState) {
+	if state == protocol.ResultDone {
+		c.commandsDone.Add(1)
+	} else {
+		c.commandsFailed.Add(1)
+	}
 }
 
 func newHostBook(e *engine) *hostBook {
@@ -44,7 +57,7 @@ func (b *hostBook) of(name string) *hostEntry {
 }
 
 // open gives the entry of a host, and makes its actor if it has none.
-func (b *hostBook) open(sys *System, name string, rec *hostRecord) *hostEntry {
+func (b *hostBook) open(sys *System, name string, rec *hostRecord, commands []*commandRecord) *hostEntry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e := b.hosts[name]; e != nil {
@@ -52,6 +65,7 @@ func (b *hostBook) open(sys *System, name string, rec *hostRecord) *hostEntry {
 	}
 	e := &hostEntry{}
 	a := newHostActor(sys, name, rec, e)
+	a.recoverCommands(commands)
 	a.publish()
 	e.pid = b.engine.spawn(kindHostActor, a)
 	b.hosts[name] = e
@@ -87,6 +101,9 @@ type HostCounts struct {
 	DevicesRefused uint64         // in inventories
 	DevicesMissing uint64         // that were not on their hosts any more, while in use
 	DevicesRemoved uint64         // that were not, and nobody had anything of
+
+	CommandsDone, CommandsFailed uint64
+	ResultsDiffering             uint64 // reported of commands whose result was another
 }
 
 // HostCounts gives counts.
@@ -96,6 +113,8 @@ func (s *System) HostCounts() HostCounts {
 		States: map[string]int{}, Sessions: stats.sessions.Load(), Alternations: stats.alternating.Load(),
 		Inventories: stats.inventories.Load(), DevicesRefused: stats.refused.Load(),
 		DevicesMissing: stats.vanished.Load(), DevicesRemoved: stats.deleted.Load(),
+		CommandsDone: stats.commandsDone.Load(), CommandsFailed: stats.commandsFailed.Load(),
+		ResultsDiffering: stats.resultsDiffering.Load(),
 	}
 	for _, name := range hostStateNames {
 		c.States[name] = 0

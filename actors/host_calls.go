@@ -2,8 +2,14 @@ package actors
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
+	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -39,7 +45,7 @@ func (s *System) OpenSession(ctx context.Context, host string, req *protocol.Ope
 	}
 	p := newPromise[*protocol.Session]()
 	return call(ctx, s, p, func() error {
-		s.engine.tell(s.hosts.open(s, host, nil).pid, &openSession{req, version, p})
+		s.engine.tell(s.hosts.open(s, host, nil, nil).pid, &openSession{req, version, p})
 		return nil
 	})
 }
@@ -65,6 +71,61 @@ func (s *System) ReportInventory(
 	}
 	p := newPromise[*protocol.InventoryReply]()
 	return call(ctx, s, p, func() error { return s.hostCall(host, &reportInventory{body, names, ifMatch, p}) })
+}
+
+// AwaitCommands gives the commands of a host after a number as soon as there are
+// any. None: the time is up, ctx has ended, or another poll has taken the place of
+// this one.
+func (s *System) AwaitCommands(ctx context.Context, host string, session uuid.UUID, after uint64, wait time.Duration) ([]protocol.Command, error) {
+	if err := s.life.enter(); err != nil {
+		return nil, err
+	}
+	s.life.calls.Done() // it waits for nothing when the service stops
+	m := &pollCommands{session, after, newPromise[[]protocol.Command]()}
+	if err := s.hostCall(host, m); err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case a := <-m.promise.answer:
+		return a.value, a.err
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.stopping.Done():
+	}
+	return nil, s.hostCall(host, pollOver{m})
+}
+
+// CommandResult takes what a host's agent says of a command, and returns when
+// that is on disk.
+func (s *System) CommandResult(ctx context.Context, host string, id uuid.UUID, body *protocol.Result) error {
+	if err := body.Validate(); err != nil {
+		return invalid(err)
+	}
+	p := newPromise[struct{}]()
+	_, err := call(ctx, s, p, func() error { return s.hostCall(host, &commandResult{id, body, p}) })
+	return err
+}
+
+// OpenImage gives the content of an image that a command for this very host
+// names.
+func (s *System) OpenImage(ctx context.Context, host string, session, image uuid.UUID) (io.ReadCloser, devices.Image, error) {
+	p := newPromise[struct{}]()
+	if _, err := call(ctx, s, p, func() error { return s.hostCall(host, &readImage{session, image, p}) }); err != nil {
+		return nil, devices.Image{}, err
+	}
+	if s.opts.Images == nil {
+		return nil, devices.Image{}, &protocol.Error{Code: protocol.CodeNotFound, Message: "there is no image service"}
+	}
+	content, about, err := s.opts.Images.Open(ctx, image)
+	if errors.Is(err, devices.ErrNoImage) {
+		return nil, about, &protocol.Error{Code: protocol.CodeNotFound, Message: err.Error()}
+	}
+	if err != nil {
+		return nil, about, failure(CodeUnavailable, err, "the image service cannot be used at present")
+	}
+	return content, about, nil
 }
 
 func invalid(err error) error {

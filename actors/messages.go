@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 
@@ -131,6 +133,7 @@ type deviceProposal struct {
 	taken      []change[heldHandle]
 	given      []change[heldHandle]
 	commands   []devices.Command
+	records    []*commandRecord // of the commands, if an agent carries them out
 	// Only where an image is to be loaded: the device with that image no longer
 	// known, and the other handles, which must still be free when it is written.
 	device *change[Device]
@@ -158,6 +161,9 @@ type batchDone struct {
 	batch   *batch
 	result  persistence.Result
 }
+
+// preparationResumed starts an operation that a restart has cut short.
+type preparationResumed struct{ left time.Duration }
 
 // bindDeadline ends the preparation of a bind that takes too long.
 type bindDeadline struct{}
@@ -332,6 +338,70 @@ type inventoryTaken struct {
 }
 
 func (m *inventoryTaken) fail(err error) { m.asked.fail(err) }
+
+// pollCommands waits for the commands of a host after a number.
+type pollCommands struct {
+	session uuid.UUID
+	after   uint64
+	promise promise[[]protocol.Command]
+}
+
+func (m *pollCommands) fail(err error) { m.promise.fail(err) }
+
+// pollOver says that nobody waits for the answer any more.
+type pollOver struct{ poll *pollCommands }
+
+// carryOut has a host's agent carry out a command.
+type carryOut struct {
+	rec     *commandRecord
+	promise promise[struct{}]
+}
+
+func (m *carryOut) fail(err error) { m.promise.fail(err) }
+
+// commandResult is what an agent says of a command.
+type commandResult struct {
+	id      uuid.UUID
+	body    *protocol.Result
+	promise promise[struct{}]
+}
+
+func (m *commandResult) fail(err error) { m.promise.fail(err) }
+
+// commandWritten is the store's verdict on a command's record.
+type commandWritten struct {
+	command *hostCommand
+	result  persistence.Result
+	then    func(error)
+}
+
+// commandSettled says that nobody rests on a command any more.
+type commandSettled struct{ rec *commandRecord }
+
+// commandOverdue has a host look at a command whose time has passed.
+type commandOverdue struct{ id uuid.UUID }
+
+// readImage asks whether an agent may have an image.
+type readImage struct {
+	session, image uuid.UUID
+	promise        promise[struct{}]
+}
+
+func (m *readImage) fail(err error) { m.promise.fail(err) }
+
+// hostRebooted has a device make anew what was lost with a start of its host.
+type hostRebooted struct{ promise promise[struct{}] }
+
+func (m *hostRebooted) fail(err error) { m.promise.fail(err) }
+
+// restoreHost has a host put in order after its start.
+type restoreHost struct{ boot string }
+
+// hostRestored is the end of that.
+type hostRestored struct {
+	boot string
+	err  error
+}
 
 // hostTick has a host look at the clock.
 type hostTick struct{}

@@ -36,8 +36,9 @@ type operation struct {
 	told    map[uuid.UUID]bool // ARQs that hold a proposal for us
 
 	// After an accepted bind that needs preparation:
-	accepted  []*part // what became BindStarted
-	preparing int     // devices at work
+	accepted  []*part          // what became BindStarted
+	records   []*commandRecord // of its commands, if agents carry them out
+	preparing int              // devices at work
 	failure   error
 	deadline  func() // stops the timer
 }
@@ -99,6 +100,8 @@ func (o *operation) receive(ctx actor.Context, msg any) {
 		o.prepared(m)
 	case bindDeadline:
 		o.expired()
+	case preparationResumed:
+		o.watch(m.left)
 	}
 	if o.phase == finished {
 		ctx.Stop(ctx.Self())
@@ -118,7 +121,7 @@ func (o *operation) abort(ctx actor.Context, err error) {
 // gather asks the ARQs.
 func (o *operation) gather() {
 	o.attempt++
-	o.phase, o.devices, o.failure = asking, nil, nil
+	o.phase, o.devices, o.failure, o.records = asking, nil, nil, nil
 	o.parts, o.told = o.choose(), map[uuid.UUID]bool{}
 	o.members = newMembership(o.sys.dir)
 	o.awaited = len(o.parts)

@@ -21,7 +21,9 @@ func (o *operation) compose() *batch {
 	}
 	o.members.write(b)
 	o.checkOthers(b, func(p *part) bool { return p.repeat })
-	if !staged {
+	if staged {
+		o.composeCommands(b)
+	} else {
 		o.composeEvents(b)
 	}
 	return b

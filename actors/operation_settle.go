@@ -35,9 +35,14 @@ func (o *operation) startPreparation(b *batch) {
 	}
 	o.phase = preparing
 	o.release(true) // the devices start with this
-	self := o.self
-	o.deadline = o.sys.after(o.sys.opts.BindTimeout, func() { o.sys.engine.tell(self, bindDeadline{}) })
+	o.watch(o.sys.opts.BindTimeout)
 	o.promise.resolve(struct{}{}, nil)
+}
+
+// watch ends the preparation when its time is up.
+func (o *operation) watch(left time.Duration) {
+	self := o.self
+	o.deadline = o.sys.after(left, func() { o.sys.engine.tell(self, bindDeadline{}) })
 }
 
 func (o *operation) prepared(m *commandsDone) {
@@ -67,7 +72,7 @@ func (o *operation) settle() {
 		event = evFailBind
 		o.sys.log.Warn("an accepted bind failed", "request_id", o.request, "error", o.failure)
 	}
-	o.sys.settle(o.accepted, event, o.request)
+	o.sys.settle(o.accepted, event, o.request, o.records)
 	o.end()
 }
 
@@ -76,7 +81,7 @@ const settlePause = time.Second
 
 // settle ends accepted binds, Bound or BindFailed, and tries until it is done
 // or the service stops; then the next start does it.
-func (s *System) settle(accepted []*part, event arqEvent, request string) {
+func (s *System) settle(accepted []*part, event arqEvent, request string, commands []*commandRecord) {
 	done := newPromise[struct{}]()
 	s.operate(&operation{
 		sys: s, purpose: forSettling, request: request, promise: done,
@@ -84,11 +89,15 @@ func (s *System) settle(accepted []*part, event arqEvent, request string) {
 	})
 	s.work(func(ctx context.Context) {
 		_, err := done.wait(ctx, s.settlePatience)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			s.settledCommands(commands)
+			return
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		s.log.Error("an accepted bind could not be settled; trying again", "request_id", request, "error", err)
-		s.after(settlePause, func() { s.settle(accepted, event, request) })
+		s.after(settlePause, func() { s.settle(accepted, event, request, commands) })
 	})
 }
 

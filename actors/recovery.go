@@ -23,6 +23,7 @@ type recovered struct {
 	lastNumber int
 	awaited    *restoration
 	hosts      []*hostRecord
+	commands   []*commandRecord
 }
 
 // recover reads the store in one pass and publishes all of it.
@@ -85,6 +86,12 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 			return err
 		}
 		f.hosts = append(f.hosts, h)
+	case kindCommand:
+		c, err := decodeCommand(r)
+		if err != nil {
+			return err
+		}
+		f.commands = append(f.commands, c)
 	case kindSequence:
 		f.numbers.Generation = r.Generation
 		return decodeJSON(r, &f.numbers)
@@ -150,22 +157,24 @@ func (s *System) holdAgain(f *recovered) {
 // resume starts the devices' actors and takes up what was left unfinished.
 func (s *System) resume(f *recovered) {
 	s.await(f.awaited)
+	r := s.resumeCommands(f)
 	for _, h := range f.hosts {
-		s.hosts.open(s, h.Name, h)
+		s.hosts.open(s, h.Name, h, r.host[h.Name])
 	}
+	s.settledCommands(r.drop)
 	for _, d := range f.devices {
 		var handles []*heldHandle
 		for _, dep := range d.Deployables {
 			handles = append(handles, f.handles[dep.UUID]...)
 		}
-		s.devices.start(s, d, handles, f.awaits(d.Hostname))
+		s.devices.start(s, d, handles, r.jobs[d.UUID], f.awaits(d.Hostname))
 	}
 	if len(f.events) > 0 {
 		s.engine.tell(s.outbox, queued{f.events})
 	}
 	for instance, parts := range f.unsettled {
 		s.log.Warn("a bind was cut short by a restart and fails", "instance", instance, "arqs", len(parts))
-		s.settle(parts, evFailBind, "")
+		s.settle(parts, evFailBind, "", nil)
 	}
 }
 

@@ -73,7 +73,7 @@ func (r *registry) finish(m *registered) {
 	}
 	r.numbers = m.next
 	for _, c := range m.batch.devices {
-		r.sys.devices.start(r.sys, c.after, nil, false)
+		r.sys.devices.start(r.sys, c.after, nil, nil, false)
 	}
 	m.asked.promise.resolve(m.all, nil)
 }

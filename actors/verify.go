@@ -88,6 +88,8 @@ func (v *verifier) take(r persistence.Record) error {
 		_, err = decodeShown(r)
 	case kindHost:
 		_, err = decodeHost(r)
+	case kindCommand:
+		_, err = decodeCommand(r)
 	case kindRestoration:
 		err = decodeJSON(r, &restoration{})
 	default:

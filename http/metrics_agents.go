@@ -34,6 +34,8 @@ var (
 		"Devices in inventories that were refused.", nil, nil)
 	descDevicesGone = prometheus.NewDesc("arqd_devices_gone_total",
 		"Devices that are not on their hosts any more: removed, or missing while somebody has something of them.", []string{"outcome"}, nil)
+	descCommands = prometheus.NewDesc("arqd_agent_commands_total",
+		"Commands that agents have carried out, by outcome; differing ones were reported once more, with another.", []string{"outcome"}, nil)
 )
 
 // agentCollector shows the counts, all of one moment.
@@ -49,7 +51,7 @@ func (m *Metrics) SetAgents(counts func() AgentCounts) {
 func (agentCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		descHosts, descAgentConnections, descAgentAnswers, descAgentRefused, descAgentSessions, descAgentAlternating,
-		descInventories, descInventoryRefused, descDevicesGone,
+		descInventories, descInventoryRefused, descDevicesGone, descCommands,
 	} {
 		ch <- desc
 	}
@@ -79,4 +81,7 @@ func (c agentCollector) Collect(ch chan<- prometheus.Metric) {
 	count(descInventoryRefused, n.DevicesRefused)
 	count(descDevicesGone, n.DevicesRemoved, "removed")
 	count(descDevicesGone, n.DevicesMissing, "missing")
+	count(descCommands, n.CommandsDone, "done")
+	count(descCommands, n.CommandsFailed, "failed")
+	count(descCommands, n.ResultsDiffering, "differing")
 }

@@ -21,6 +21,9 @@ func (s *Server) newRouter() *router.Router {
 	r.POST(host+"/session", s.of(openSession))
 	r.PUT(host+"/inventory", s.of(putInventory))
 	r.POST(host+"/heartbeat", s.of(heartbeat))
+	r.GET(host+"/commands", s.of(awaitCommands))
+	r.POST(host+"/commands/{id}/result", s.of(commandResult))
+	r.GET(protocol.Prefix+"/images/{image}", s.of(openImage))
 	return r
 }
 

@@ -8,14 +8,17 @@ package agents
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/fasthttp/router"
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -29,6 +32,13 @@ type Backend interface {
 	// ReportInventory takes an inventory of a host that has these names. ifMatch
 	// is the digest that the last one must have had; nil: any.
 	ReportInventory(ctx context.Context, host string, names []string, body *protocol.Inventory, ifMatch *string) (*protocol.InventoryReply, error)
+	// AwaitCommands gives the commands after a number as soon as there are any;
+	// none: the time is up.
+	AwaitCommands(ctx context.Context, host string, session uuid.UUID, after uint64, wait time.Duration) ([]protocol.Command, error)
+	CommandResult(ctx context.Context, host string, id uuid.UUID, body *protocol.Result) error
+	// OpenImage gives the content of an image that a command for this very host
+	// names.
+	OpenImage(ctx context.Context, host string, session, image uuid.UUID) (io.ReadCloser, devices.Image, error)
 }
 
 // Options are the settings of the listener. The zero value of a field stands

@@ -54,7 +54,7 @@ var devices = []mutant{
 	{
 		name: "mdev-free-at-once", rule: "A mediated device is removed before its handle is free.",
 		file:  "actors/device_proposal.go",
-		old:   "\tif h.Type == handleTypeMdev {\n\t\tgiven.Undo, event = undoMdev, evRelease\n\t}\n",
+		old:   "\tif h.Type == handleTypeMdev && !a.dev.Missing {\n\t\tgiven.Undo, event = undoMdev, evRelease\n\t}\n",
 		new:   "",
 		tests: in(actors, "TestMdevHandlesAreMadeAndRemoved", simulation),
 	},

@@ -134,7 +134,7 @@ var operations = []mutant{
 	{
 		name: "settlement-not-tried-again", rule: "Every accepted bind ends, whatever the store's day is like.",
 		file:  "actors/operation_settle.go",
-		old:   "\t\ts.after(settlePause, func() { s.settle(accepted, event, request) })\n",
+		old:   "\t\ts.after(settlePause, func() { s.settle(accepted, event, request, commands) })\n",
 		new:   "",
 		tests: in(actors, faults, simulation),
 	},
@@ -148,17 +148,17 @@ var operations = []mutant{
 	{
 		name: "no-event", rule: "Nova is told of the end of every bind.",
 		file:  "actors/operation_compose.go",
-		old:   "\tif !staged {\n\t\to.composeEvents(b)\n\t}\n",
-		new:   "",
+		old:   "\t} else {\n\t\to.composeEvents(b)\n\t}\n",
+		new:   "\t}\n",
 		tests: in(actors, "TestTheComputeServiceIsToldOncePerInstance", simulation),
 	},
 	{
 		name: "event-of-an-accepted-bind", rule: "Nova is told when the bind is over, not when it was accepted.",
 		file: "actors/operation_compose.go",
-		old:  "\tif !staged {\n\t\to.composeEvents(b)\n\t}\n",
+		old:  "\tif staged {\n\t\to.composeCommands(b)\n\t} else {\n\t\to.composeEvents(b)\n\t}\n",
 		new: "\tfor _, c := range b.arqs {\n\t\tif c.after == nil || c.after.State != BindStarted {\n\t\t\tcontinue\n\t\t}\n" +
 			"\t\tb.tell(&Event{ID: uuid.New(), Instance: c.after.Binding.InstanceUUID, Created: o.sys.now().UnixMilli()})\n\t}\n" +
-			"\to.composeEvents(b)\n",
+			"\to.composeCommands(b)\n\to.composeEvents(b)\n",
 		tests: in(actors, "TestABindThatNeedsPreparation"),
 	},
 	{

@@ -108,7 +108,7 @@ var outboxAndRecovery = []mutant{
 	{
 		name: "settlement-forgotten-at-recovery", rule: "A restart ends the binds that it finds BindStarted.",
 		file:  "actors/recovery.go",
-		old:   "\t\ts.settle(parts, evFailBind, \"\")\n",
+		old:   "\t\ts.settle(parts, evFailBind, \"\", nil)\n",
 		new:   "\t\t_ = parts\n",
 		tests: append(in(actors, "TestRestart", points, simulation), in(service, "TestCrashDuringRecovery")...),
 	},

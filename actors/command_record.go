@@ -1,0 +1,102 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+)
+
+// kindCommand has the commands that agents were, or may have been, given. Those
+// of a bind are written with its ARQs as BindStarted and stay until the bind is
+// settled; others until they have ended.
+const kindCommand persistence.Kind = "command"
+
+func commandKey(id uuid.UUID) persistence.Key { return persistence.Key{Kind: kindCommand, ID: id} }
+
+// commandRecord is the record.
+type commandRecord struct {
+	Generation uint64          `json:"-"`
+	Command    devices.Command `json:"command"`
+	Device     uuid.UUID       `json:"device"`
+	Handles    []uuid.UUID     `json:"handles,omitempty"`  // that it is done for
+	Deadline   int64           `json:"deadline,omitempty"` // Unix milliseconds; 0: none
+	// Of a bind: which, of which ARQs, and the place among its commands.
+	Bind    uuid.UUID   `json:"bind,omitzero"`
+	ARQs    []uuid.UUID `json:"arqs,omitempty"`
+	Request string      `json:"request,omitempty"`
+	Order   int         `json:"order,omitempty"`
+	// What became of it, once that is known.
+	State   protocol.ResultState `json:"state,omitempty"`
+	Code    string               `json:"code,omitempty"`
+	Message string               `json:"message,omitempty"`
+
+	resumed bool // it was found at the start
+}
+
+func decodeCommand(r persistence.Record) (*commandRecord, error) {
+	c := &commandRecord{Generation: r.Generation}
+	return c, decodeJSON(r, c)
+}
+
+// putCommand writes a command's record. before is nil for a new one.
+func (b *batch) putCommand(before, after *commandRecord) {
+	var expected uint64
+	if before != nil {
+		expected = before.Generation
+	}
+	after.Generation = expected + 1
+	b.put(commandKey(after.Command.ID), expected, encodeJSON(after), nil)
+}
+
+func (b *batch) deleteCommand(c *commandRecord) { b.remove(commandKey(c.Command.ID), c.Generation) }
+
+// left is the time that a command has; false: as long as it takes.
+func (c *commandRecord) left(now time.Time) (time.Duration, bool) {
+	if c.Deadline == 0 {
+		return 0, false
+	}
+	return time.UnixMilli(c.Deadline).Sub(now), true
+}
+
+// ended tells whether it is known what became of it.
+func (c *commandRecord) ended() bool { return c.State != "" }
+
+// recordCommands makes the records of a proposal's commands, if an agent is to
+// carry them out.
+func (a *deviceActor) recordCommands(p *deviceProposal) {
+	if len(p.commands) == 0 || a.sys.host(a.dev.Hostname) == nil {
+		return
+	}
+	var handles []uuid.UUID
+	for _, c := range p.taken {
+		handles = append(handles, c.after.UUID)
+	}
+	deadline := a.sys.now().Add(a.sys.opts.BindTimeout).UnixMilli()
+	for i, c := range p.commands {
+		p.records = append(p.records, &commandRecord{
+			Command: c, Device: a.dev.UUID, Handles: handles, Deadline: deadline, Order: i,
+		})
+	}
+}
+
+// composeCommands adds the commands of an accepted bind.
+func (o *operation) composeCommands(b *batch) {
+	bind := uuid.New()
+	var arqs []uuid.UUID
+	for _, p := range o.parts {
+		if p.ask.event == evBind && !p.repeat {
+			arqs = append(arqs, p.id)
+		}
+	}
+	for _, d := range o.devices {
+		for _, rec := range d.proposal.records {
+			rec.Bind, rec.ARQs, rec.Request = bind, arqs, o.request
+			b.putCommand(nil, rec)
+			o.records = append(o.records, rec)
+		}
+	}
+}

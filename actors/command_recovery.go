@@ -1,0 +1,132 @@
+package actors
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// After a restart the commands on record are taken up where they were: the
+// devices ask for them again, under the same ids, and a bind whose ARQs are
+// BindStarted goes on. What was sent may have been begun, so also a command that
+// nobody needs any more keeps its device until the agent has said what became of
+// it. In a restored store they are old: they are forgotten.
+
+// resumed is what is taken up of the commands on record.
+type resumed struct {
+	jobs map[uuid.UUID][]*job        // by device
+	host map[string][]*commandRecord // by host, to be known
+	drop []*commandRecord            // of which nothing is taken up
+}
+
+// resumeCommands finds what is to be taken up, and takes the ARQs of binds that go on
+// from those that fail.
+func (s *System) resumeCommands(f *recovered) *resumed {
+	r := &resumed{jobs: map[uuid.UUID][]*job{}, host: map[string][]*commandRecord{}}
+	known := map[uuid.UUID]*Device{}
+	for _, d := range f.devices {
+		known[d.UUID] = d
+	}
+	binds := map[uuid.UUID][]*commandRecord{}
+	for _, rec := range f.commands {
+		rec.resumed = true
+		r.host[rec.Command.Host] = append(r.host[rec.Command.Host], rec)
+		if known[rec.Device] == nil || f.awaits(rec.Command.Host) {
+			r.drop = append(r.drop, rec)
+			continue
+		}
+		binds[rec.Bind] = append(binds[rec.Bind], rec)
+	}
+	for bind, recs := range binds {
+		slices.SortFunc(recs, func(a, b *commandRecord) int {
+			return cmp.Or(slices.Compare(a.Device[:], b.Device[:]), cmp.Compare(a.Order, b.Order), slices.Compare(a.Command.ID[:], b.Command.ID[:]))
+		})
+		parts := f.partsOf(recs)
+		if bind == uuid.Nil || len(parts) == 0 {
+			s.resumeOrphans(r, known, recs)
+			continue
+		}
+		s.resumeBind(r, known, recs, parts)
+	}
+	return r
+}
+
+// partsOf takes the ARQs of a bind from those that are to fail.
+func (f *recovered) partsOf(recs []*commandRecord) []*part {
+	var parts []*part
+	for instance, waiting := range f.unsettled {
+		f.unsettled[instance] = slices.DeleteFunc(waiting, func(p *part) bool {
+			ours := slices.Contains(recs[0].ARQs, p.id)
+			if ours {
+				parts = append(parts, p)
+			}
+			return ours
+		})
+		if len(f.unsettled[instance]) == 0 {
+			delete(f.unsettled, instance)
+		}
+	}
+	return parts
+}
+
+// resumeBind goes on with the preparation of a bind, for the time that it has
+// left.
+func (s *System) resumeBind(r *resumed, known map[uuid.UUID]*Device, recs []*commandRecord, parts []*part) {
+	byDevice := map[uuid.UUID][]*commandRecord{}
+	for _, rec := range recs {
+		byDevice[rec.Device] = append(byDevice[rec.Device], rec)
+	}
+	op := s.engine.spawn(kindOperationActor, &operation{
+		sys: s, purpose: forPatch, request: recs[0].Request, promise: newPromise[struct{}](),
+		phase: preparing, accepted: parts, records: recs, preparing: len(byDevice),
+	})
+	left, _ := recs[0].left(s.now())
+	s.engine.tell(op, preparationResumed{max(left, 0)})
+	for device, recs := range byDevice {
+		j := newRecordedJob(known[device], recs)
+		j.then = func(err error) { s.engine.tell(op, &commandsDone{err}) }
+		r.jobs[device] = append(r.jobs[device], j)
+	}
+	s.log.Info("a bind that a restart has cut short goes on", "request_id", recs[0].Request, "arqs", len(parts), "left", left)
+}
+
+// resumeOrphans keeps devices busy with commands that may have been begun.
+func (s *System) resumeOrphans(r *resumed, known map[uuid.UUID]*Device, recs []*commandRecord) {
+	for _, rec := range recs {
+		if rec.ended() {
+			r.drop = append(r.drop, rec)
+			continue
+		}
+		j := newRecordedJob(known[rec.Device], []*commandRecord{rec})
+		j.then = func(error) { s.settledCommands([]*commandRecord{rec}) }
+		r.jobs[rec.Device] = append(r.jobs[rec.Device], j)
+	}
+}
+
+// newRecordedJob is a job of commands on record.
+func newRecordedJob(d *Device, recs []*commandRecord) *job {
+	j := &job{records: map[uuid.UUID]*commandRecord{}, programs: map[uuid.UUID]uuid.UUID{}, handles: recs[0].Handles}
+	for _, rec := range recs {
+		j.commands = append(j.commands, rec.Command)
+		j.records[rec.Command.ID] = rec
+		if rec.Command.Image == uuid.Nil {
+			continue
+		}
+		for _, dep := range d.Deployables {
+			if dep.Name == rec.Command.Deployable {
+				j.programs[dep.UUID] = rec.Command.Image
+			}
+		}
+	}
+	return j
+}
+
+// settledCommands tells the hosts that nobody rests on commands any more.
+func (s *System) settledCommands(recs []*commandRecord) {
+	for _, rec := range recs {
+		if e := s.hosts.of(rec.Command.Host); e != nil {
+			s.engine.tell(e.pid, &commandSettled{rec})
+		}
+	}
+}

@@ -1,0 +1,616 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
+)
+
+// poll gives the commands after a number that are there, or come in a while.
+func (a *scripted) poll(after uint64, wait time.Duration) []protocol.Command {
+	a.t.Helper()
+	got, err := a.sys.AwaitCommands(a.t.Context(), a.host, a.session, after, wait)
+	a.must(err)
+	return got
+}
+
+// fetch gives the one command that there is.
+func (a *scripted) fetch() protocol.Command {
+	a.t.Helper()
+	got := a.poll(0, 20*time.Second)
+	if len(got) != 1 {
+		a.t.Fatalf("%d commands, want one: %+v", len(got), got)
+	}
+	return got[0]
+}
+
+func (a *scripted) tryResult(c protocol.Command, state protocol.ResultState, code string) error {
+	return a.sys.CommandResult(a.t.Context(), a.host, c.ID, &protocol.Result{Session: a.session, State: state, Code: code})
+}
+
+func (a *scripted) done(c protocol.Command) {
+	a.t.Helper()
+	a.must(a.tryResult(c, protocol.ResultDone, ""))
+	synctest.Wait()
+}
+
+func (a *scripted) failed(c protocol.Command, code string) {
+	a.t.Helper()
+	a.must(a.tryResult(c, protocol.ResultFailed, code))
+	synctest.Wait()
+}
+
+// mdevs makes all handles of an agent's devices mediated ones.
+func (a *scripted) mdevs() {
+	for i := range a.content.Devices {
+		for j := range a.content.Devices[i].Deployables[0].AttachHandles {
+			a.content.Devices[i].Deployables[0].AttachHandles[j].Type = handleTypeMdev
+		}
+	}
+}
+
+// withMdevs is an agent with one device of 4 mediated ones.
+func (w *world) withMdevs(host string) *scripted {
+	w.t.Helper()
+	a := w.agent(host, 1)
+	a.mdevs()
+	a.open()
+	a.report()
+	return a
+}
+
+// program binds a new ARQ to a host's device with an image.
+func (w *world) program(host string, i uuid.UUID) uuid.UUID {
+	w.t.Helper()
+	if _, ok := w.sys.ProfileByName("image"); !ok {
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+	}
+	id := w.create("image", 1)[0]
+	w.must(w.bind(w.to(host, i), id))
+	return id
+}
+
+func (w *world) wantCommandsOnRecord(n int) {
+	w.t.Helper()
+	synctest.Wait()
+	if got := w.recorded(kindCommand); got != n {
+		w.t.Errorf("%d commands are on record, want %d", got, n)
+	}
+}
+
+// What a bind needs, the agent does: it is on record with the ARQ, sent until
+// there is a result, and gone with the bind.
+func TestAnAgentPreparesABind(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		fetched := make(chan []protocol.Command)
+		go func() { fetched <- a.poll(0, 25*time.Second) }()
+		synctest.Wait()
+		id := w.program("n", instance)
+		w.wantStates("BindStarted", id)
+		c := (<-fetched)[0]
+		dep := w.deployableOf("n")
+		if c.Kind != devices.ProgramFPGA || c.Args.Image.String() != image || c.Deployable != dep.Name || c.DeadlineS <= 59 || c.DeadlineS > 60 {
+			t.Errorf("%+v", c)
+		}
+		w.wantCommandsOnRecord(1)
+		if again := a.fetch(); again.ID != c.ID || again.N != c.N {
+			t.Errorf("sent again as %+v", again)
+		}
+		if more := a.poll(c.N, time.Second); len(more) != 0 {
+			t.Errorf("more: %+v", more)
+		}
+		w.must(a.tryResult(c, protocol.ResultRunning, ""))
+		w.wantStates("BindStarted", id)
+		a.done(c)
+		w.wantStates("Bound", id)
+		if got := w.deployableOf("n").BitstreamID.String(); got != image {
+			t.Errorf("image %s is on record", got)
+		}
+		w.wantCommandsOnRecord(0)
+		if more := a.poll(0, time.Second); len(more) != 0 {
+			t.Errorf("more: %+v", more)
+		}
+		if e := w.events(); len(e) != 1 || !e[0].ARQs[0].Completed {
+			t.Errorf("told %+v", e)
+		}
+		w.wantConsistent()
+	})
+}
+
+func TestAnAgentCannotPrepareABind(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		a.failed(a.fetch(), protocol.ResultError)
+		w.wantStates("BindFailed", id)
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil {
+			t.Error("an image is said to be loaded")
+		}
+		w.wantConsistent()
+	})
+}
+
+// Rows "Duplicate / late command" and "Lost result".
+func TestResultsAreRepeated(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		w.program("n", instance)
+		c := a.fetch()
+		a.done(c)
+		a.done(c)
+		w.must(a.tryResult(c, protocol.ResultRunning, ""))
+		w.wantAgentError(a.tryResult(c, protocol.ResultFailed, protocol.ResultError), protocol.CodeResultDiffers)
+		other := c
+		other.ID = uuid.New()
+		w.wantAgentError(a.tryResult(other, protocol.ResultDone, ""), protocol.CodeNotFound)
+		w.wantAgentError(a.tryResult(c, "perhaps", ""), protocol.CodeInvalid)
+		old := *a
+		a.open()
+		w.wantAgentError(old.tryResult(c, protocol.ResultDone, ""), protocol.CodeSessionReplaced)
+		if st := w.sys.HostCounts(); st.CommandsDone != 1 || st.ResultsDiffering != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// A result is on disk before the agent hears that it was taken.
+func TestAResultThatCannotBeWritten(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		c := a.fetch()
+		w.setFaults(func(persistence.Transition) memory.Fault {
+			return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+		})
+		w.wantCode(a.tryResult(c, protocol.ResultDone, ""), CodeUnavailable)
+		w.wantStates("BindStarted", id)
+		w.setFaults(nil)
+		a.done(c)
+		w.wantStates("Bound", id)
+	})
+}
+
+// Row "Agent restarts": what has no result is sent again with the same id.
+func TestANewSessionGetsTheCommandsAgain(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		c := a.fetch()
+		parked := make(chan error)
+		old := *a
+		go func() {
+			_, err := w.sys.AwaitCommands(context.Background(), "n", old.session, c.N, 25*time.Second)
+			parked <- err
+		}()
+		synctest.Wait()
+		a.open()
+		w.wantAgentError(<-parked, protocol.CodeSessionReplaced)
+		if again := a.fetch(); again.ID != c.ID {
+			t.Errorf("another command: %+v", again)
+		}
+		a.done(c)
+		w.wantStates("Bound", id)
+	})
+}
+
+// Row "Service restarts", at each step of a bind.
+func TestABindGoesOnAfterARestart(t *testing.T) {
+	for _, step := range []string{"accepted", "sent", "ended", "settled"} {
+		inBubble(t, 1, func(w *world) {
+			a := w.joined("n", 1)
+			id := w.program("n", instance)
+			var before protocol.Command
+			switch step {
+			case "sent":
+				before = a.fetch()
+			case "ended": // and no further: what follows is not written
+				before = a.fetch()
+				writes := 0
+				w.setFaults(func(persistence.Transition) memory.Fault {
+					if writes++; writes > 1 {
+						return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+					}
+					return memory.Fault{}
+				})
+				w.must(a.tryResult(before, protocol.ResultDone, ""))
+				synctest.Wait()
+			case "settled":
+				before = a.fetch()
+				a.done(before)
+			}
+			w.setFaults(nil) // what failed is tried again only when time goes on
+			w.crash()
+			a.open()
+			synctest.Wait()
+			if step == "accepted" || step == "sent" {
+				w.wantStates("BindStarted", id)
+				c := a.fetch()
+				if step == "sent" && c.ID != before.ID {
+					t.Errorf("another command: %+v", c)
+				}
+				if c.DeadlineS > 60 {
+					t.Errorf("%v seconds are left", c.DeadlineS)
+				}
+				a.done(c)
+			}
+			synctest.Wait()
+			<-time.After(2 * time.Second)
+			w.wantStates("Bound", id)
+			if more := a.poll(0, time.Second); len(more) != 0 {
+				t.Errorf("%s: more: %+v", step, more)
+			}
+			w.wantCommandsOnRecord(0)
+			w.wantHandles(4, 1, 0)
+			w.wantConsistent()
+		})
+	}
+}
+
+// A bind whose agent never comes back fails in its time, also after a restart,
+// and what was perhaps begun keeps the device until the agent says more.
+func TestABindWithoutItsAgentFails(t *testing.T) {
+	for _, sent := range []bool{false, true} {
+		for _, restart := range []bool{false, true} {
+			inBubble(t, 1, func(w *world) {
+				a := w.joined("n", 1)
+				id := w.program("n", instance)
+				var c protocol.Command
+				if sent {
+					c = a.fetch()
+				}
+				if restart {
+					<-time.After(20 * time.Second)
+					w.crash()
+				}
+				<-time.After(61 * time.Second)
+				synctest.Wait()
+				w.wantStates("BindFailed", id)
+				if e := w.events(); len(e) != 1 || e[0].ARQs[0].Completed {
+					t.Errorf("told %+v", e)
+				}
+				if !sent && !restart {
+					w.wantHandles(5, 0, 0)
+					w.wantCommandsOnRecord(0)
+					return
+				}
+				w.wantHandles(4, 0, 1)
+				a.open()
+				if sent {
+					if again := a.fetch(); again.ID != c.ID || again.DeadlineS > 0 {
+						t.Errorf("sent again as %+v", again)
+					}
+				}
+				a.failed(a.fetch(), protocol.ResultExpired)
+				w.wantHandles(5, 0, 0)
+				w.wantCommandsOnRecord(0)
+				w.wantConsistent()
+			})
+		}
+	}
+}
+
+// Row "Late done after BindFailed": it is undone, and nobody gets the handle
+// before.
+func TestALateResultIsUndone(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		inBubble(t, 1, func(w *world) {
+			a := w.withMdevs("n")
+			id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+			w.must(err)
+			made := a.fetch()
+			for range 7 {
+				<-time.After(10 * time.Second)
+				a.beat()
+			}
+			w.wantStates("BindFailed", id)
+			w.wantHandles(4, 0, 1)
+			if restart {
+				w.crash()
+				a.open()
+			}
+			second, err := w.bindTo(w.wantDevices("n", 1)[0], another) // it gets another handle
+			w.must(err)
+			a.done(made)
+			kinds := w.finishAll(a)
+			slices.Sort(kinds)
+			if kinds = slices.Compact(kinds); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev, devices.RemoveMdev}) {
+				t.Errorf("done: %v", kinds)
+			}
+			w.wantStates("Bound", second)
+			w.wantHandles(4, 1, 0)
+			w.wantCommandsOnRecord(0)
+			w.wantConsistent()
+		})
+	}
+}
+
+// finishAll has the agent do all that there is to do, and gives it.
+func (w *world) finishAll(a *scripted) (kinds []devices.CommandKind) {
+	w.t.Helper()
+	for range 50 {
+		got := a.poll(0, time.Second)
+		if len(got) == 0 {
+			return kinds
+		}
+		for _, c := range got {
+			kinds = append(kinds, c.Kind)
+			a.done(c)
+		}
+	}
+	w.t.Fatalf("there is no end of commands: %v", kinds)
+	return nil
+}
+
+// Commands of one device come one after the other.
+func TestOneCommandOfADeviceAtATime(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withMdevs("n")
+		d := w.wantDevices("n", 1)[0]
+		var ids []uuid.UUID
+		for range 3 {
+			id, err := w.bindTo(d, uuid.New())
+			w.must(err)
+			ids = append(ids, id)
+		}
+		var last uint64
+		for i := range 3 {
+			c := a.fetch()
+			if c.N <= last {
+				t.Errorf("command %d has the number %d after %d", i, c.N, last)
+			}
+			last = c.N
+			a.done(c)
+		}
+		w.wantStates("Bound", ids...)
+	})
+}
+
+// Rows "Agent dies" and "Bind while the host is unknown": what has to be prepared.
+func TestPreparationNeedsAnAgent(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		bind := func() (uuid.UUID, error) {
+			id := w.create("image", 1)[0]
+			return id, w.bind(w.to("n", uuid.New()), id)
+		}
+		<-time.After(31 * time.Second)
+		_, err := bind()
+		w.wantCode(err, CodeConflict)
+		if err == nil || !strings.Contains(err.Error(), "not heard of") {
+			t.Errorf("%v", err)
+		}
+		_, err = w.sys.ProgramDeployable(w.t.Context(), w.deployableOf("n").UUID, uuid.New())
+		w.wantCode(err, CodeConflict)
+		w.crash()
+		id, err := bind()
+		w.must(err)
+		w.wantStates("BindStarted", id)
+		a.open()
+		a.done(a.fetch())
+		w.wantStates("Bound", id)
+	})
+}
+
+func TestAnAgentThatCannotDoIt(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		_, err := w.sys.OpenSession(w.t.Context(), "n", &protocol.OpenSession{Versions: []int{1}, AgentVersion: "t", BootID: a.boot})
+		w.must(err)
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		err = w.bind(w.to("n", instance), w.create("image", 1)[0])
+		if ErrorCode(err) != CodeConflict || !strings.Contains(err.Error(), "does not carry out fpga_program") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// Row "Unbind or delete while the host is stale or dead".
+func TestUnbindWithoutAnAgent(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		inBubble(t, 1, func(w *world) {
+			a := w.withMdevs("n")
+			id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+			w.must(err)
+			a.done(a.fetch())
+			<-time.After(10 * time.Minute)
+			w.wantHost("n", HostDead)
+			w.must(w.remove(id))
+			w.wantStates("gone", id)
+			w.wantHandles(4, 0, 1)
+			if restart {
+				w.crash()
+				w.wantHandles(4, 0, 1)
+			}
+			a.boot = "boot-2"
+			a.open()
+			if kinds := w.finishAll(a); len(kinds) == 0 || kinds[0] != devices.RemoveMdev {
+				t.Errorf("done: %v", kinds)
+			}
+			w.wantHandles(5, 0, 0)
+			w.wantCommandsOnRecord(0)
+			w.wantConsistent()
+		})
+	}
+}
+
+// Row "Host reboots": what guests have is made anew, once, and also when the
+// service ends in between.
+func TestAHostIsStartedAgain(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withMdevs("n")
+		d := w.wantDevices("n", 1)[0]
+		first, err := w.bindTo(d, instance)
+		w.must(err)
+		second, err := w.bindTo(d, another)
+		w.must(err)
+		w.finishAll(a)
+		w.wantStates("Bound", first, second)
+		a.open() // the agent alone
+		if kinds := w.finishAll(a); kinds != nil {
+			t.Errorf("made anew for nothing: %v", kinds)
+		}
+		a.boot = "boot-2"
+		a.open()
+		c := a.fetch()
+		if c.Kind != devices.CreateMdev {
+			t.Errorf("%+v", c)
+		}
+		a.done(c)
+		w.crash()
+		a.open()
+		if kinds := w.finishAll(a); len(kinds) < 2 || slices.Contains(kinds, devices.RemoveMdev) {
+			t.Errorf("made anew: %v", kinds)
+		}
+		w.wantStates("Bound", first, second)
+		w.crash()
+		a.open()
+		if kinds := w.finishAll(a); kinds != nil {
+			t.Errorf("made anew once more: %v", kinds)
+		}
+		w.wantConsistent()
+	})
+}
+
+// What cannot be made anew is tried again.
+func TestWhatCannotBeMadeAnew(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withMdevs("n")
+		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.must(err)
+		w.finishAll(a)
+		a.boot = "boot-2"
+		a.open()
+		a.failed(a.fetch(), protocol.ResultError)
+		<-time.After(31 * time.Second)
+		a.beat()
+		a.done(a.fetch())
+		w.wantStates("Bound", id)
+		w.wantCommandsOnRecord(0)
+	})
+}
+
+// Of an FPGA nobody knows what is loaded after a start of its host.
+func TestImagesAfterAStartOfTheHost(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		w.must(w.unbind(id))
+		a.boot = "boot-2"
+		a.open()
+		synctest.Wait()
+		if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil {
+			t.Error("an image is said to be loaded")
+		}
+		again := w.program("n", instance)
+		if c := a.fetch(); c.Kind != devices.ProgramFPGA {
+			t.Errorf("%+v", c)
+		} else {
+			a.done(c)
+		}
+		w.wantStates("Bound", again)
+	})
+}
+
+// library is an image service with one image.
+type library struct{ about devices.Image }
+
+func (l library) Image(_ context.Context, id uuid.UUID) (devices.Image, error) {
+	if id != l.about.ID {
+		return devices.Image{}, devices.ErrNoImage
+	}
+	return l.about, nil
+}
+
+func (l library) ImagesFor(context.Context, string) ([]devices.Image, error) { return nil, nil }
+
+func (l library) Open(ctx context.Context, id uuid.UUID) (io.ReadCloser, devices.Image, error) {
+	about, err := l.Image(ctx, id)
+	return io.NopCloser(strings.NewReader("bits")), about, err
+}
+
+// An image is for the host that has a command for it, and only until that is
+// over.
+func TestWhoGetsAnImage(t *testing.T) {
+	id := uuid.MustParse(image)
+	images := library{devices.Image{ID: id, Size: 4, Hash: "sha256", Digest: strings.Repeat("ab", 32)}}
+	inBubble(t, 1, func(w *world) {
+		a, b := w.joined("n", 1), w.joined("m", 1)
+		open := func(s *scripted) error {
+			content, about, err := w.sys.OpenImage(w.t.Context(), s.host, s.session, id)
+			if err == nil && (about != images.about || content.Close() != nil) {
+				err = errors.New(fmt.Sprint(about))
+			}
+			return err
+		}
+		w.wantAgentError(open(a), protocol.CodeForbidden)
+		w.program("n", instance)
+		c := a.fetch()
+		if c.Args.Size != 4 || c.Args.Hash != "sha256" || c.Args.Digest != images.about.Digest {
+			t.Errorf("%+v", c.Args)
+		}
+		w.must(open(a))
+		w.wantAgentError(open(b), protocol.CodeForbidden)
+		stranger := *a
+		stranger.session = b.session
+		w.wantAgentError(open(&stranger), protocol.CodeSessionUnknown)
+		a.done(c)
+		w.wantAgentError(open(a), protocol.CodeForbidden)
+	}, func(w *world) { w.opts.Images = images })
+}
+
+// Commands of a store that was restored are old: none is sent, and the bind fails.
+func TestCommandsOfARestoredStore(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		a.fetch()
+		w.restore()
+		synctest.Wait()
+		w.wantStates("BindFailed", id)
+		w.wantCommandsOnRecord(0)
+		a.open()
+		if more := a.poll(0, time.Second); len(more) != 0 {
+			t.Errorf("sent: %+v", more)
+		}
+		a.report()
+		w.wantHandles(5, 0, 0)
+		w.wantConsistent()
+	})
+}
+
+// The service stops while agents wait for commands.
+func TestStoppingWhileAnAgentWaits(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		parked := make(chan error)
+		go func() {
+			_, err := w.sys.AwaitCommands(context.Background(), "n", a.session, 0, time.Minute)
+			parked <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		w.must(w.sys.Stop(w.t.Context()))
+		<-parked
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+	})
+}

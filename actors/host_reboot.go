@@ -1,0 +1,122 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// A host that was started again has no mediated devices, and nobody knows what is
+// loaded into its FPGAs. The devices have the mediated ones of their holders made
+// anew; which start of the host that was done for is on record afterwards, so it
+// is done again if the service ends meanwhile. What is to be cleaned up stays so:
+// removing what is not there succeeds.
+
+// restorePause is how long putting a host in order waits for the next try.
+const restorePause = 30 * time.Second
+
+// restore puts a host in order after it was started again.
+func (h *hostActor) restore(boot string) {
+	if h.restoring || h.session == nil || h.session.bootID != boot || h.rec.BootID == boot {
+		return
+	}
+	h.restoring = true
+	h.sys.log.Info("a host was started again; what its guests have of it is made anew", "host", h.name)
+	self := h.self
+	h.sys.work(func(ctx context.Context) {
+		err := h.sys.restoreDevices(ctx, h.name)
+		h.sys.engine.tell(self, &hostRestored{boot, err})
+	})
+}
+
+func (s *System) restoreDevices(ctx context.Context, host string) error {
+	var all []promise[struct{}]
+	for _, d := range s.devicesOf(host) {
+		p := newPromise[struct{}]()
+		if s.devices.tell(d.UUID, &hostRebooted{p}) {
+			all = append(all, p)
+		}
+	}
+	var errs []error
+	for _, p := range all {
+		select {
+		case a := <-p.answer:
+			errs = append(errs, a.err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// restored puts it on record.
+func (h *hostActor) restored(m *hostRestored) {
+	h.restoring = false
+	again := func(err error) {
+		h.sys.log.Error("not all that guests have of a host could be made anew; trying again", "host", h.name, "error", err)
+		self := h.self
+		h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{m.boot}) })
+	}
+	if m.err != nil {
+		again(m.err)
+		return
+	}
+	next := h.record()
+	next.BootID = m.boot
+	h.write(next, func(err error) {
+		if err != nil {
+			again(err)
+			return
+		}
+		if h.session != nil { // which may have been opened after yet another start
+			h.restore(h.session.bootID)
+		}
+	})
+}
+
+// rebooted has what is held of the device made anew, and forgets what may be
+// loaded.
+func (a *deviceActor) rebooted(m *hostRebooted) {
+	next, forgets := a.dev.clone(a.sys.unix()), false
+	for _, dep := range next.Deployables {
+		if dep.BitstreamID == uuid.Nil {
+			continue
+		}
+		if a.set(dep.UUID).ntaken > 0 {
+			a.sys.log.Error("a host was started again; the image that a guest has may be gone from its FPGA",
+				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID)
+		}
+		dep.BitstreamID, forgets = uuid.Nil, true
+	}
+	if !forgets {
+		a.makeAnew(m)
+		return
+	}
+	a.replace(next, func(err error) {
+		if err != nil {
+			m.fail(err)
+			return
+		}
+		a.makeAnew(m)
+	})
+}
+
+// makeAnew does so also with what is being made: perhaps that was before.
+func (a *deviceActor) makeAnew(m *hostRebooted) {
+	j := &job{then: func(err error) { m.promise.resolve(struct{}{}, err) }}
+	for _, h := range a.handles {
+		dep := a.dev.deployable(h.Deployable)
+		if h.State != handleTaken || h.Type != handleTypeMdev || dep == nil || a.dev.Missing {
+			continue
+		}
+		c := a.dev.command(devices.CreateMdev, dep)
+		c.Handle, c.HandleInfo = h.UUID, h.Info
+		j.commands = append(j.commands, c)
+		j.handles = append(j.handles, h.UUID)
+	}
+	a.jobs.add(a, j)
+}
