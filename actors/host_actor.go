@@ -191,7 +191,7 @@ func (h *hostActor) begin(m *openSession) {
 	clear(h.absent)
 	h.sys.hosts.stats.sessions.Add(1)
 	h.sys.log.Info("an agent has opened a session", "host", h.name, "session", h.session.id,
-		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state)
+		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state.String())
 	h.alive()
 	h.publish() // also when the state is what it was
 	h.restore(m.request.BootID)

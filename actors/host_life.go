@@ -57,7 +57,7 @@ func (h *hostActor) tick() {
 
 func (h *hostActor) changed(before HostState) {
 	h.publish()
-	log := h.sys.log.With("host", h.name, "before", before, "state", h.state)
+	log := h.sys.log.With("host", h.name, "before", before.String(), "state", h.state.String())
 	switch h.state {
 	case HostStale:
 		log.Warn("a host's agent was not heard of in time: nothing is begun there that needs it")

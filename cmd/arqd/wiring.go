@@ -157,8 +157,12 @@ func (s *service) announce() {
 		s.log.Info("images are looked up in Glance", "as", s.cfg.User(c).Credentials)
 	}
 	if s.agents != nil {
-		s.log.Info("agents of compute hosts are listened to", "address", s.listeners[2].Addr().String(),
-			"tls", s.cfg.Agents.CertFile != "", "certificates", s.cfg.Agents.CAFile != "", "tokens", s.tokens != nil)
+		agentScheme := "http"
+		if s.cfg.Agents.CertFile != "" {
+			agentScheme = "https"
+		}
+		s.log.Info("agents of compute hosts are listened to", "url", agentScheme+"://"+s.listeners[2].Addr().String(),
+			"certificates", s.cfg.Agents.CAFile != "", "tokens", s.tokens != nil)
 	}
 	if len(s.cfg.Fake.Hosts) > 0 {
 		s.log.Info("fake devices are there to be bound", "hosts", s.cfg.Fake.Hosts,

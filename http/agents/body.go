@@ -22,6 +22,7 @@ const roomPatience = 5 * time.Second
 func (c *call) body(into any) error {
 	if c.ctx.Request.Header.ContentLength() > protocol.MaxBody {
 		c.ctx.SetConnectionClose()
+		c.hearOut()
 		return errTooLarge
 	}
 	patience := time.NewTimer(roomPatience)
@@ -42,6 +43,14 @@ func (c *call) body(into any) error {
 		return invalid("the body: " + shortened(err.Error()))
 	}
 	return nil
+}
+
+// hearOut reads some more of a body that is too large: a client that is still
+// writing when the connection closes does not get to read why.
+func (c *call) hearOut() {
+	if sent := c.ctx.RequestBodyStream(); sent != nil {
+		_, _ = io.CopyN(io.Discard, sent, protocol.MaxBody) // the answer is made either way
+	}
 }
 
 func (c *call) read() ([]byte, error) {
