@@ -262,6 +262,27 @@ func TestABindGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+// A service that is stopped in order leaves a bind as it is, too.
+func TestABindGoesOnAfterAStop(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		before := a.fetch()
+		w.must(w.sys.Stop(w.t.Context()))
+		w.drainEngine()
+		w.crash()
+		a.open()
+		w.wantStates("BindStarted", id)
+		if c := a.fetch(); c.ID != before.ID {
+			t.Errorf("another command: %+v", c)
+		}
+		a.done(before)
+		w.wantStates("Bound", id)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
+
 // A bind whose agent never comes back fails in its time, also after a restart,
 // and what was perhaps begun keeps the device until the agent says more.
 func TestABindWithoutItsAgentFails(t *testing.T) {

@@ -49,6 +49,9 @@ func (o *operation) prepared(m *commandsDone) {
 	if o.phase != preparing {
 		return
 	}
+	if m.err != nil && o.sys.stopping.Err() != nil {
+		return // nobody waited for the device's end; the next start goes on
+	}
 	if m.err != nil && o.failure == nil {
 		o.failure = m.err
 	}
