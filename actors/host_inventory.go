@@ -167,7 +167,7 @@ func (d *Device) vanishes(r *report) bool {
 		return false
 	}
 	return !slices.ContainsFunc(r.inv.Problems, func(p protocol.Problem) bool {
-		return p.Kind != devices.ProblemGone && d.nearBy(p.Where)
+		return p.Hides(d.ControlPath)
 	})
 }
 

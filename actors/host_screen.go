@@ -9,8 +9,6 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
-	"github.com/arqd/arqd/devices/record"
-	"github.com/arqd/arqd/devices/sysfs"
 )
 
 // screen gives the devices of a report that can be taken, and says why the
@@ -155,15 +153,6 @@ func productOf(standard string) string {
 		return v.Product
 	}
 	return v.Device
-}
-
-// nearBy says whether a function is on the bus of a device. What is wrong with
-// one may hide its neighbours, which are often parts of the same card. Of a place
-// that is no address nobody knows what it is near to.
-func (d *Device) nearBy(where string) bool {
-	own, err := record.ParsePCI(d.ControlPath.Info)
-	other, err2 := sysfs.ParseAddress(where)
-	return err != nil || err2 != nil || own.Domain == other.Domain && own.Bus == other.Bus
 }
 
 // withFakeOrigin gives built-in devices the form of reported ones.
