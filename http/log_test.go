@@ -51,6 +51,13 @@ func (l *logRecorder) find(t *testing.T, message string) map[string]string {
 	return nil
 }
 
+// all gives the lines so far; the service may still be writing.
+func (l *logRecorder) all() []map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
+
 // count gives how many lines have that message.
 func (l *logRecorder) count(message string) (n int) {
 	l.mu.Lock()

@@ -220,7 +220,7 @@ func TestLogOfMalformedRequests(t *testing.T) {
 	if line := h.log.find(t, "connection"); !strings.Contains(line["text"], "10.0.0.1: value") {
 		t.Errorf("the engine's words: %v", line)
 	}
-	for _, line := range h.log.lines {
+	for _, line := range h.log.all() {
 		for key, value := range line {
 			if strings.Contains(value, "topsecret") {
 				t.Errorf("%s of %q holds a token", key, line["msg"])
