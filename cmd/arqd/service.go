@@ -56,7 +56,6 @@ func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
 // close takes down what had come up.
 func (s *service) open(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // nearly all that is made here stays
 	// What can be refused without side effects comes first.
 	metrics := http.NewMetrics()
 	enforcer, err := newEnforcer(s.cfg)
@@ -94,6 +93,7 @@ func (s *service) open(ctx context.Context) error {
 	if err := s.openStore(metrics); err != nil {
 		return err
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // nearly all that is made from here on stays
 	s.hardware = newFakeHosts(&s.cfg.Fake, images)
 	store, hardware, err := s.withFaults(s.store, s.hardware)
 	if err != nil {

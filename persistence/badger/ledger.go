@@ -24,6 +24,7 @@ type ledger struct {
 	entered *shelf           // of the record that was entered last
 	kind    persistence.Kind // its kind
 	expect  uint64           // how many records may still be entered
+	later   []*shelf         // that have all they get, and are still to be filled
 	filling sync.WaitGroup
 }
 
@@ -117,13 +118,7 @@ func (l *ledger) generation(k persistence.Key) uint64 {
 }
 
 // records is the number of records that exist.
-func (l *ledger) records() int {
-	n := 0
-	for _, s := range l.kinds {
-		n += len(s.generations)
-	}
-	return n
-}
+func (l *ledger) records() int { return int(l.tally.records) }
 
 // holds reports whether all conditions of a valid transition hold.
 func (l *ledger) holds(t *persistence.Transition) bool {
@@ -207,7 +202,7 @@ func (l *ledger) apply(t *persistence.Transition) {
 
 // enter adds a record as Recover finds it, kind after kind, and reports the
 // claim that another record carries already, if there is one. After the last
-// one settle must follow.
+// one fill must follow, and settle before the ledger is used.
 func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 	if l.entered == nil || l.kind != r.Key.Kind {
 		l.turn()
@@ -228,21 +223,27 @@ func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 	return persistence.Claim{}, true
 }
 
-// turn fills the shelf of a kind of which there are no more, beside what is
-// entered next.
+// turn ends the entering of a kind.
 func (l *ledger) turn() {
 	if l.entered != nil {
 		l.expect -= min(l.expect, uint64(len(l.entered.found)))
-		l.filling.Go(l.entered.fill)
+		l.later = append(l.later, l.entered)
 		l.entered = nil
 	}
 }
 
-// settle ends the entering.
-func (l *ledger) settle() {
+// fill ends the entering. The maps are made in the background: nobody needs them
+// before the first write, and a start has enough to do.
+func (l *ledger) fill() {
 	l.turn()
-	l.filling.Wait()
+	for _, s := range l.later {
+		l.filling.Go(s.fill)
+	}
+	l.later = nil
 }
+
+// settle waits for the maps: what is asked about records needs them.
+func (l *ledger) settle() { l.filling.Wait() }
 
 // take copies the texts: those of the transition may be cut out of something
 // large.

@@ -26,6 +26,7 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 		s.recovering.Store(false)
 		return err
 	}
+	ledger.fill()
 	s.committer.stats.present.Store(int64(ledger.records()))
 	s.committer.ledger.Store(ledger)
 	s.committer.refusal.Store(nil)

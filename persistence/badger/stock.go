@@ -29,7 +29,6 @@ func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) er
 		}
 		return s.complete(txn, ledger.tally)
 	})
-	ledger.settle()
 	if _, explained := errors.AsType[*damagedError](err); err != nil && !explained {
 		err = fmt.Errorf("recover from state directory %s: %w", s.dir, err)
 	}

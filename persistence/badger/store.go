@@ -79,6 +79,9 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.committer.requests.close()
 		s.running.Wait()
+		if ledger := s.committer.ledger.Load(); ledger != nil {
+			ledger.settle()
+		}
 		s.readers.close()
 		s.closeErr = s.closeEngine()
 	})
