@@ -36,7 +36,7 @@ func TestRunTakesRequestsInTurn(t *testing.T) {
 	seen := map[string]int{}
 	result, err := Run(t.Context(), Load{
 		Addr: addr, Connections: 4, Count: 11, Status: 200,
-		Requests: [][]byte{request("GET", addr, "/a", ""), request("POST", addr, "/b", "{}"), request("GET", addr, "/c", "")},
+		Requests: [][]byte{request("GET", addr, "/a", nil), request("POST", addr, "/b", []byte("{}")), request("GET", addr, "/c", nil)},
 		OnBody:   func(body []byte) { seen[string(body)]++ },
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func TestRunTakesRequestsInTurn(t *testing.T) {
 func TestRunWithMoreConnectionsThanRequests(t *testing.T) {
 	addr := listen(t, func(*fasthttp.RequestCtx) {})
 	_, err := Run(t.Context(), Load{
-		Addr: addr, Connections: 8, Count: 3, Status: 200, Requests: [][]byte{request("GET", addr, "/", "")},
+		Addr: addr, Connections: 8, Count: 3, Status: 200, Requests: [][]byte{request("GET", addr, "/", nil)},
 	})
 	if err != nil {
 		t.Error(err)
@@ -71,7 +71,7 @@ func TestRunFails(t *testing.T) {
 		}
 	})
 	load := func(path string) Load {
-		return Load{Addr: addr, Connections: 2, Count: 5, Status: 200, Requests: [][]byte{request("GET", addr, path, "")}}
+		return Load{Addr: addr, Connections: 2, Count: 5, Status: 200, Requests: [][]byte{request("GET", addr, path, nil)}}
 	}
 	nobody := load("/")
 	nobody.Addr = "127.0.0.1:1"
@@ -99,7 +99,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	t.Cleanup(func() { close(released) }) // before the server is shut down
 	addr := listenThen(t, released, cancel)
 	_, err := Run(ctx, Load{
-		Addr: addr, Connections: 1, Count: 1, Status: 200, Requests: [][]byte{request("GET", addr, "/", "")},
+		Addr: addr, Connections: 1, Count: 1, Status: 200, Requests: [][]byte{request("GET", addr, "/", nil)},
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's end", err)

@@ -3,6 +3,8 @@ package bench
 import (
 	"testing"
 	"time"
+
+	"github.com/arqd/arqd/bench/process"
 )
 
 // meter takes the times of a benchmark while it runs: the wall clock, the
@@ -47,9 +49,9 @@ func (m *meter) load(l Load) {
 
 func (m *meter) read() (cpu, own time.Duration) {
 	m.b.Helper()
-	cpu, err := ProcessCPU(m.pid)
+	cpu, err := process.CPU(m.pid)
 	if err == nil {
-		own, err = OwnCPU()
+		own, err = process.OwnCPU()
 	}
 	if err != nil {
 		m.b.Fatal(err)

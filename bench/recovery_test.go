@@ -17,6 +17,9 @@ import (
 	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/arqd/arqd/bench/process"
+	"github.com/arqd/arqd/bench/report"
 )
 
 // How many ARQs there are at the restart, and how many of them are bound.
@@ -47,7 +50,7 @@ type walkAnswer struct {
 	CPU        time.Duration
 	Records    map[string]int // by kind
 	Bytes      int64          // of keys and values
-	Memory     Memory
+	Memory     process.Memory
 }
 
 // BenchmarkRecovery restarts the service after a kill -9 under load, and has a
@@ -146,7 +149,7 @@ type restart struct {
 	arqs   int
 	bound  int
 	taken  int // attach handles
-	memory Memory
+	memory process.Memory
 }
 
 // restart measures from before the process exists to the moment when /readyz
@@ -158,8 +161,8 @@ func (p *place) restart(b *testing.B) restart {
 	s.awaitReady(b)
 	r := restart{ready: time.Since(begin)}
 	var err1, err2 error
-	r.cpu, err1 = ProcessCPU(s.pid)
-	r.memory, err2 = ProcessMemory(s.pid)
+	r.cpu, err1 = process.CPU(s.pid)
+	r.memory, err2 = process.MemoryOf(s.pid)
 	if err := errors.Join(err1, err2); err != nil {
 		b.Fatal(err)
 	}
@@ -237,10 +240,10 @@ func walk(ask *json.Decoder, answer *json.Encoder) error {
 		if err != nil {
 			return a, err
 		}
-		if a.CPU, err = OwnCPU(); err != nil {
+		if a.CPU, err = process.OwnCPU(); err != nil {
 			return a, err
 		}
-		a.Memory, err = ProcessMemory(os.Getpid())
+		a.Memory, err = process.MemoryOf(os.Getpid())
 		return a, err
 	})
 }
@@ -265,19 +268,19 @@ func compareRecovery(b *testing.B, restarts []restart, walks []walkAnswer, arqs,
 		slices.Sort(values)
 	}
 	last, floor := restarts[len(restarts)-1], walks[len(walks)-1]
-	b.ReportMetric(median(ready), "s/restart")
-	b.ReportMetric(median(bare), "s/bare")
-	b.ReportMetric(median(ratios), "restart/bare")
+	b.ReportMetric(report.Median(ready), "s/restart")
+	b.ReportMetric(report.Median(bare), "s/bare")
+	b.ReportMetric(report.Median(ratios), "restart/bare")
 	const mega = 1 << 20
 	name := fmt.Sprintf("%d ARQs, %d bound", last.arqs, last.bound)
 	for _, f := range []Figure{
-		{Name: "restart to ready, " + name, Value: median(ready), Unit: "s"},
-		{Name: "  bare Badger: open, and all keys and values", Value: median(bare), Unit: "s"},
-		{Name: "    of it open", Value: median(open), Unit: "s"},
-		{Name: "  restart / bare", Value: median(ratios), Goal: 2},
+		{Name: "restart to ready, " + name, Value: report.Median(ready), Unit: "s"},
+		{Name: "  bare Badger: open, and all keys and values", Value: report.Median(bare), Unit: "s"},
+		{Name: "    of it open", Value: report.Median(open), Unit: "s"},
+		{Name: "  restart / bare", Value: report.Median(ratios), Goal: 2},
 		{Name: "    least of " + strconv.Itoa(len(ratios)), Value: ratios[0]},
 		{Name: "    most", Value: ratios[len(ratios)-1]},
-		{Name: "  processor time, restart / bare", Value: median(cpu)},
+		{Name: "  processor time, restart / bare", Value: report.Median(cpu)},
 		{Name: "  anonymous memory when ready", Value: float64(last.memory.Anonymous) / mega, Unit: "MiB"},
 		{Name: "  peak resident memory, with mapped files", Value: float64(last.memory.Peak) / mega, Unit: "MiB"},
 		{Name: "  anonymous memory of bare Badger", Value: float64(floor.Memory.Anonymous) / mega, Unit: "MiB"},

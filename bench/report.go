@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"text/tabwriter"
+
+	"github.com/arqd/arqd/bench/report"
 )
 
 // Sample is one repetition of a line of the report. A zero member was not
@@ -93,7 +95,7 @@ func (r *Report) printLines(w io.Writer) {
 		if len(rates) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%.0f\t[%.0f\t%.0f]\t%s\t%s\t%s\t%s\t%s\t\n", line, median(rates), rates[0], rates[len(rates)-1],
+		fmt.Fprintf(w, "%s\t%.0f\t[%.0f\t%.0f]\t%s\t%s\t%s\t%s\t%s\t\n", line, report.Median(rates), rates[0], rates[len(rates)-1],
 			cell("%.1f", column(func(s Sample) float64 { return s.CPU })),
 			cell("%.1f", column(func(s Sample) float64 { return s.ClientCPU })),
 			cell("%.2f", column(func(s Sample) float64 { return s.P50 })),
@@ -110,7 +112,7 @@ func (r *Report) printRatios(w io.Writer) {
 		if len(values) == 0 {
 			continue
 		}
-		m := median(values)
+		m := report.Median(values)
 		fmt.Fprintf(w, "%s%s\t%s\t[%s\t%s]\t%s\n", header, ratio.Name,
 			ratio.format(m), ratio.format(values[0]), ratio.format(values[len(values)-1]), ratio.judge(m))
 		header = ""
@@ -151,12 +153,7 @@ func cell(form string, sorted []float64) string {
 	if len(sorted) == 0 {
 		return "-"
 	}
-	return fmt.Sprintf(form, median(sorted))
-}
-
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return fmt.Sprintf(form, report.Median(sorted))
 }
 
 func verdict(reached bool) string {

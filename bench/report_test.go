@@ -50,14 +50,3 @@ func TestReportOfNothing(t *testing.T) {
 		t.Errorf("%q (%v), want nothing", out.String(), err)
 	}
 }
-
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		of   []float64
-		want float64
-	}{{[]float64{7}, 7}, {[]float64{1, 2}, 1.5}, {[]float64{1, 2, 9}, 2}, {[]float64{1, 2, 4, 9}, 3}} {
-		if got := median(test.of); got != test.want {
-			t.Errorf("median of %v: %v, want %v", test.of, got, test.want)
-		}
-	}
-}

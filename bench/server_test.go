@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/bench/process"
 )
 
 // The benchmarks of this file are for profiles: the service is in this process
@@ -53,7 +54,7 @@ func (p *inProcess) create(b *testing.B, n int) []uuid.UUID {
 
 func measureServer(b *testing.B, client *child, load Load) {
 	b.Helper()
-	before, err := OwnCPU()
+	before, err := process.OwnCPU()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func measureServer(b *testing.B, client *child, load Load) {
 	b.ResetTimer()
 	client.call(b, load, &result)
 	b.StopTimer()
-	after, err := OwnCPU()
+	after, err := process.OwnCPU()
 	if err != nil {
 		b.Fatal(err)
 	}

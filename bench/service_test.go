@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/bench/rest"
 )
 
 var background = context.Background()
@@ -172,11 +174,11 @@ func (s *service) scrape(tb testing.TB) Metrics {
 // usual size.
 const profileName = "bench-fpga"
 
-var profileGroup = []Resource{
-	{"resources:FPGA", "1"},
-	{"trait:CUSTOM_FAKE_DEVICE", "required"},
-	{"trait:CUSTOM_FPGA_BROKEN", "forbidden"},
-	{"accel:function_name", "crypto"},
+var profileGroup = []rest.Resource{
+	{Key: "resources:FPGA", Value: "1"},
+	{Key: "trait:CUSTOM_FAKE_DEVICE", Value: "required"},
+	{Key: "trait:CUSTOM_FPGA_BROKEN", Value: "forbidden"},
+	{Key: "accel:function_name", Value: "crypto"},
 }
 
 func run(tb testing.TB, load Load) Result {
@@ -204,7 +206,7 @@ func (s *service) create(tb testing.TB, n int) []uuid.UUID {
 	made := make([]uuid.UUID, 0, n)
 	run(tb, Load{
 		Addr: s.api, Connections: 64, Requests: [][]byte{CreateARQs(s.api, profileName)}, Count: n, Status: 201,
-		OnBody: func(b []byte) { made = append(made, FirstUUID(b)) },
+		OnBody: func(b []byte) { made = append(made, rest.FirstUUID(b)) },
 	})
 	return made
 }
@@ -221,7 +223,7 @@ func requests(ids []uuid.UUID, request func(i int, id uuid.UUID) []byte) [][]byt
 // binds binds each ARQ for an instance of its own, over all devices in turn.
 func (s *service) binds(ids []uuid.UUID) [][]byte {
 	return requests(ids, func(i int, id uuid.UUID) []byte {
-		return BindARQ(s.api, id, Binding{Hostname: fakeHost, Provider: provider(i % fakeDevices), Instance: uuid.New()})
+		return BindARQ(s.api, id, rest.Binding{Hostname: fakeHost, Provider: provider(i % fakeDevices), Instance: uuid.New()})
 	})
 }
 

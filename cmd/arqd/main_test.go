@@ -31,6 +31,11 @@ func TestTheCommandLine(t *testing.T) {
 		"agent's arguments":   {[]string{"agent", "discover", "now"}, 1, "", `no arguments besides its flags: ["now"]`},
 		"store, and what?":    {[]string{"store", "burn"}, 2, "", "arqd store restore"},
 		"help of store":       {[]string{"store", "--help"}, 0, "arqd store restore", ""},
+		"bench, and what?":    {[]string{"bench"}, 2, "", "arqd bench SCENARIO"},
+		"no such scenario":    {[]string{"bench", "crate"}, 1, "", `no scenario "crate"; there are boot, create, fill, mixed, read, storm`},
+		"help of bench":       {[]string{"bench", "help"}, 0, "arqd bench report", ""},
+		"bench's flags":       {[]string{"bench", "create", "--help"}, 0, "", "-concurrency"},
+		"no such results":     {[]string{"bench", "report", "/nope"}, 1, "", "/nope"},
 		"no such file":        {[]string{"serve", "--config-file", "/nope"}, 1, "", "/nope"},
 		"a bad value":         {[]string{"serve", "--config-file", bad}, 1, "", bad + ":2: [api] port"},
 	} {

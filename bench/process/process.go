@@ -1,4 +1,5 @@
-package bench
+// Package process reads from /proc what a process uses. It needs Linux.
+package process
 
 import (
 	"bytes"
@@ -12,9 +13,9 @@ import (
 // tick is the unit of time in /proc, the same on every architecture.
 const tick = 10 * time.Millisecond
 
-// ProcessCPU gives the processor time, in user and kernel mode, that a process
+// CPU gives the processor time, in user and kernel mode, that a process
 // has used since its start, to 10 ms.
-func ProcessCPU(pid int) (time.Duration, error) {
+func CPU(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -52,16 +53,17 @@ func OwnCPU() (time.Duration, error) {
 // Memory is what a process takes, in bytes.
 type Memory struct {
 	Peak      int64 // resident, at any time, pages of mapped files among it
+	Resident  int64 // resident now, likewise
 	Anonymous int64 // resident now, of no file
 }
 
-// ProcessMemory gives the memory of a process.
-func ProcessMemory(pid int) (m Memory, err error) {
+// MemoryOf gives the memory of a process.
+func MemoryOf(pid int) (m Memory, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return m, err
 	}
-	for name, into := range map[string]*int64{"VmHWM:": &m.Peak, "RssAnon:": &m.Anonymous} {
+	for name, into := range map[string]*int64{"VmHWM:": &m.Peak, "VmRSS:": &m.Resident, "RssAnon:": &m.Anonymous} {
 		_, rest, found := bytes.Cut(status, []byte("\n"+name))
 		fields := bytes.Fields(rest)
 		if !found || len(fields) == 0 {

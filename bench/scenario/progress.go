@@ -1,0 +1,101 @@
+package scenario
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/arqd/arqd/bench/measure"
+)
+
+const (
+	redraw   = 200 * time.Millisecond
+	lineTime = 5 * time.Second
+	barWidth = 30
+)
+
+// Progress tells how far a run is: a bar where there is a terminal, and lines
+// where there is none. A nil one says nothing.
+type Progress struct {
+	W        io.Writer
+	Terminal bool
+
+	title string
+	plan  measure.Plan
+}
+
+func (p *Progress) begin(title string, plan measure.Plan) {
+	if p == nil {
+		return
+	}
+	p.title, p.plan = title, plan
+}
+
+// say writes a line of its own.
+func (p *Progress) say(format string, args ...any) {
+	if p != nil {
+		fmt.Fprintf(p.W, format+"\n", args...)
+	}
+}
+
+// follow shows what a recorder has, until stop is called.
+func (p *Progress) follow(rec *measure.Recorder) (stop func()) {
+	if p == nil {
+		return func() {}
+	}
+	pause := lineTime
+	if p.Terminal {
+		pause = redraw
+	}
+	begin, end := time.Now(), make(chan struct{})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.show(rec, time.Since(begin), false)
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() {
+		close(end)
+		ended.Wait()
+		p.show(rec, time.Since(begin), true)
+	}
+}
+
+func (p *Progress) show(rec *measure.Recorder, elapsed time.Duration, last bool) {
+	good, bad := rec.Counts()
+	text := fmt.Sprintf("%s: %.1f s, %d calls, %.0f a second", p.title, elapsed.Seconds(), good+bad, float64(good+bad)/elapsed.Seconds())
+	if bad > 0 {
+		text += fmt.Sprintf(", %d of them BAD", bad)
+	}
+	if !p.Terminal {
+		fmt.Fprintln(p.W, text)
+		return
+	}
+	end := ""
+	if last {
+		end = "\n"
+	}
+	fmt.Fprintf(p.W, "\r\x1b[K%s %s%s", p.bar(elapsed, good+bad), text, end)
+}
+
+// bar draws how much of the plan is over, whichever of its bounds is nearer.
+func (p *Progress) bar(elapsed time.Duration, calls int64) string {
+	part := 0.0
+	if p.plan.Duration > 0 {
+		part = elapsed.Seconds() / p.plan.Duration.Seconds()
+	}
+	if p.plan.Count > 0 {
+		part = max(part, float64(calls)/float64(p.plan.Count))
+	}
+	full := int(min(part, 1) * barWidth)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+}

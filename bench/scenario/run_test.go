@@ -1,0 +1,212 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/arqd/arqd/bench/report"
+)
+
+func finish(t *testing.T, ctx context.Context, o *Options) *report.File { //nolint:revive // t first, as everywhere here
+	t.Helper()
+	f, err := Run(ctx, o, "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func operation(t *testing.T, f *report.File, repetition int) report.Operation {
+	t.Helper()
+	if len(f.Phases) != 1 || len(f.Phases[0].Repetitions) <= repetition || len(f.Phases[0].Repetitions[repetition].Operations) != 1 {
+		t.Fatalf("phases: %+v", f.Phases)
+	}
+	return f.Phases[0].Repetitions[repetition].Operations[0]
+}
+
+// TestRepetitionsAreCountedAndTidied: each begins with what the first found,
+// and the load that warms up is in no figure.
+func TestRepetitionsAreCountedAndTidied(t *testing.T) {
+	s := newService(t)
+	o := s.options(t)
+	o.Warmup = time.Millisecond
+	var progress bytes.Buffer
+	o.Progress = &Progress{W: &progress}
+	f := finish(t, t.Context(), o)
+	for n := range 2 {
+		if op := operation(t, f, n); op.Good != 50 || op.Things != 50 || op.Outcomes["201"] != 50 {
+			t.Errorf("repetition %d: %+v", n, op)
+		}
+	}
+	s.left(t, 0, 0)
+	if f.Cleanup.DeletedARQs != s.posts || f.Cleanup.DeletedProfiles != 1 || !f.Cleanup.Complete() || s.posts <= 100 {
+		t.Errorf("%+v of %d creates", f.Cleanup, s.posts)
+	}
+	if !strings.Contains(progress.String(), "create, 2 of 2: ") {
+		t.Errorf("progress: %s", &progress)
+	}
+}
+
+// TestAStopCleansUp: what a signal does. Requests under way are answered, and
+// theirs is removed, too.
+func TestAStopCleansUp(t *testing.T) {
+	s := newService(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var creates atomic.Int64
+	s.spoil = func(_ http.ResponseWriter, r *http.Request, carryOut func()) {
+		if strings.HasSuffix(r.URL.Path, "/accelerator_requests") && r.Method == http.MethodPost && creates.Add(1) == 20 {
+			stop()
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Count, o.Duration = 0, time.Hour
+	f := finish(t, ctx, o)
+	op := operation(t, f, 0)
+	if !f.Interrupted || !f.Phases[0].Repetitions[0].Interrupted || len(f.Phases[0].Repetitions) != 1 {
+		t.Errorf("it does not say that it was interrupted: %+v", f)
+	}
+	if op.Good < 20 || op.Good != creates.Load() || f.Cleanup.DeletedARQs != int(op.Good) {
+		t.Errorf("%d good of %d creates, %+v", op.Good, creates.Load(), f.Cleanup)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestErrorsAreCounted by status, and have no part in latencies and rates.
+func TestErrorsAreCounted(t *testing.T) {
+	s := newService(t)
+	var creates atomic.Int64
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		if strings.HasSuffix(r.URL.Path, "/accelerator_requests") && r.Method == http.MethodPost {
+			switch creates.Add(1) % 5 {
+			case 0:
+				refuse(w, 503)
+				return
+			case 1:
+				w.WriteHeader(201) // without the ARQs
+				return
+			}
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Repeat = 1
+	f := finish(t, t.Context(), o)
+	op := operation(t, f, 0)
+	if op.Good != 30 || op.Outcomes["201"] != 30 || op.Outcomes["503"] != 10 || op.Outcomes["unreadable"] != 10 || op.Bad() != 20 {
+		t.Errorf("%+v", op)
+	}
+	h, err := op.Decode()
+	if err != nil || h.TotalCount() != 30 {
+		t.Errorf("%d latencies (%v), want those of the good ones", h.TotalCount(), err)
+	}
+	var table bytes.Buffer
+	if err := f.Print(&table); err != nil || !strings.Contains(table.String(), "503: 10, unreadable: 10") {
+		t.Errorf("the table hides them: %s (%v)", &table, err)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestWhatWasNotAnsweredIsRemoved: it is found by its device profile, in a
+// service without pages. What others have made stays.
+func TestWhatWasNotAnsweredIsRemoved(t *testing.T) {
+	s := newService(t)
+	foreign := s.options(t)
+	foreign.Keep, foreign.Repeat = true, 1
+	if f := finish(t, t.Context(), foreign); !f.Cleanup.Kept || !f.Cleanup.Complete() {
+		t.Errorf("%+v", f.Cleanup)
+	}
+	var creates atomic.Int64
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		if r.Method == http.MethodPost && creates.Add(1)%4 == 0 {
+			s.serve(discard{}, r)
+			panic(http.ErrAbortHandler) // the client sees the connection end
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Repeat = 1
+	op := operation(t, finish(t, t.Context(), o), 0)
+	if op.Outcomes["connection"] == 0 || op.Outcomes["connection"]+op.Good != 50 {
+		t.Errorf("%+v", op)
+	}
+	s.spoil = nil
+	s.left(t, 50, 1)
+	done, err := Clean(t.Context(), o.Client)
+	if err != nil || done.DeletedARQs != 50 || done.DeletedProfiles != 1 || !done.Complete() {
+		t.Errorf("%+v, %v", done, err)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestWhatCannotBeRemovedIsSaid with how many, and why.
+func TestWhatCannotBeRemovedIsSaid(t *testing.T) {
+	s := newService(t)
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		if r.Method == http.MethodDelete {
+			refuse(w, 403)
+			return
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Repeat = 1
+	f := finish(t, t.Context(), o)
+	if f.Cleanup.Complete() || f.Cleanup.LeftARQs != 50 || len(f.Cleanup.LeftProfiles) != 1 || f.Cleanup.DeletedARQs != 0 {
+		t.Errorf("%+v", f.Cleanup)
+	}
+	if text := strings.Join(f.Cleanup.Errors, "\n"); !strings.Contains(text, "403") {
+		t.Errorf("it does not say why: %s", text)
+	}
+	s.left(t, 50, 1)
+}
+
+// TestNothingToBindTo is an error of the preparation, after which nothing is
+// left.
+func TestNothingToBindTo(t *testing.T) {
+	s := newService(t)
+	o := s.options(t)
+	o.Name = "boot"
+	if f, err := Run(t.Context(), o, "none"); err == nil || !f.Cleanup.Complete() {
+		t.Errorf("%+v, %v", f, err)
+	}
+	s.left(t, 0, 0)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	good := Options{Name: "create", Count: 1, Repeat: 1, Concurrency: 1, ARQs: 1, Page: 1}
+	if err := good.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for want, spoil := range map[string]func(*Options){
+		"no scenario":       func(o *Options) { o.Name = "crate" },
+		"count or a dur":    func(o *Options) { o.Count = 0 },
+		"a storm has":       func(o *Options) { o.Name = "storm" },
+		"arqs must":         func(o *Options) { o.ARQs = 257 },
+		"repeat must":       func(o *Options) { o.Repeat = 0 },
+		"concurrency must":  func(o *Options) { o.Concurrency = 0 },
+		"rate must":         func(o *Options) { o.Rate = -1 },
+		"ramp is":           func(o *Options) { o.Ramp = time.Second },
+		"a mix has":         func(o *Options) { o.Mix = map[string]float64{"shows": 1} },
+		"the share of show": func(o *Options) { o.Mix = map[string]float64{"show": -1} },
+		"come to 0":         func(o *Options) { o.Mix = map[string]float64{"show": 0} },
+	} {
+		bad := good
+		spoil(&bad)
+		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// discard takes an answer that nobody is to see.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
