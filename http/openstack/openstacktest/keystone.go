@@ -52,23 +52,23 @@ type Endpoint struct{ Type, Interface, Region, URL string }
 
 // NewKeystone starts a double, which the end of the test stops. Its catalog has
 // the double itself.
-func NewKeystone(t *testing.T) *Keystone {
-	t.Helper()
+func NewKeystone(tb testing.TB) *Keystone {
+	tb.Helper()
 	k := newKeystone()
 	k.Server = httptest.NewServer(k)
-	k.begin(t)
+	k.begin(tb)
 	return k
 }
 
 // NewKeystoneTLS is NewKeystone over TLS; the caller sets Server.TLS by change
 // before it starts.
-func NewKeystoneTLS(t *testing.T, change func(*httptest.Server)) *Keystone {
-	t.Helper()
+func NewKeystoneTLS(tb testing.TB, change func(*httptest.Server)) *Keystone {
+	tb.Helper()
 	k := newKeystone()
 	k.Server = httptest.NewUnstartedServer(k)
 	change(k.Server)
 	k.StartTLS()
-	k.begin(t)
+	k.begin(tb)
 	return k
 }
 
@@ -78,9 +78,9 @@ func newKeystone() *Keystone {
 	}
 }
 
-func (k *Keystone) begin(t *testing.T) {
-	t.Helper()
-	t.Cleanup(k.Close)
+func (k *Keystone) begin(tb testing.TB) {
+	tb.Helper()
+	tb.Cleanup(k.Close)
 	for _, name := range []string{"public", "internal", "admin"} {
 		k.catalog = append(k.catalog, Endpoint{"identity", name, "RegionOne", k.URL + "/v3"})
 	}
