@@ -1,6 +1,9 @@
 package devices
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Driver finds and operates the devices of one family. It keeps no state
 // between calls: what it says is what the hardware shows at that moment.
@@ -19,7 +22,10 @@ import "context"
 // ErrUnsupported. Calls for different devices may run at the same time, calls
 // for one device never do.
 //
-// Health describes one device that the driver has reported.
+// Health describes one device that the driver has reported, as it is at that
+// moment: since a driver remembers nothing, errors that are counted do not make
+// a device worse, only their growth does, which whoever has a memory sees in
+// Health.Errors. What cannot be read is no fault of the device.
 //
 // All three return promptly when ctx ends.
 type Driver interface {
@@ -74,14 +80,47 @@ const (
 	HealthOK HealthState = "ok"
 	// HealthDegraded is a device that works, less well than it could.
 	HealthDegraded HealthState = "degraded"
-	// HealthFailed is a device that reports fatal errors.
+	// HealthFailed is a device that says itself that it cannot be relied on.
 	HealthFailed HealthState = "failed"
 	// HealthGone is a device that is not there any more.
 	HealthGone HealthState = "gone"
 )
 
-// Health is how a device is, and why that is so, one sentence a reason.
+// Health is how a device is, and why that is so, one sentence a reason. No
+// reason has a number in it that changes by itself.
 type Health struct {
 	State   HealthState `json:"state"`
 	Reasons []string    `json:"reasons"`
+	// Errors are what the device has counted since it, or its host, was started.
+	// A counter that is not there or cannot be read is missing. Growth tells of a
+	// fault, the number itself does not.
+	Errors map[ErrorCounter]uint64 `json:"errors,omitempty"`
+}
+
+// ErrorCounter is a kind of errors that devices count.
+type ErrorCounter string
+
+const (
+	// ErrorsFatal are PCI Express errors after which a link cannot be relied on.
+	ErrorsFatal ErrorCounter = "pcie_fatal"
+	// ErrorsNonfatal are those that have lost a transaction.
+	ErrorsNonfatal ErrorCounter = "pcie_nonfatal"
+)
+
+// Worsen adds a reason for a state that is at least as bad.
+func (h *Health) Worsen(state HealthState, reason string) {
+	if state.badness() > h.State.badness() {
+		h.State = state
+	}
+	h.Reasons = append(h.Reasons, reason)
+}
+
+// Worse tells whether s is worse than other.
+func (s HealthState) Worse(other HealthState) bool { return s.badness() > other.badness() }
+
+// Known tells whether there is such a state.
+func (s HealthState) Known() bool { return s.badness() >= 0 }
+
+func (s HealthState) badness() int {
+	return slices.Index([]HealthState{HealthOK, HealthDegraded, HealthFailed, HealthGone}, s)
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/arqd/arqd/devices"
@@ -60,8 +62,15 @@ func (p *printer) device(driver devices.Driver, d *devices.Device) {
 	fmt.Fprintf(p.out, "  %s %s %s%s\n", d.Type, d.Vendor, d.Model, stub)
 	if h, err := driver.Health(p.ctx, d.ControlPath); err != nil {
 		fmt.Fprintf(p.out, "    health unknown: %v\n", err)
-	} else if h.State != devices.HealthOK {
-		fmt.Fprintf(p.out, "    %s: %s\n", h.State, strings.Join(h.Reasons, "; "))
+	} else {
+		if h.State != devices.HealthOK {
+			fmt.Fprintf(p.out, "    %s: %s\n", h.State, strings.Join(h.Reasons, "; "))
+		}
+		for _, counter := range slices.Sorted(maps.Keys(h.Errors)) {
+			if n := h.Errors[counter]; n > 0 {
+				fmt.Fprintf(p.out, "    %s errors since it was started: %d\n", counter, n)
+			}
+		}
 	}
 	for i := range d.Deployables {
 		dep := &d.Deployables[i]

@@ -185,7 +185,7 @@ func TestDiscoverShowsHealth(t *testing.T) {
 		Config: map[string]map[string]any{"agent": {"enabled_drivers": "nvidia_gpu_driver"}},
 	}
 	stdout, code, stderr := discoverIn(t, "--root", host.Build(t), "--config-file", host.ConfigFile(t))
-	if want := "    failed: 2 fatal PCIe errors since it was started\n"; code != 0 || !strings.Contains(stdout, want) {
+	if want := "    pcie_fatal errors since it was started: 2\n"; code != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("exit code %d, no %q in %s%s", code, want, stdout, stderr)
 	}
 }

@@ -74,6 +74,7 @@ func Run(t *testing.T, s Subject) {
 				t.Errorf("found %+v", found)
 			}
 		})
+		t.Run("its devices may sicken", func(t *testing.T) { s.testSick(t) })
 		t.Run("bad functions cost no other its place", func(t *testing.T) { s.testBadNeighbours(t) })
 	}
 }
@@ -106,21 +107,6 @@ func (s *Subject) testCancelled(t *testing.T) {
 		if err := d.Do(ctx, devices.Command{ID: uuid.New(), Kind: kind, Image: uuid.New(), Handle: uuid.New()}); err == nil {
 			t.Errorf("%s was carried out", kind)
 		}
-	}
-}
-
-func (s *Subject) testHealth(t *testing.T) {
-	t.Helper()
-	d := s.New(t, s.root)
-	for _, device := range discover(t, d).Devices {
-		h, err := d.Health(t.Context(), device.ControlPath)
-		if err != nil || h.State != devices.HealthOK {
-			t.Errorf("%s: %+v, %v", device.ControlPath.Info, h, err)
-		}
-	}
-	nowhere := devices.ControlPathID{Type: "PCI", Info: `{"bus": "fe", "device": "1f", "domain": "fffe", "function": "7"}`}
-	if h, err := d.Health(t.Context(), nowhere); err == nil && h.State != devices.HealthGone {
-		t.Errorf("a device that is not there: %+v", h)
 	}
 }
 

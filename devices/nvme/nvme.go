@@ -3,6 +3,7 @@ package nvme
 
 import (
 	"context"
+	"sync"
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/base"
@@ -20,10 +21,14 @@ const vendor = 0x1bd4
 type Driver struct {
 	base.Driver
 	names *pciids.Names
+	smart func(node string) (logSMART, error)
+	asked sync.Map // nodes of disks that have not answered yet
 }
 
 // New makes the driver of one host.
-func New(b base.Driver, names *pciids.Names) *Driver { return &Driver{b, names} }
+func New(b base.Driver, names *pciids.Names) *Driver {
+	return &Driver{Driver: b, names: names, smart: readSMART}
+}
 
 // Name gives the driver's name.
 func (d *Driver) Name() string { return Name }

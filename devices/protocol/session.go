@@ -36,7 +36,10 @@ type Session struct {
 type Heartbeat struct {
 	Session uuid.UUID `json:"session"`
 	Digest  string    `json:"digest"` // of the newest inventory that the service has taken; "": none
-	// Health has the devices whose health is not known to be ok, or has changed.
+	// Health has those devices that are not ok, with every heartbeat, and those
+	// that the session has not spoken of yet or whose state, reasons or errors
+	// are others than when it last did. A device that is left out is as it was
+	// said to be last; one that could not be examined is left out.
 	Health []DeviceHealth `json:"health,omitempty"`
 }
 
@@ -80,14 +83,16 @@ func (h *Heartbeat) Validate() error {
 	for i := range h.Health {
 		d := &h.Health[i]
 		c.path("health", d.Device)
-		switch d.State {
-		case devices.HealthOK, devices.HealthDegraded, devices.HealthFailed, devices.HealthGone:
-		default:
+		if !d.State.Known() {
 			c.fault("health: there is no state %s", quote(string(d.State)))
 		}
 		c.size("reasons", len(d.Reasons), MaxReasons)
 		for _, reason := range d.Reasons {
 			c.text("reasons", reason, MaxMessage)
+		}
+		c.size("errors", len(d.Errors), MaxReasons)
+		for counter := range d.Errors {
+			c.name("errors", string(counter))
 		}
 	}
 	return c.err()

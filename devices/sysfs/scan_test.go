@@ -165,38 +165,3 @@ func TestTopology(t *testing.T) {
 		t.Errorf("where little is known: %+v", got)
 	}
 }
-
-func TestHealth(t *testing.T) {
-	const ok = "RxErr 0\nTOTAL_ERR_FATAL 0"
-	for name, tt := range map[string]struct {
-		files map[string]string
-		want  devices.HealthState
-	}{
-		"nothing to complain of": {map[string]string{"aer_dev_fatal": ok, "config": "\xde\x10 and more"}, devices.HealthOK},
-		"without counters":       {nil, devices.HealthOK},
-		"dropped off the bus":    {map[string]string{"config": "\xff\xff\xff\xff"}, devices.HealthGone},
-		"fatal errors":           {map[string]string{"aer_dev_fatal": "DLP 2\nTOTAL_ERR_FATAL 2", "aer_dev_nonfatal": "TOTAL_ERR_NONFATAL 1"}, devices.HealthFailed},
-		"other errors":           {map[string]string{"aer_dev_nonfatal": "TOTAL_ERR_NONFATAL 1"}, devices.HealthDegraded},
-		"lanes missing":          {map[string]string{"current_link_width": "8"}, devices.HealthDegraded},
-		"a link that saves power": {
-			map[string]string{"current_link_speed": "2.5 GT/s PCIe"}, devices.HealthOK,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := gpu("0000:02:00.0")
-			f.Files = tt.files
-			h, err := tree(t, f).Health(t.Context(), address(t, "0000:02:00.0"))
-			if err != nil || h.State != tt.want {
-				t.Errorf("%+v, %v; want %s", h, err, tt.want)
-			}
-			if (h.State == devices.HealthOK) != (len(h.Reasons) == 0) {
-				t.Errorf("reasons %q", h.Reasons)
-			}
-		})
-	}
-	bad := gpu("0000:02:00.0")
-	bad.Unreadable = []string{"vendor"}
-	if h, err := tree(t, bad).Health(t.Context(), address(t, "0000:02:00.0")); err == nil {
-		t.Errorf("of an unreadable function: %+v", h)
-	}
-}
