@@ -91,6 +91,8 @@ expiration = 3600
 allow_expired_window = 3600
 [fernet_tokens]
 key_repository = @DIR@/keystone/fernet
+[fernet_receipts]
+key_repository = @DIR@/keystone/fernet
 [credential]
 key_repository = @DIR@/keystone/credential
 [cache]
