@@ -156,6 +156,7 @@ func (r *reconciler) wants(id uuid.UUID, want *Supply) {
 		return
 	}
 	e.want, e.changed, e.failures = want, true, 0
+	r.post(id, nil)
 	r.enqueue(id)
 }
 
@@ -271,12 +272,13 @@ func (r *reconciler) finish(m *supplyDone) {
 	e := r.devices[m.device]
 	e.busy = false
 	r.workers--
-	r.tell(e, m)
 	if m.err == nil {
 		e.failures = 0
 	} else {
 		e.failures++
 	}
+	r.tell(e, m)
+	r.post(m.device, m)
 	if e.changed {
 		r.enqueue(m.device)
 		return
@@ -302,6 +304,8 @@ func (r *reconciler) waits(id uuid.UUID) bool {
 func (r *reconciler) left(m *supplyDone) {
 	r.sys.supplies.count(r.devices[m.device].state, -1)
 	delete(r.devices, m.device)
+	r.sys.supplies.board.devices.Delete(m.device)
+	r.know(m.want.Host, true) // others that wait for it say so again
 	for _, p := range m.want.Providers {
 		delete(r.leaving, p.UUID)
 	}

@@ -26,6 +26,7 @@ type supplyStats struct {
 	devices  [supplyStates]atomic.Int64 // by state
 	attempts [supplyStates]atomic.Uint64
 	repairs  atomic.Uint64
+	board    supplyBoard
 }
 
 func (s *supplyStats) count(state SupplyState, n int64) { s.devices[state].Add(n) }
@@ -63,20 +64,22 @@ func (r *reconciler) tell(e *supplied, m *supplyDone) {
 	if silent := after == SupplyAway; silent != r.silent {
 		r.silent = silent
 		if silent {
+			stats.board.away.Store(&awayFromSupply{r.sys.now(), m.err.Error()})
 			r.sys.log.Warn("the inventory cannot be used; devices are shown to the scheduler when it can", "error", m.err)
 		} else {
+			stats.board.away.Store(nil)
 			r.sys.log.Info("the inventory can be used again")
 		}
 	}
 	if after != SupplyWaiting && after != SupplyAway {
-		delete(r.unknown, m.want.Host)
+		r.know(m.want.Host, true)
 	}
 	switch {
 	case after == SupplyShown && before == SupplyShown && m.changes > 0 && !m.fresh:
 		stats.repairs.Add(1)
 		log.Warn("somebody else had changed what the scheduler sees of a device; it is put right", "changes", m.changes)
 	case after == SupplyWaiting && !r.unknown[m.want.Host]:
-		r.unknown[m.want.Host] = true
+		r.know(m.want.Host, false)
 		r.sys.log.Info("the inventory does not know the host yet; its devices wait for it", "host", m.want.Host, "error", m.err)
 	case after == before, after == SupplyWaiting, after == SupplyAway:
 	case after == SupplyShown:

@@ -51,4 +51,8 @@ type Backend interface {
 	// all is well. A service that only refuses changes serves, and is not
 	// ready.
 	Ready() []string
+	// Notes gives what operators should know although calls are taken.
+	Notes() []string
+	// Supplies tells of each device how far the scheduler sees it.
+	Supplies() []*actors.SupplyStatus
 }

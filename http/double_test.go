@@ -36,6 +36,8 @@ type backendDouble struct {
 
 	stats  actors.Stats
 	ready  func() []string
+	notes  []string
+	shown  []*actors.SupplyStatus
 	backup func(context.Context, io.Writer) error
 	// starting makes the service one that takes no calls yet.
 	starting bool
@@ -205,6 +207,10 @@ func (b *backendDouble) Stats() actors.Stats { return b.stats }
 func (b *backendDouble) Backup(ctx context.Context, w io.Writer) error { return b.backup(ctx, w) }
 
 func (b *backendDouble) Serving() bool { return !b.starting }
+
+func (b *backendDouble) Notes() []string { return b.notes }
+
+func (b *backendDouble) Supplies() []*actors.SupplyStatus { return b.shown }
 
 func (b *backendDouble) Ready() []string {
 	if b.ready == nil {

@@ -22,25 +22,35 @@ func (o *Operators) health(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// ready tells whether requests should come here, and if not, why.
+// ready tells whether requests should come here, and if not, why; and what
+// else operators should know, if there is anything.
 func (o *Operators) ready(ctx *fasthttp.RequestCtx) {
 	reasons := o.backend.Ready()
 	if o.api.draining.Load() {
 		reasons = append([]string{"the service is shutting down"}, reasons...)
 	}
-	body := []byte(`{"ready": true, "reasons": [`)
+	body := []byte(`{"ready": true, "reasons": `)
 	status := fasthttp.StatusOK
 	if len(reasons) > 0 {
-		body = []byte(`{"ready": false, "reasons": [`)
+		body = []byte(`{"ready": false, "reasons": `)
 		status = fasthttp.StatusServiceUnavailable
 	}
-	for i, reason := range reasons {
-		if i > 0 {
-			body = append(body, ", "...)
-		}
-		body = appendString(body, reason)
+	body = appendStrings(body, reasons)
+	if notes := o.backend.Notes(); len(notes) > 0 {
+		body = appendStrings(append(body, `, "notes": `...), notes)
 	}
 	ctx.SetStatusCode(status)
 	ctx.SetContentTypeBytes(contentTypeJSON)
-	ctx.SetBody(append(body, "]}"...))
+	ctx.SetBody(append(body, '}'))
+}
+
+func appendStrings(dst []byte, all []string) []byte {
+	dst = append(dst, '[')
+	for i, s := range all {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = appendString(dst, s)
+	}
+	return append(dst, ']')
 }

@@ -107,10 +107,12 @@ func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 		o.health(ctx)
 	case "/readyz":
 		o.ready(ctx)
+	case PlacementPath:
+		o.placement(ctx)
 	case BackupPath:
 		o.backup(ctx)
 	default:
-		o.text(ctx, fasthttp.StatusNotFound, "try /metrics, /healthcheck or /readyz\n")
+		o.text(ctx, fasthttp.StatusNotFound, "try /metrics, /healthcheck, /readyz or /placement\n")
 	}
 }
 

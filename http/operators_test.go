@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"github.com/arqd/arqd/actors"
@@ -151,6 +152,9 @@ func TestReadiness(t *testing.T) {
 	api := serve(t)
 	ops := operators(t, api)
 	ops.do("GET", "/readyz", ask{as: "none"}).gives(200, `{"ready": true, "reasons": []}`)
+	api.backend.notes = []string{"a host is missing", "another too"}
+	ops.do("GET", "/readyz", ask{}).gives(200, `{"ready": true, "reasons": [], "notes": ["a host is missing", "another too"]}`)
+	api.backend.notes = nil
 	api.backend.ready = func() []string { return []string{"store: disk full", `a "quoted" one`} }
 	ops.do("GET", "/readyz", ask{}).gives(503, `{"ready": false, "reasons": ["store: disk full", "a \"quoted\" one"]}`)
 	api.backend.ready = nil
@@ -159,6 +163,35 @@ func TestReadiness(t *testing.T) {
 	got := api.do("GET", "/v2", ask{})
 	got.gives(200, v2JSON)
 	got.has("connection", "close")
+}
+
+func TestPlacementPage(t *testing.T) {
+	api := serve(t)
+	ops := operators(t, api)
+	ops.do("GET", "/placement", ask{as: "none"}).gives(200, `{"devices":[]}`)
+	if got := ops.do("GET", "/placement?colour=red", ask{}); got.status != 400 || !strings.Contains(got.body, "colour") {
+		t.Errorf("an unknown parameter: %d %s", got.status, got.body)
+	}
+	at := time.Date(2026, 11, 29, 23, 0, 0, 5, time.FixedZone("", 3600))
+	one, provider := uuid.MustParse("10000000-0000-4000-8000-000000000001"), uuid.MustParse("20000000-0000-4000-8000-000000000002")
+	api.backend.shown = []*actors.SupplyStatus{
+		{Device: one, Host: "c1", State: actors.SupplyPending, Since: at, Providers: map[uuid.UUID]string{}},
+		{
+			Device: uuid.MustParse(nobody), Host: "c2", State: actors.SupplyWaiting, Since: at, Tried: at.Add(time.Hour), Failures: 3,
+			Problem: `no "c2"`, Leaving: true, Providers: map[uuid.UUID]string{provider: "c2_card"},
+		},
+	}
+	const first = `{"device":"10000000-0000-4000-8000-000000000001","hostname":"c1","state":"pending","leaving":false,` +
+		`"since":"2026-11-29T22:00:00Z","tried":null,"failures":0,"problem":null,"resource_providers":{}}`
+	second := `{"device":"` + nobody + `","hostname":"c2","state":"waiting_for_host","leaving":true,` +
+		`"since":"2026-11-29T22:00:00Z","tried":"2026-11-29T23:00:00Z","failures":3,"problem":"no \"c2\"",` +
+		`"resource_providers":{"20000000-0000-4000-8000-000000000002":"c2_card"}}`
+	for query, want := range map[string]string{
+		"": first + "," + second, "?hostname=c2": second, "?state=pending": first, "?device=" + nobody: second,
+		"?state=pending&hostname=c2": "", "?state=odd": "",
+	} {
+		ops.do("GET", "/placement"+query, ask{}).gives(200, `{"devices":[`+want+`]}`)
+	}
 }
 
 func TestPanicInTheOperatorsListener(t *testing.T) {
