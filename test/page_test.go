@@ -20,6 +20,7 @@ func (p *process) operators() *client {
 type readiness struct {
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons"`
+	Notes   []string `json:"notes"`
 }
 
 // unready gives the reasons that /readyz has against requests.

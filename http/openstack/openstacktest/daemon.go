@@ -36,6 +36,8 @@ type Daemon struct {
 	done   chan struct{}
 	mu     sync.Mutex
 	onCall CallHandler
+
+	database []string // the command that makes it
 }
 
 // CallHandler sees a request at the door and may answer it; true means that it
@@ -68,15 +70,23 @@ func (d *Daemon) begin(files map[string]string, database ...string) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), daemonLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, database[0], database[1:]...)
-	cmd.Dir, cmd.SysProcAttr = d.dir, dieWithParent()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", database[0], err, out)
+	d.database = database
+	if err := d.makeDatabase(); err != nil {
+		return err
 	}
 	d.open()
 	return d.Start()
+}
+
+func (d *Daemon) makeDatabase() error {
+	ctx, cancel := context.WithTimeout(context.Background(), daemonLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, d.database[0], d.database[1:]...)
+	cmd.Dir, cmd.SysProcAttr = d.dir, dieWithParent()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", d.database[0], err, out)
+	}
+	return nil
 }
 
 func (d *Daemon) open() {

@@ -1,6 +1,10 @@
 package openstacktest
 
-import "path/filepath"
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
 
 // Placement is a real Placement.
 type Placement struct{ *Daemon }
@@ -18,6 +22,20 @@ func StartPlacement() (*Placement, error) {
 		return nil, err
 	}
 	return &Placement{d}, nil
+}
+
+// StartEmpty starts it again after Kill, with nothing of what it was told: as one
+// whose database was lost.
+func (p *Placement) StartEmpty() error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(filepath.Join(p.dir, "placement.db"+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := p.makeDatabase(); err != nil {
+		return err
+	}
+	return p.Start()
 }
 
 const placementConf = `[DEFAULT]
