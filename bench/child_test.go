@@ -20,7 +20,6 @@ const (
 	roleStore = "store"
 	roleLoad  = "load"
 	roleHeap  = "heap"
-	roleList  = "list"
 	roleWalk  = "walk"
 )
 

@@ -14,10 +14,12 @@ import (
 
 // connections are the open ones of a listener.
 type connections struct {
-	most  int // that are served at a time
-	count atomic.Int64
-	idle  chan struct{} // a token when the count falls to zero
-	known sync.Map      // of net.Conn: *connection
+	most    int // that are served at a time
+	count   atomic.Int64
+	leaving atomic.Int64  // of these, those that have given way
+	left    chan struct{} // a token when one of these is gone
+	idle    chan struct{} // a token when the count falls to zero
+	known   sync.Map      // of net.Conn: *connection
 }
 
 // connection is what is known of an open one.
@@ -26,6 +28,7 @@ type connection struct {
 	// or to read an answer, in ns of Unix time; 0: it is ours.
 	waits  atomic.Int64
 	silent atomic.Bool // not a byte has arrived
+	useful atomic.Bool // it has brought a whole request
 	second net.Conn    // another descriptor, see linger
 }
 
@@ -33,7 +36,19 @@ type connection struct {
 const closing = -1
 
 func newConnections(most int) *connections {
-	return &connections{most: most, idle: make(chan struct{}, 1)}
+	return &connections{most: most, left: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+}
+
+// workers is how many the engine may use: somewhat more than there are
+// connections, because they end a moment after them. Beyond, it refuses.
+func (o *connections) workers() int { return o.most + o.share() }
+
+// signal leaves a token for whoever waits.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 func (o *connections) of(conn net.Conn) *connection {
@@ -61,12 +76,13 @@ func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 		if c := o.of(conn); c != nil {
 			o.known.Delete(conn)
 			c.hearOut()
+			if c.waits.Load() == closing {
+				defer signal(o.left)
+				defer o.leaving.Add(-1)
+			}
 		}
 		if o.count.Add(-1) == 0 {
-			select {
-			case o.idle <- struct{}{}:
-			default:
-			}
+			signal(o.idle)
 		}
 	}
 }
@@ -87,6 +103,7 @@ func (c *connection) serve() bool {
 	if c == nil {
 		return true
 	}
+	c.useful.Store(true)
 	since := c.waits.Load()
 	return since != closing && c.waits.CompareAndSwap(since, 0)
 }
@@ -100,23 +117,39 @@ func (o *connections) silent(conn net.Conn) bool {
 // admit makes room where a further connection would be one of the last: clients
 // that are of no use must not keep others out.
 func (o *connections) admit() {
-	if share := o.share(); int(o.count.Load()) >= o.most-share {
+	if share := o.share(); int(o.count.Load()-o.leaving.Load()) >= o.most-share {
 		o.makeRoom(share)
+	}
+	for int(o.count.Load()) >= o.most && o.leaving.Load() > 0 {
+		<-o.left // its place is needed
 	}
 }
 
 // share is how many connections give way at a time.
 func (o *connections) share() int { return o.most/16 + 1 }
 
-// makeRoom closes n connections, those that have been waiting for their clients
-// for the longest time.
-func (o *connections) makeRoom(n int) {
-	type waiting struct {
-		conn  net.Conn
-		state *connection
-		since int64
+// waiting is a connection on which it is the client's turn.
+type waiting struct {
+	conn  net.Conn
+	state *connection
+	since int64
+}
+
+// credit is the time for which one that has brought a request is held in favour.
+const credit = time.Second
+
+func (w *waiting) rank() int64 {
+	if w.state.useful.Load() {
+		return w.since + int64(credit)
 	}
-	var all []waiting
+	return w.since
+}
+
+// makeRoom closes n connections, those that have been waiting for their clients
+// for the longest time. One that has sent something meanwhile comes last: in a
+// throng its request may just not have been read yet.
+func (o *connections) makeRoom(n int) {
+	var all, heard []waiting
 	o.known.Range(func(key, value any) bool {
 		conn, _ := key.(net.Conn)
 		state, _ := value.(*connection)
@@ -125,12 +158,32 @@ func (o *connections) makeRoom(n int) {
 		}
 		return true
 	})
-	slices.SortFunc(all, func(a, b waiting) int { return cmp.Compare(a.since, b.since) })
-	for _, w := range all[:min(n, len(all))] {
-		if w.state.waits.CompareAndSwap(w.since, closing) {
-			_ = socketOf(w.conn).Close() // its worker takes note
+	slices.SortFunc(all, func(a, b waiting) int { return cmp.Compare(a.rank(), b.rank()) })
+	for _, w := range all {
+		switch {
+		case n == 0:
+			return
+		case unread(w.conn):
+			heard = append(heard, w)
+		case o.giveWay(&w):
+			n--
 		}
 	}
+	for _, w := range heard[:min(n, len(heard))] {
+		o.giveWay(&w)
+	}
+}
+
+// giveWay closes a connection; false: it is not the client's turn any more.
+func (o *connections) giveWay(w *waiting) bool {
+	o.leaving.Add(1)
+	if !w.state.waits.CompareAndSwap(w.since, closing) {
+		o.leaving.Add(-1)
+		signal(o.left)
+		return false
+	}
+	_ = socketOf(w.conn).Close() // its worker takes note
+	return true
 }
 
 // letIdleConnectionsFinish waits, for DrainGrace at most, until no connection

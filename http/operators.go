@@ -45,7 +45,7 @@ func NewOperators(api *Server, keeper Keeper) *Operators {
 	api.metrics.registry.MustRegister(statsCollector{api.backend.Stats})
 	api.metrics.registerServer(api)
 	o.engine = newEngine(api.opt)
-	o.engine.Concurrency = o.open.most
+	o.engine.Concurrency = o.open.workers()
 	o.engine.Handler = o.serve
 	o.engine.ConnState = o.open.track
 	o.engine.ErrorHandler = o.refuseMalformed

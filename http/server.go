@@ -65,6 +65,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	s.rates = newRateLimit(opt.RatePerProject, opt.RateBurst)
 	s.router = s.newRouter()
 	s.engine = newEngine(opt)
+	s.engine.Concurrency = s.open.workers()
 	s.engine.Handler = s.serve
 	s.engine.HeaderReceived = s.headerReceived
 	s.engine.ErrorHandler = s.refuseMalformed
@@ -79,7 +80,6 @@ func newEngine(opt Options) *fasthttp.Server {
 	fasthttp.SetBodySizePoolLimit(keptBody, keptBody)
 	return &fasthttp.Server{
 		Logger:                       engineLog{opt.Log},
-		Concurrency:                  opt.MaxConnections,
 		MaxRequestBodySize:           opt.MaxBodyBytes,
 		ReadBufferSize:               opt.MaxHeaderBytes,
 		ReadTimeout:                  opt.ReadTimeout,

@@ -38,7 +38,7 @@ func served(t *testing.T, p *process) {
 			}
 			begin := time.Now()
 			if got, err := c.do(http.MethodGet, "/devices", nil); err != nil || got.status != 200 {
-				t.Errorf("another client was not served: %v", err)
+				t.Errorf("another client was not served: %+v, %v", got, err)
 				return
 			}
 			if took := time.Since(begin); took > 5*time.Second {

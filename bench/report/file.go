@@ -43,7 +43,6 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	CPU    string `json:"cpu"`
 	CPUs   int    `json:"cpus"`
-	Memory string `json:"memory,omitempty"`
 }
 
 // Settings are those of the command line. Times are in seconds.
