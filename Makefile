@@ -10,7 +10,15 @@ SEED ?= 0
 REPEAT ?= 1
 DUR ?= 300
 ARQS ?= 1000000
-BOUND ?= 100000
+BOUND ?=
+RECORD ?=
+ROUNDS_EACH ?= 5
+SECONDS ?= 2
+ROWS ?= SideBySide|Stored|List|Heap|Recovery
+BASE ?= main
+COUNT ?= 6
+BENCH ?= .
+PKG ?=
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -21,11 +29,17 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -buildvcs=false
 # Packages but the whole-service tests in test/.
 UNIT = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/')
 
+# Packages with benchmarks of parts; ./bench measures the whole.
+PARTS = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/' -e '/arqd/bench$$')
+
+# What the benchmarks of the whole take from the environment.
+LIMITS = ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) ARQD_BENCH_ROUNDS=$(ROUNDS_EACH) ARQD_BENCH_SECONDS=$(SECONDS)
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench recovery sim crash verify mutants cover clean
+.PHONY: help build run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim crash verify mutants cover clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/arqd, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/arqd ./cmd/arqd
@@ -57,11 +71,18 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n replays one
 	@ARQD_STORM=$(DUR) ARQD_SEED=$(filter-out 0,$(SEED)) $(GO) test -count=1 -timeout $$(( $(DUR) + 900 ))s -run 'TestStorm' -v ./test
 
-bench: ## benchmarks, each for BENCHTIME (1s)
-	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m ./...
+bench: ## the service beside what its parts cost alone, and its goals: ARQS (1000000) stored, RECORD=1 keeps the results
+	@$(LIMITS) $(if $(RECORD),ARQD_BENCH_RECORD=$(CURDIR)/bench/results/history.jsonl) ARQD_BENCH_VERSION=$(VERSION) \
+		$(GO) test -run '^$$' -bench '$(ROWS)' -benchtime 1x -timeout 120m ./bench
 
-recovery: ## restart after kill -9 beside a bare Badger: ARQS (1000000), BOUND (100000) of them bound
-	@ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) $(GO) test -run '^$$' -bench Recovery -benchtime 1x -timeout 60m ./bench
+bench-micro: ## the Go benchmarks beside the code, each for BENCHTIME (1s)
+	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PARTS)
+
+bench-compare: ## those of BASE=rev and of here in turn, COUNT (6) times each; PKG=./http BENCH=regexp take some
+	@.ci/bench-compare "$(BASE)" "$(COUNT)" "$(BENCH)" "$(BENCHTIME)" $(or $(PKG),$(PARTS))
+
+recovery: ## restart after kill -9 beside a bare Badger: ARQS (1000000), BOUND (a tenth) of them bound
+	@$(LIMITS) $(GO) test -run '^$$' -bench Recovery -benchtime 1x -timeout 60m ./bench
 
 sim: ## RUNS (10000) seeded simulations of the actors, and a crash at every point; SEED=n repeats one, REPEAT times
 	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \

@@ -20,6 +20,7 @@ const (
 	roleStore = "store"
 	roleLoad  = "load"
 	roleHeap  = "heap"
+	roleList  = "list"
 	roleWalk  = "walk"
 )
 

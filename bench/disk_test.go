@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -35,4 +36,35 @@ func makeDiskDir() (string, error) {
 		}
 	}
 	return "", errors.New("no directory on a disk: set TMPDIR to one")
+}
+
+// disk is a file to which records are appended, one sync each: what is below
+// everything durable.
+type disk struct{ file *os.File }
+
+func openDisk(tb testing.TB) *disk {
+	tb.Helper()
+	f, err := os.Create(filepath.Join(diskDir(tb), "log"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = f.Close() })
+	return &disk{f}
+}
+
+func (d *disk) syncs(tb testing.TB, n int) Sample {
+	tb.Helper()
+	record := make([]byte, 440)
+	m := &meter{tb: tb, pid: os.Getpid()}
+	m.during(func() {
+		for range n {
+			_, err := d.file.Write(record)
+			if err := errors.Join(err, syscall.Fdatasync(int(d.file.Fd()))); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	})
+	sample := m.sample(n)
+	sample.P50 = 1e3 / sample.Rate // the mean
+	return sample
 }

@@ -18,12 +18,10 @@ import (
 	"github.com/arqd/arqd/persistence/badger"
 )
 
-// residents is how many ARQs the heap is weighed with.
-const residents = 200_000
-
 // heapQuestion asks for the heap that so many ARQs, or records, add.
 type heapQuestion struct {
 	What        string
+	ARQs        int
 	RecordBytes int // heapRecords: key and value
 }
 
@@ -45,31 +43,31 @@ type heapAnswer struct {
 // records of the same size in bare Badger, and taken off. What remains is the
 // service's views and indexes, and the ledger of persistence/badger. The
 // service over a store that keeps nothing gives the views and indexes alone.
-func BenchmarkHeap(b *testing.B) {
-	var service, forgetful, records heapAnswer
-	for b.Loop() {
-		service = weigh(b, heapQuestion{What: heapService})
-		forgetful = weigh(b, heapQuestion{What: heapForgetful})
-		records = weigh(b, heapQuestion{What: heapRecords, RecordBytes: service.RecordBytes})
-	}
-	each := func(bytes int64) float64 { return float64(bytes) / residents }
+func BenchmarkHeap(b *testing.B) { whole(b, heap) }
+
+func heap(tb testing.TB, into *Report) {
+	tb.Helper()
+	arqs := number(tb, arqsVariable, fewARQs)
+	arqs -= arqs % groupsEach
+	service := weigh(tb, heapQuestion{What: heapService, ARQs: arqs})
+	forgetful := weigh(tb, heapQuestion{What: heapForgetful, ARQs: arqs})
+	records := weigh(tb, heapQuestion{What: heapRecords, ARQs: arqs, RecordBytes: service.RecordBytes})
+	say("the heap of %d is weighed", arqs)
+	each := func(bytes int64) float64 { return float64(bytes) / float64(arqs) }
 	own := each(service.Bytes - records.Bytes)
-	b.ReportMetric(own, "B/arq")
-	b.ReportMetric(each(forgetful.Bytes), "view-B/arq")
-	b.ReportMetric(float64(service.Goroutines), "goroutines")
+	into.AddGoal("heap", own, fmt.Sprintf("%d stored", arqs))
 	for _, f := range []Figure{
-		{Name: "heap per resident ARQ, without Badger's", Value: own, Unit: "B", Goal: 500},
-		{Name: "  of it views and indexes", Value: each(forgetful.Bytes), Unit: "B"},
+		{Name: "heap per resident ARQ, views and indexes", Value: each(forgetful.Bytes), Unit: "B"},
 		{Name: "heap per resident ARQ, Badger's and all", Value: each(service.Bytes), Unit: "B"},
-		{Name: "goroutines with 200,000 ARQs, idle", Value: float64(service.Goroutines), Unit: "", Goal: 100},
+		{Name: fmt.Sprintf("goroutines with %d ARQs, idle", arqs), Value: float64(service.Goroutines)},
 	} {
-		table.AddFigure(f)
+		into.AddFigure(f)
 	}
 }
 
-func weigh(b *testing.B, q heapQuestion) (a heapAnswer) {
-	b.Helper()
-	startChild(b, roleHeap).call(b, q, &a)
+func weigh(tb testing.TB, q heapQuestion) (a heapAnswer) {
+	tb.Helper()
+	startChild(tb, roleHeap).call(tb, q, &a)
 	return a
 }
 
@@ -88,25 +86,26 @@ func measureHeap(ask *json.Decoder, answer *json.Encoder) error {
 			if err != nil {
 				return a, err
 			}
-			if a, err = weighService(store, metrics); err == nil {
+			if a, err = weighService(store, metrics, q.ARQs); err == nil {
 				stats := store.Stats()
 				a.RecordBytes = int(stats.BytesWritten / stats.RecordsWritten)
 			}
 			return a, err
 		case heapForgetful:
-			return weighService(newForgetful(), http.NewMetrics())
+			return weighService(newForgetful(), http.NewMetrics(), q.ARQs)
 		default:
-			return weighRecords(dir, q.RecordBytes)
+			return weighRecords(dir, q.ARQs, q.RecordBytes)
 		}
 	})
 }
 
 // settledHeap gives the heap in use once Badger has written its full memory
-// tables out, which it does on its own: when it no longer changes.
-func settledHeap() int64 {
+// tables out, which it does on its own: when it no longer changes from pause to
+// pause.
+func settledHeap(pause time.Duration) int64 {
 	const same, enough = 128 << 10, 4
 	last, equal := int64(0), 0
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for tries := 0; equal < enough && tries < 60; tries++ {
 		<-tick.C
@@ -130,7 +129,15 @@ const (
 	groupsEach   = 200 // ARQs of one create
 )
 
-func weighService(store persistence.Store, metrics *http.Metrics) (a heapAnswer, err error) {
+// settling is how long to wait for Badger between two looks at the heap.
+func settling(arqs int) time.Duration {
+	if arqs < fewARQs {
+		return 20 * time.Millisecond
+	}
+	return 250 * time.Millisecond
+}
+
+func weighService(store persistence.Store, metrics *http.Metrics, arqs int) (a heapAnswer, err error) {
 	p, err := startInProcess(store, metrics)
 	if err != nil {
 		return a, err
@@ -141,8 +148,8 @@ func weighService(store persistence.Store, metrics *http.Metrics) (a heapAnswer,
 			return a, err
 		}
 	}
-	before := settledHeap()
-	for i := range residents / groupsEach {
+	before := settledHeap(settling(arqs))
+	for i := range arqs / groupsEach {
 		made, err := p.system.CreateARQs(background, actors.CreateARQs{
 			ProfileName: fmt.Sprintf("bench-%d", i%heapProfiles),
 			ProjectID:   fmt.Sprintf("%032x", i%heapProjects),
@@ -151,19 +158,19 @@ func weighService(store persistence.Store, metrics *http.Metrics) (a heapAnswer,
 			return a, fmt.Errorf("%d ARQs of %d: %w", len(made), groupsEach, err)
 		}
 	}
-	a.Bytes = settledHeap() - before
+	a.Bytes = settledHeap(settling(arqs)) - before
 	a.Goroutines = runtime.NumGoroutine()
 	return a, nil
 }
 
-func weighRecords(dir string, size int) (a heapAnswer, err error) {
+func weighRecords(dir string, records, size int) (a heapAnswer, err error) {
 	db, err := badgerdb.Open(rawOptions(dir))
 	if err != nil {
 		return a, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	before := settledHeap()
-	for n := 0; n < residents; {
+	before := settledHeap(settling(records))
+	for n := 0; n < records; {
 		err := db.Update(func(txn *badgerdb.Txn) error {
 			for range groupsEach {
 				if err := txn.SetEntry(rawEntry(int64(n), size)); err != nil {
@@ -177,7 +184,7 @@ func weighRecords(dir string, size int) (a heapAnswer, err error) {
 			return a, err
 		}
 	}
-	a.Bytes = settledHeap() - before
+	a.Bytes = settledHeap(settling(records)) - before
 	return a, nil
 }
 

@@ -146,3 +146,59 @@ func TestPercentile(t *testing.T) {
 		}
 	}
 }
+
+func TestRunOpenLoopKeepsItsRate(t *testing.T) {
+	addr := listen(t, func(*fasthttp.RequestCtx) {})
+	const rate, count = 2000, 200
+	result, err := Run(t.Context(), Load{
+		Addr: addr, Connections: 4, Count: count, Status: 200, Rate: rate, Requests: [][]byte{request("GET", addr, "/", nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := (count - 1) * time.Second / rate; result.Elapsed < least {
+		t.Errorf("%d requests in %v: sooner than they were due, %v", count, result.Elapsed, least)
+	}
+}
+
+// One connection to a server that takes 20 ms: what is due meanwhile waits, and
+// that counts.
+func TestRunOpenLoopCountsFromWhenItWasDue(t *testing.T) {
+	const slow, count = 20 * time.Millisecond, 5
+	addr := listen(t, func(*fasthttp.RequestCtx) { <-time.After(slow) })
+	result, err := Run(t.Context(), Load{
+		Addr: addr, Connections: 1, Count: count, Status: 200, Rate: 1e6, Requests: [][]byte{request("GET", addr, "/", nil)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := count * slow * 99 / 100; result.P99 < least {
+		t.Errorf("the last of %d took %v, want %v: it was due at once", count, result.P99, least)
+	}
+}
+
+func TestRunAsksEachConnection(t *testing.T) {
+	addr := listen(t, func(ctx *fasthttp.RequestCtx) {
+		ctx.SetStatusCode(map[bool]int{true: 201, false: 200}[ctx.IsPost()])
+		ctx.SetBodyString(string(ctx.Path()))
+	})
+	seen := [2][]string{}
+	_, err := Run(t.Context(), Load{Addr: addr, Connections: 2, Next: func(c int, body []byte) ([]byte, int) {
+		seen[c] = append(seen[c], string(body))
+		switch len(seen[c]) {
+		case 1:
+			return request("GET", addr, "/a", nil), 200
+		case 2:
+			return request("POST", addr, "/b", []byte("{}")), 201
+		}
+		return nil, 0
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, bodies := range seen {
+		if want := []string{"", "/a", "/b"}; !slices.Equal(bodies, want) {
+			t.Errorf("connection %d was given %q, want %q", c, bodies, want)
+		}
+	}
+}

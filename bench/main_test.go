@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -21,8 +22,12 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	if err := table.Print(os.Stdout); err != nil && code == 0 {
+	if err := finish(code == 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		code = 1
+	}
+	if built != "" {
+		_ = os.RemoveAll(filepath.Dir(built))
 	}
 	if err := goleak.Find(
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -36,6 +41,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// finish prints what was measured, if anything, and records it if that is asked
+// for and all went well.
+func finish(well bool) error {
+	if table.empty() {
+		return nil
+	}
+	machine := here()
+	table.Machine = machine.String()
+	err := table.Print(os.Stdout)
+	if file := os.Getenv(recordVariable); file != "" && well && err == nil {
+		err = table.record(file, machine)
+	}
+	return err
+}
+
 // roles are what a child process can be. Each answers questions from standard
 // input, a JSON text each, on standard output, and ends with its input.
 var roles = map[string]func(ask *json.Decoder, answer *json.Encoder) error{
@@ -44,6 +64,7 @@ var roles = map[string]func(ask *json.Decoder, answer *json.Encoder) error{
 	roleStore: storeCommits,
 	roleLoad:  generateLoad,
 	roleHeap:  measureHeap,
+	roleList:  serveLists,
 	roleWalk:  walk,
 }
 

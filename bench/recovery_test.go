@@ -3,14 +3,12 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,25 +19,6 @@ import (
 	"github.com/arqd/arqd/bench/process"
 	"github.com/arqd/arqd/bench/report"
 )
-
-// How many ARQs there are at the restart, and how many of them are bound.
-const (
-	arqsVariable  = "ARQD_BENCH_ARQS"
-	boundVariable = "ARQD_BENCH_BOUND"
-)
-
-func number(tb testing.TB, variable string, otherwise int) int {
-	tb.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n <= 0 {
-		tb.Fatalf("%s=%q: not a number of accelerator requests", variable, text)
-	}
-	return n
-}
 
 // walkQuestion asks to open the Badger database in a directory with the
 // service's options, and to go through all keys and values once.
@@ -56,51 +35,49 @@ type walkAnswer struct {
 // BenchmarkRecovery restarts the service after a kill -9 under load, and has a
 // bare Badger read the same directory, in turns, each in a process of its own
 // that begins with a copy.
-func BenchmarkRecovery(b *testing.B) {
-	arqs, bound := number(b, arqsVariable, 100_000), number(b, boundVariable, 10_000)
+func BenchmarkRecovery(b *testing.B) { whole(b, recovery) }
+
+func recovery(tb testing.TB, into *Report) {
+	tb.Helper()
+	arqs := number(tb, arqsVariable, fewARQs)
+	bound := number(tb, boundVariable, arqs/10)
 	if bound > arqs {
-		b.Fatalf("%d of %d ARQs cannot be bound", bound, arqs)
+		tb.Fatalf("%d of %d ARQs cannot be bound", bound, arqs)
 	}
 	// Room for those bound under load as well.
-	killed := newPlace(b, buildService(b), bound/fakeDevices*5/4+handlesPerDevice)
-	for b.Loop() {
-		killed.fill(b, arqs, bound)
-		var restarts []restart
-		var walks []walkAnswer
-		for round := range rounds {
-			if round%2 == 0 {
-				restarts = append(restarts, killed.copied(b).restart(b))
-			}
-			walks = append(walks, killed.copied(b).walk(b))
-			if round%2 == 1 {
-				restarts = append(restarts, killed.copied(b).restart(b))
-			}
-		}
-		compareRecovery(b, restarts, walks, arqs, bound)
+	killed := newPlace(tb, buildService(tb), bound/fakeDevices*5/4+handlesPerDevice)
+	killed.fill(tb, arqs, bound)
+	say("a service with %d is killed", arqs)
+	var restarts []restart
+	var walks []walkAnswer
+	for round := range number(tb, roundsVariable, usualRounds) {
+		inTurn(round,
+			func() { restarts = append(restarts, killed.copied(tb).restart(tb)) },
+			func() { walks = append(walks, killed.copied(tb).walk(tb)) })
 	}
-	b.ReportMetric(0, "ns/op") // says nothing
+	compareRecovery(tb, into, restarts, walks, arqs, bound)
 }
 
 // fill makes ARQs, binds some, and kills the service while it makes and binds
 // more. It begins with an empty store.
-func (p *place) fill(b *testing.B, arqs, bound int) {
-	b.Helper()
+func (p *place) fill(tb testing.TB, arqs, bound int) {
+	tb.Helper()
 	if err := os.RemoveAll(p.state); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	s := p.start(b)
+	s := p.start(tb)
 	defer s.kill()
 	const many, group = "bench-many", 250
-	s.do(b, CreateProfile(s.api, profileName, 1, profileGroup...), 201)
-	s.do(b, CreateProfile(s.api, many, group, profileGroup...), 201)
+	s.do(tb, CreateProfile(s.api, profileName, 1, profileGroup...), 201)
+	s.do(tb, CreateProfile(s.api, many, group, profileGroup...), 201)
 	if n := (arqs - bound) / group; n > 0 {
-		run(b, Load{Addr: s.api, Connections: 16, Requests: [][]byte{CreateARQs(s.api, many)}, Count: n, Status: 201})
+		run(tb, Load{Addr: s.api, Connections: 16, Requests: [][]byte{CreateARQs(s.api, many)}, Count: n, Status: 201})
 	}
-	ids := s.create(b, bound+(arqs-bound)%group)
+	ids := s.create(tb, bound+(arqs-bound)%group)
 	for some := range slices.Chunk(s.binds(ids[:bound]), 10_000) {
-		run(b, Load{Addr: s.api, Connections: 64, Requests: some, Count: len(some), Status: 202})
+		run(tb, Load{Addr: s.api, Connections: 64, Requests: some, Count: len(some), Status: 202})
 	}
-	binds := s.binds(s.create(b, bound/4))
+	binds := s.binds(s.create(tb, bound/4))
 	killing := time.AfterFunc(time.Second, func() { _ = s.cmd.Process.Kill() })
 	defer killing.Stop()
 	var clients sync.WaitGroup
@@ -109,36 +86,36 @@ func (p *place) fill(b *testing.B, arqs, bound int) {
 		{Requests: [][]byte{CreateARQs(s.api, profileName)}, Count: 1 << 20, Status: 201},
 	} {
 		load.Addr, load.Connections = s.api, 32
-		clients.Go(func() { _, _ = Run(b.Context(), load) }) // ends with the service
+		clients.Go(func() { _, _ = Run(tb.Context(), load) }) // ends with the service
 	}
 	clients.Wait()
 }
 
 // copied gives another place with the same state, holes and all.
-func (p *place) copied(b *testing.B) *place {
-	b.Helper()
-	dir := diskDir(b)
+func (p *place) copied(tb testing.TB) *place {
+	tb.Helper()
+	dir := diskDir(tb)
 	other := &place{binary: p.binary, config: filepath.Join(dir, "arqd.conf"), state: filepath.Join(dir, "state")}
 	config, err := os.ReadFile(p.config)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	config = bytes.ReplaceAll(config, []byte(p.state), []byte(other.state))
 	if err := os.WriteFile(other.config, config, 0o600); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, args := range [][]string{{"cp", "-a", "--sparse=always", p.state, other.state}, {"sync", "-f", other.state}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			b.Fatalf("%v: %v\n%s", args, err, out)
+			tb.Fatalf("%v: %v\n%s", args, err, out)
 		}
 	}
 	return other
 }
 
-func (p *place) remove(b *testing.B) {
-	b.Helper()
+func (p *place) remove(tb testing.TB) {
+	tb.Helper()
 	if err := os.RemoveAll(filepath.Dir(p.state)); err != nil {
-		b.Error(err)
+		tb.Error(err)
 	}
 }
 
@@ -154,19 +131,14 @@ type restart struct {
 
 // restart measures from before the process exists to the moment when /readyz
 // says yes.
-func (p *place) restart(b *testing.B) restart {
-	b.Helper()
+func (p *place) restart(tb testing.TB) restart {
+	tb.Helper()
 	begin := time.Now()
-	s := p.start(b)
-	s.awaitReady(b)
+	s := p.start(tb)
+	s.awaitReady(tb)
 	r := restart{ready: time.Since(begin)}
-	var err1, err2 error
-	r.cpu, err1 = process.CPU(s.pid)
-	r.memory, err2 = process.MemoryOf(s.pid)
-	if err := errors.Join(err1, err2); err != nil {
-		b.Fatal(err)
-	}
-	for name, n := range s.scrape(b) {
+	r.memory, r.cpu = usage(tb, s.pid)
+	for name, n := range s.scrape(tb) {
 		switch {
 		case strings.HasPrefix(name, "arqd_arqs{"):
 			r.arqs += int(n)
@@ -178,16 +150,16 @@ func (p *place) restart(b *testing.B) restart {
 		}
 	}
 	s.kill()
-	p.remove(b)
+	p.remove(tb)
 	return r
 }
 
-func (s *service) awaitReady(b *testing.B) {
-	b.Helper()
+func (s *service) awaitReady(tb testing.TB) {
+	tb.Helper()
 	for {
 		response, err := scraper.Get(s.operators + "/readyz")
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		_ = response.Body.Close()
 		if response.StatusCode == http.StatusOK {
@@ -197,10 +169,10 @@ func (s *service) awaitReady(b *testing.B) {
 	}
 }
 
-func (p *place) walk(b *testing.B) (a walkAnswer) {
-	b.Helper()
-	startChild(b, roleWalk).call(b, walkQuestion{filepath.Join(p.state, "store")}, &a)
-	p.remove(b)
+func (p *place) walk(tb testing.TB) (a walkAnswer) {
+	tb.Helper()
+	startChild(tb, roleWalk).call(tb, walkQuestion{filepath.Join(p.state, "store")}, &a)
+	p.remove(tb)
 	return a
 }
 
@@ -249,13 +221,13 @@ func walk(ask *json.Decoder, answer *json.Encoder) error {
 }
 
 // compareRecovery checks that both have seen the same, and reports.
-func compareRecovery(b *testing.B, restarts []restart, walks []walkAnswer, arqs, bound int) {
-	b.Helper()
+func compareRecovery(tb testing.TB, into *Report, restarts []restart, walks []walkAnswer, arqs, bound int) {
+	tb.Helper()
 	var ready, open, bare, ratios, cpu []float64
 	for i, r := range restarts {
 		w := walks[i]
 		if r.arqs != w.Records["arq"] || r.arqs < arqs || r.bound < bound || r.taken != r.bound {
-			b.Errorf("%d ARQs, %d bound with %d handles, of %d records; there were %d, %d bound",
+			tb.Errorf("%d ARQs, %d bound with %d handles, of %d records; there were %d, %d bound",
 				r.arqs, r.bound, r.taken, w.Records["arq"], arqs, bound)
 		}
 		ready = append(ready, r.ready.Seconds())
@@ -264,28 +236,21 @@ func compareRecovery(b *testing.B, restarts []restart, walks []walkAnswer, arqs,
 		ratios = append(ratios, r.ready.Seconds()/(w.Open+w.Walk).Seconds())
 		cpu = append(cpu, r.cpu.Seconds()/w.CPU.Seconds())
 	}
-	for _, values := range [][]float64{ready, open, bare, ratios, cpu} {
-		slices.Sort(values)
+	for _, ratio := range ratios {
+		into.AddGoal("restart", ratio, fmt.Sprintf("%.2f times that of the bare one", report.Median(cpu)))
 	}
 	last, floor := restarts[len(restarts)-1], walks[len(walks)-1]
-	b.ReportMetric(report.Median(ready), "s/restart")
-	b.ReportMetric(report.Median(bare), "s/bare")
-	b.ReportMetric(report.Median(ratios), "restart/bare")
 	const mega = 1 << 20
 	name := fmt.Sprintf("%d ARQs, %d bound", last.arqs, last.bound)
 	for _, f := range []Figure{
 		{Name: "restart to ready, " + name, Value: report.Median(ready), Unit: "s"},
 		{Name: "  bare Badger: open, and all keys and values", Value: report.Median(bare), Unit: "s"},
 		{Name: "    of it open", Value: report.Median(open), Unit: "s"},
-		{Name: "  restart / bare", Value: report.Median(ratios), Goal: 2},
-		{Name: "    least of " + strconv.Itoa(len(ratios)), Value: ratios[0]},
-		{Name: "    most", Value: ratios[len(ratios)-1]},
-		{Name: "  processor time, restart / bare", Value: report.Median(cpu)},
 		{Name: "  anonymous memory when ready", Value: float64(last.memory.Anonymous) / mega, Unit: "MiB"},
 		{Name: "  peak resident memory, with mapped files", Value: float64(last.memory.Peak) / mega, Unit: "MiB"},
 		{Name: "  anonymous memory of bare Badger", Value: float64(floor.Memory.Anonymous) / mega, Unit: "MiB"},
 		{Name: "  keys and values", Value: float64(floor.Bytes) / mega, Unit: "MiB"},
 	} {
-		table.AddFigure(f)
+		into.AddFigure(f)
 	}
 }

@@ -13,34 +13,34 @@ import (
 // Sample is one repetition of a line of the report. A zero member was not
 // measured.
 type Sample struct {
-	Rate      float64 // operations per second
-	CPU       float64 // us of the measured process for each operation
-	ClientCPU float64 // us of the load generator for each operation
-	P50, P99  float64 // ms
-	Batch     float64 // operations per commit
+	Rate      float64 `json:"per_second"`             // operations
+	CPU       float64 `json:"cpu_us,omitzero"`        // us of the measured process for each operation
+	ClientCPU float64 `json:"client_cpu_us,omitzero"` // us of the load generator for each operation
+	P50       float64 `json:"p50_ms,omitzero"`        // ms
+	P99       float64 `json:"p99_ms,omitzero"`        // ms
+	Batch     float64 `json:"per_commit,omitzero"`    // operations per commit
 }
 
 // Ratio compares lines within each round; the report shows the median.
 type Ratio struct {
 	Name    string
 	Of      func(round map[string]Sample) float64
-	Goal    float64 // 0: none
-	Lower   bool    // the goal is the most, not the least
 	Percent bool
 }
 
-// Figure is a number that is measured once.
+// Figure is a number that is measured once, for information.
 type Figure struct {
 	Name  string
 	Value float64
 	Unit  string
-	Goal  float64 // the most; 0: none
 }
 
 // Report collects what was measured, round by round.
 type Report struct {
 	Title   string
+	Machine string // on which
 	Ratios  []Ratio
+	Goals   []Goal
 	lines   []string
 	rounds  []map[string]Sample
 	figures []Figure
@@ -66,6 +66,9 @@ func (r *Report) AddFigure(f Figure) {
 
 // Print writes the report, nothing at all if nothing was measured.
 func (r *Report) Print(w io.Writer) error {
+	if r.empty() {
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.rounds) > 0 {
 		fmt.Fprintf(t, "\n%s\nmedians of %d interleaved rounds\n\n", r.Title, len(r.rounds))
@@ -73,16 +76,20 @@ func (r *Report) Print(w io.Writer) error {
 		r.printRatios(t)
 	}
 	if len(r.figures) > 0 {
-		fmt.Fprint(t, "\nfigure\tvalue\tgoal\t\n")
+		fmt.Fprint(t, "\nfigure\tvalue\t\n")
 	}
 	for _, f := range r.figures {
-		fmt.Fprintf(t, "%s\t%.4g %s\t", f.Name, f.Value, f.Unit)
-		if f.Goal > 0 {
-			fmt.Fprintf(t, "<= %g %s\t%s", f.Goal, f.Unit, verdict(f.Value <= f.Goal))
-		}
-		fmt.Fprint(t, "\n")
+		fmt.Fprintf(t, "%s\t%.4g %s\t\n", f.Name, f.Value, f.Unit)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return r.printGoals(w)
+}
+
+func (r *Report) empty() bool {
+	return len(r.rounds) == 0 && len(r.figures) == 0 &&
+		!slices.ContainsFunc(r.Goals, func(g Goal) bool { return len(g.measured) > 0 })
 }
 
 func (r *Report) printLines(w io.Writer) {
@@ -105,16 +112,15 @@ func (r *Report) printLines(w io.Writer) {
 }
 
 func (r *Report) printRatios(w io.Writer) {
-	header := "\nratio\tmedian\t[least\tmost]\tgoal\t\n"
+	header := "\nratio\tmedian\t[least\tmost]\t\n"
 	for i := range r.Ratios {
 		ratio := &r.Ratios[i]
 		values := r.collect(ratio.Of)
 		if len(values) == 0 {
 			continue
 		}
-		m := report.Median(values)
-		fmt.Fprintf(w, "%s%s\t%s\t[%s\t%s]\t%s\n", header, ratio.Name,
-			ratio.format(m), ratio.format(values[0]), ratio.format(values[len(values)-1]), ratio.judge(m))
+		fmt.Fprintf(w, "%s%s\t%s\t[%s\t%s]\t\n", header, ratio.Name,
+			ratio.format(report.Median(values)), ratio.format(values[0]), ratio.format(values[len(values)-1]))
 		header = ""
 	}
 }
@@ -124,16 +130,6 @@ func (r *Ratio) format(v float64) string {
 		return fmt.Sprintf("%.0f %%", v*100)
 	}
 	return fmt.Sprintf("%.2f", v)
-}
-
-func (r *Ratio) judge(v float64) string {
-	switch {
-	case r.Goal == 0:
-		return "\t"
-	case r.Lower:
-		return "<= " + r.format(r.Goal) + "\t" + verdict(v <= r.Goal)
-	}
-	return ">= " + r.format(r.Goal) + "\t" + verdict(v >= r.Goal)
 }
 
 // collect gives a value of each round, sorted, without those that could not be
@@ -149,16 +145,22 @@ func (r *Report) collect(pick func(map[string]Sample) float64) []float64 {
 	return values
 }
 
+// median gives the medians of a line.
+func (r *Report) median(line string) Sample {
+	of := func(pick func(Sample) float64) float64 {
+		return report.Median(r.collect(func(round map[string]Sample) float64 { return pick(round[line]) }))
+	}
+	return Sample{
+		Rate: of(func(s Sample) float64 { return s.Rate }), CPU: of(func(s Sample) float64 { return s.CPU }),
+		ClientCPU: of(func(s Sample) float64 { return s.ClientCPU }),
+		P50:       of(func(s Sample) float64 { return s.P50 }), P99: of(func(s Sample) float64 { return s.P99 }),
+		Batch: of(func(s Sample) float64 { return s.Batch }),
+	}
+}
+
 func cell(form string, sorted []float64) string {
 	if len(sorted) == 0 {
 		return "-"
 	}
 	return fmt.Sprintf(form, report.Median(sorted))
-}
-
-func verdict(reached bool) string {
-	if reached {
-		return "reached"
-	}
-	return "MISSED"
 }

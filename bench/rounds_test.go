@@ -2,46 +2,49 @@ package bench
 
 import (
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// rounds is how often each line is measured. The lines take turns, so that a
-// bad minute of the machine meets all of them.
-const rounds = 5
-
 // site is everything that is measured: the service and its floors, each in a
 // process of its own, idle but for the one whose turn it is.
 type site struct {
-	service          *service
-	echo, raw, store *child
-	echoAddr         string
-	recordBytes      int         // of the service's records, key and value
-	shown            []uuid.UUID // ARQs to be looked at
+	service     *service
+	echo, raw   *child
+	store       *child
+	echoAddr    string
+	disk        *disk
+	recordBytes int         // of the service's records, key and value
+	shown       []uuid.UUID // ARQs to be looked at
+	seconds     float64     // of each measurement
+	into        *Report
+	counts      map[string]int // how much a line does in that time
+	capacity    float64        // creates a second, in this round
 }
 
-func openSite(b *testing.B) *site {
-	b.Helper()
+func openSite(tb testing.TB, into *Report) *site {
+	tb.Helper()
 	s := &site{
-		service: startService(b), echo: startChild(b, roleEcho),
-		raw: startChild(b, roleRaw), store: startChild(b, roleStore),
+		service: startService(tb), echo: startChild(tb, roleEcho),
+		raw: startChild(tb, roleRaw), store: startChild(tb, roleStore), disk: openDisk(tb),
+		seconds: seconds(tb), counts: map[string]int{}, into: into,
 	}
 	api := s.service.api
-	s.service.do(b, CreateProfile(api, profileName, 1, profileGroup...), 201)
-	before := s.service.scrape(b)
-	created := s.service.do(b, CreateARQs(api, profileName), 201)
-	after := s.service.scrape(b)
+	s.service.do(tb, CreateProfile(api, profileName, 1, profileGroup...), 201)
+	s.service.do(tb, CreateProfile(api, profileOf8, 8, profileGroup...), 201)
+	before := s.service.scrape(tb)
+	created := s.service.do(tb, CreateARQs(api, profileName), 201)
+	after := s.service.scrape(tb)
 	s.recordBytes = int(after["arqd_store_batch_bytes_sum"] - before["arqd_store_batch_bytes_sum"])
-	s.shown = s.service.create(b, 4096)
-	shown := s.service.do(b, ShowARQ(api, s.shown[0]), 200)
+	s.shown = s.service.create(tb, 4096)
+	shown := s.service.do(tb, ShowARQ(api, s.shown[0]), 200)
 	var answer echoAnswer
-	s.echo.call(b, echoQuestion{Show: len(shown), Create: len(created)}, &answer)
+	s.echo.call(tb, echoQuestion{Show: len(shown), Create: len(created)}, &answer)
 	s.echoAddr = answer.Addr
-	table.Title = fmt.Sprintf("%s, GOMAXPROCS %d, records of %d B, ARQs of %d B%s",
+	into.Title = fmt.Sprintf("%s, GOMAXPROCS %d, records of %d B, ARQs of %d B%s",
 		runtime.Version(), runtime.GOMAXPROCS(0), s.recordBytes, len(shown), logNote(s.service.chatty))
 	return s
 }
@@ -53,144 +56,217 @@ func logNote(chatty bool) string {
 	return ""
 }
 
-// turn is one measurement of a round.
-type turn struct {
+// line is one measurement of a round: it does a number of operations and gives
+// what it found, by line of the report; the first is the one that it is named
+// after.
+type line struct {
 	name    string
-	measure func(b *testing.B) map[string]Sample // by line of the report
+	first   int // operations, to find out how many take the time
+	measure func(tb testing.TB, n int) []Sample
+	more    []string // names of the other samples
 }
 
-// line is a turn that measures one line, with n connections or writers.
-func line(name string, n int, measure func(b *testing.B, n int) Sample) turn {
-	name = fmt.Sprintf("%s/%d", name, n)
-	return turn{name, func(b *testing.B) map[string]Sample {
-		b.Helper()
-		return map[string]Sample{name: measure(b, n)}
-	}}
-}
-
-func (s *site) turns() []turn {
-	var all []turn
-	for _, n := range []int{64, 256} {
-		all = append(all,
-			line("create", n, s.create), line("commit", n, s.commit),
-			line("store", n, s.commitToStore), line("echo-create", n, s.echoCreate))
+func (s *site) lines() []line {
+	one := func(name string, connections int, measure func(tb testing.TB, connections, n int) Sample) line {
+		return line{name: fmt.Sprintf("%s/%d", name, connections), first: 2000, measure: func(tb testing.TB, n int) []Sample {
+			tb.Helper()
+			return []Sample{measure(tb, connections, n)}
+		}}
 	}
-	return append(all,
-		line("show", 64, s.show), line("echo-show", 64, s.echoShow),
-		line("list-1000", 16, s.list), turn{"bind/64", s.bindAndDelete})
+	list := one("list-1000", 16, s.list)
+	list.first = 200
+	disk := one("sync", 1, s.sync)
+	disk.first = 200
+	return []line{
+		disk,
+		one("commit", 64, s.commit), one("create", 64, s.create), one("create8", 64, s.create8), one("echo-create", 64, s.echoCreate),
+		one("commit", 256, s.commit), one("create", 256, s.create), one("echo-create", 256, s.echoCreate),
+		one("store", 64, s.commitToStore), one("store", 256, s.commitToStore),
+		one("show", 64, s.show), one("echo-show", 64, s.echoShow), list,
+		{name: "bind/64", first: 2000, measure: s.bindAndDelete, more: []string{"delete/64"}},
+		{name: "boot/64", first: 1000, measure: s.boots},
+		{name: "show+create", first: 500, measure: s.showAmongCreates},
+		{name: "echo-show+create", first: 500, measure: s.echoAmongCreates},
+	}
 }
 
 // BenchmarkSideBySide measures each line once in each round; the report at the
 // end shows medians and ratios.
-func BenchmarkSideBySide(b *testing.B) {
-	s := openSite(b)
-	for round := range rounds {
-		for _, t := range s.turns() {
-			var samples map[string]Sample // of the last run, the longest
-			b.Run(fmt.Sprintf("%s/round=%d", t.name, round+1), func(b *testing.B) { samples = t.measure(b) })
-			for _, name := range slices.Sorted(maps.Keys(samples)) {
-				table.Add(round, name, samples[name])
-			}
+func BenchmarkSideBySide(b *testing.B) { whole(b, sideBySide) }
+
+func sideBySide(tb testing.TB, into *Report) {
+	tb.Helper()
+	s := openSite(tb, into)
+	s.warm(tb)
+	for round := range number(tb, roundsVariable, usualRounds) {
+		for _, l := range s.lines() {
+			s.take(tb, round, &l)
 		}
+		say("lines side by side: round %d is over", round+1)
 	}
 }
 
+// fewest operations: each connection has one.
+const fewest = 256
+
+// warm finds out how much each line does in the time.
+func (s *site) warm(tb testing.TB) {
+	tb.Helper()
+	for _, l := range s.lines() {
+		s.note(&l, l.measure(tb, max(fewest, int(float64(l.first)*min(1, s.seconds)))))
+	}
+}
+
+func (s *site) take(tb testing.TB, round int, l *line) {
+	tb.Helper()
+	samples := l.measure(tb, s.counts[l.name])
+	s.note(l, samples)
+	s.into.Add(round, l.name, samples[0])
+	for i, name := range l.more {
+		s.into.Add(round, name, samples[i+1])
+	}
+}
+
+func (s *site) note(l *line, samples []Sample) {
+	s.counts[l.name] = max(fewest, int(samples[0].Rate*s.seconds))
+	if l.name == "create/64" {
+		s.capacity = samples[0].Rate
+	}
+}
+
+func (s *site) sync(tb testing.TB, _, n int) Sample {
+	tb.Helper()
+	return s.disk.syncs(tb, n)
+}
+
 // create is the durable create of one ARQ.
-func (s *site) create(b *testing.B, connections int) Sample {
-	b.Helper()
-	before := s.service.scrape(b)
-	m := newMeter(b, s.service.pid)
+func (s *site) create(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	return s.createOf(tb, connections, n, profileName)
+}
+
+// create8 counts ARQs, not requests.
+func (s *site) create8(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	return each(s.createOf(tb, connections, max(1, n/8), profileOf8), 8)
+}
+
+func (s *site) createOf(tb testing.TB, connections, n int, profile string) Sample {
+	tb.Helper()
+	before := s.service.scrape(tb)
+	m := &meter{tb: tb, pid: s.service.pid}
 	m.load(Load{
-		Addr: s.service.api, Connections: connections, Count: b.N, Status: 201,
-		Requests: [][]byte{CreateARQs(s.service.api, profileName)},
+		Addr: s.service.api, Connections: connections, Count: n, Status: 201,
+		Requests: [][]byte{CreateARQs(s.service.api, profile)},
 	})
-	sample := m.sample()
-	sample.Batch = s.service.scrape(b).Mean(before, "arqd_store_batch_transitions")
+	sample := m.sample(n)
+	sample.Batch = s.service.scrape(tb).Mean(before, "arqd_store_batch_transitions")
 	return sample
 }
 
+// each gives a sample of operations that were n things each.
+func each(s Sample, n float64) Sample {
+	s.Rate *= n
+	s.CPU /= n
+	s.ClientCPU /= n
+	return s
+}
+
 // commit is the durable write of one record, without a service.
-func (s *site) commit(b *testing.B, writers int) Sample {
-	b.Helper()
-	return s.commitTo(b, s.raw, writers)
+func (s *site) commit(tb testing.TB, writers, n int) Sample {
+	tb.Helper()
+	return s.commitTo(tb, s.raw, writers, n)
 }
 
-func (s *site) commitToStore(b *testing.B, writers int) Sample {
-	b.Helper()
-	return s.commitTo(b, s.store, writers)
+func (s *site) commitToStore(tb testing.TB, writers, n int) Sample {
+	tb.Helper()
+	return s.commitTo(tb, s.store, writers, n)
 }
 
-func (s *site) commitTo(b *testing.B, floor *child, writers int) Sample {
-	b.Helper()
+func (s *site) commitTo(tb testing.TB, floor *child, writers, n int) Sample {
+	tb.Helper()
 	var answer commitAnswer
-	m := newMeter(b, floor.pid)
+	m := &meter{tb: tb, pid: floor.pid}
 	m.during(func() {
-		floor.call(b, commitQuestion{Writers: writers, Count: b.N, RecordBytes: s.recordBytes}, &answer)
+		floor.call(tb, commitQuestion{Writers: writers, Count: n, RecordBytes: s.recordBytes}, &answer)
 	})
-	sample := m.sample()
-	sample.Batch = float64(b.N) / float64(max(1, answer.Commits))
+	sample := m.sample(n)
+	sample.Batch = float64(n) / float64(max(1, answer.Commits))
 	return sample
 }
 
 // echoCreate is what a create would be without anything behind it.
-func (s *site) echoCreate(b *testing.B, connections int) Sample {
-	b.Helper()
-	m := newMeter(b, s.echo.pid)
+func (s *site) echoCreate(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	m := &meter{tb: tb, pid: s.echo.pid}
 	m.load(Load{
-		Addr: s.echoAddr, Connections: connections, Count: b.N, Status: 201,
+		Addr: s.echoAddr, Connections: connections, Count: n, Status: 201,
 		Requests: [][]byte{CreateARQs(s.service.api, profileName)},
 	})
-	return m.sample()
+	return m.sample(n)
 }
 
 // show is the GET of one ARQ of many.
-func (s *site) show(b *testing.B, connections int) Sample {
-	b.Helper()
-	return s.showFrom(b, s.service.pid, s.service.api, connections)
+func (s *site) show(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	return s.showFrom(tb, s.service.pid, s.service.api, connections, n)
 }
 
 // echoShow sends the same requests to the echo.
-func (s *site) echoShow(b *testing.B, connections int) Sample {
-	b.Helper()
-	return s.showFrom(b, s.echo.pid, s.echoAddr, connections)
+func (s *site) echoShow(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	return s.showFrom(tb, s.echo.pid, s.echoAddr, connections, n)
 }
 
-func (s *site) showFrom(b *testing.B, pid int, addr string, connections int) Sample {
-	b.Helper()
-	all := requests(s.shown, func(_ int, id uuid.UUID) []byte { return ShowARQ(s.service.api, id) })
-	m := newMeter(b, pid)
-	m.load(Load{Addr: addr, Connections: connections, Count: b.N, Status: 200, Requests: all})
-	return m.sample()
+func (s *site) showFrom(tb testing.TB, pid int, addr string, connections, n int) Sample {
+	tb.Helper()
+	m := &meter{tb: tb, pid: pid}
+	m.load(Load{Addr: addr, Connections: connections, Count: n, Status: 200, Requests: s.shows()})
+	return m.sample(n)
+}
+
+func (s *site) shows() [][]byte {
+	return requests(s.shown, func(_ int, id uuid.UUID) []byte { return ShowARQ(s.service.api, id) })
 }
 
 // list is a page of 1000 ARQs.
-func (s *site) list(b *testing.B, connections int) Sample {
-	b.Helper()
-	m := newMeter(b, s.service.pid)
+func (s *site) list(tb testing.TB, connections, n int) Sample {
+	tb.Helper()
+	m := &meter{tb: tb, pid: s.service.pid}
 	m.load(Load{
-		Addr: s.service.api, Connections: connections, Count: b.N, Status: 200,
+		Addr: s.service.api, Connections: connections, Count: n, Status: 200,
 		Requests: [][]byte{ListARQs(s.service.api, 1000)},
 	})
-	return m.sample()
+	return m.sample(n)
 }
 
-// bindAndDelete binds ARQs, to Bound, and deletes them, as many at a time as
-// there are handles.
-func (s *site) bindAndDelete(b *testing.B) map[string]Sample {
-	b.Helper()
-	binding := newMeter(b, s.service.pid)
-	deleting := newMeter(b, s.service.pid)
-	deleting.label = "delete-"
-	for left := b.N; left > 0; {
+// bindAndDelete binds ARQs, to Bound and until their events were handed over,
+// and deletes them, as many at a time as there are handles.
+func (s *site) bindAndDelete(tb testing.TB, n int) []Sample {
+	tb.Helper()
+	binding, deleting := &meter{tb: tb, pid: s.service.pid}, &meter{tb: tb, pid: s.service.pid}
+	for left := n; left > 0; {
 		n := min(left, bindable)
-		ids := s.service.create(b, n)
-		binding.load(s.each(s.service.binds(ids), 202))
-		deleting.load(s.each(s.service.deletions(ids), 204))
+		ids := s.service.create(tb, n)
+		binds, deletions := s.service.binds(ids), s.service.deletions(ids)
+		binding.during(func() {
+			binding.last = run(tb, s.all(binds, 202))
+			s.service.awaitEvents(tb)
+		})
+		deleting.load(s.all(deletions, 204))
 		left -= n
 	}
-	return map[string]Sample{"bind/64": binding.sample(), "delete/64": deleting.sample()}
+	return []Sample{binding.sample(n), deleting.sample(n)}
 }
 
-func (s *site) each(all [][]byte, status int) Load {
+func (s *site) all(all [][]byte, status int) Load {
 	return Load{Addr: s.service.api, Connections: 64, Count: len(all), Status: status, Requests: all}
+}
+
+// awaitEvents waits until all events have been taken and their records removed.
+func (s *service) awaitEvents(tb testing.TB) {
+	tb.Helper()
+	for s.scrape(tb)["arqd_outbox_depth"] > 0 {
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -123,18 +124,25 @@ func (s *service) kill() {
 	<-s.ended
 }
 
+// built is the binary that this process has built; TestMain removes it.
+var built string
+
 func buildService(tb testing.TB) string {
 	tb.Helper()
-	if binary := os.Getenv(binaryVariable); binary != "" {
+	if binary := cmp.Or(os.Getenv(binaryVariable), built); binary != "" {
 		return binary
 	}
-	binary := filepath.Join(tb.TempDir(), "arqd")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", binary, "github.com/arqd/arqd/cmd/arqd")
+	dir, err := os.MkdirTemp("", "arqd-bench-") //nolint:usetesting // it outlives the test
+	if err != nil {
+		tb.Fatal(err)
+	}
+	built = filepath.Join(dir, "arqd")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", built, "github.com/arqd/arqd/cmd/arqd")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("building the service: %v\n%s", err, out)
 	}
-	return binary
+	return built
 }
 
 var logURL = regexp.MustCompile(`url=http://(\S+)`)
@@ -222,9 +230,12 @@ func requests(ids []uuid.UUID, request func(i int, id uuid.UUID) []byte) [][]byt
 
 // binds binds each ARQ for an instance of its own, over all devices in turn.
 func (s *service) binds(ids []uuid.UUID) [][]byte {
-	return requests(ids, func(i int, id uuid.UUID) []byte {
-		return BindARQ(s.api, id, rest.Binding{Hostname: fakeHost, Provider: provider(i % fakeDevices), Instance: uuid.New()})
-	})
+	return requests(ids, func(i int, id uuid.UUID) []byte { return BindARQ(s.api, id, bindingOf(i)) })
+}
+
+// bindingOf gives the place of the i-th ARQ, for an instance of its own.
+func bindingOf(i int) rest.Binding {
+	return rest.Binding{Hostname: fakeHost, Provider: provider(i % fakeDevices), Instance: uuid.New()}
 }
 
 func (s *service) deletions(ids []uuid.UUID) [][]byte {

@@ -43,6 +43,7 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	CPU    string `json:"cpu"`
 	CPUs   int    `json:"cpus"`
+	Memory string `json:"memory,omitempty"`
 }
 
 // Settings are those of the command line. Times are in seconds.

@@ -1,10 +1,8 @@
 package scenario
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -89,18 +87,4 @@ func (m *meter) stop() (report.Usage, error) {
 	return report.Usage{
 		CPUSeconds: (after - m.before).Seconds(), RSSPeak: max(m.peak, memory.Resident), RSSEnd: memory.Resident,
 	}, err
-}
-
-// machine describes this one.
-func machine() report.Machine {
-	m := report.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
-	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = string(bytes.TrimSpace(kernel))
-	}
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		_, rest, _ := bytes.Cut(info, []byte("model name"))
-		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		m.CPU = string(bytes.TrimSpace(bytes.TrimLeft(line, "\t :")))
-	}
-	return m
 }

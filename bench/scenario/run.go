@@ -73,7 +73,7 @@ func Run(ctx context.Context, o *Options, auth string) (*report.File, error) {
 	}
 	r := &run{Options: o, ctx: ctx, ledger: newLedger(), profiles: map[int]string{}, id: uuid.NewString()[:8]}
 	r.file = &report.File{
-		Schema: report.Schema, Scenario: o.Name, Started: time.Now().UTC(), Machine: machine(), Settings: o.settings(auth), Notes: []string{},
+		Schema: report.Schema, Scenario: o.Name, Started: time.Now().UTC(), Machine: report.ThisMachine(), Settings: o.settings(auth), Notes: []string{},
 	}
 	stages, err := scenarios[o.Name](r)
 	if err == nil {
