@@ -31,6 +31,8 @@ var doors = []struct {
 	{"http/openstack/glance", []string{"http/openstack", "devices"}, nil},
 	{"http/agents", []string{"http/agents", "actors", "devices", "devices/protocol"}, nil},
 	{"http", []string{"http", "actors"}, []string{"github.com/fasthttp/router"}},
+	// The fleet speaks as agents do.
+	{"bench/fleet", []string{"bench", "devices", "devices/protocol"}, nil},
 	{"bench", []string{"bench"}, nil},
 	{"cmd", []string{""}, nil},
 }

@@ -44,3 +44,18 @@ func TestMemoryOfOurselves(t *testing.T) {
 	}
 	runtime.KeepAlive(held)
 }
+
+func TestDescriptorsOfOurselves(t *testing.T) {
+	before, err := Descriptors(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if after, err := Descriptors(os.Getpid()); err != nil || after != before+1 {
+		t.Errorf("%d descriptors (%v), before there were %d", after, err, before)
+	}
+}

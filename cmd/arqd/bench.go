@@ -18,6 +18,7 @@ import (
 
 const benchUsage = `usage:
   arqd bench SCENARIO [flags]               load a service and measure it
+  arqd bench agents [flags]                 the agents of many hosts: what they cost, and how they come back
   arqd bench report A.json [B.json]... [--html FILE]
                                             show results, several side by side
   arqd bench clean [flags]                  remove what killed runs have left
@@ -47,6 +48,8 @@ func benchCommand(ctx context.Context, args, environ []string, stdout, stderr io
 		return errUsage
 	}
 	switch args[0] {
+	case "agents":
+		return benchAgents(ctx, args[1:], stdout, stderr)
 	case "report":
 		return benchReport(args[1:], stdout, stderr)
 	case "help", "-h", "--help":

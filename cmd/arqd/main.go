@@ -28,7 +28,7 @@ Usage:
   arqd store verify|dump|backup|restore ...             check, print, save the store, or make one of a backup
   arqd policy list|show|check|sample ...                the rules in force, and who may do what
   arqd agent discover [--json] ...                      print what this host's devices are
-  arqd bench SCENARIO|report|clean ...                  load a service, measure it, compare
+  arqd bench SCENARIO|agents|report|clean ...           load a service, measure it, compare
   arqd version                                          print the version
 
 With no configuration file, serve listens on 127.0.0.1:6666, keeps its state in
