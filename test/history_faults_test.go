@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -100,25 +101,47 @@ func (run *historyRun) kill(p *process) {
 }
 
 // revive starts a process where one has ended, after a look at what it left
-// behind.
+// behind, and another one if that ends itself before it is ready.
 func (run *historyRun) revive() {
 	run.t.Helper()
-	dead := run.service.Load()
-	if code := dead.exit(stopLimit); code > 0 {
-		run.t.Fatalf("arqd ended by itself, with exit code %d:\n%s", code, dead.log.tail())
+	for p := run.service.Load(); ; run.count("killed itself at a start") {
+		if code := p.exit(stopLimit); code > 0 {
+			run.t.Fatalf("arqd ended by itself, with exit code %d:\n%s", code, p.log.tail())
+		}
+		p.past = true
+		run.recorder.Restarted(len(run.cells))
+		run.verifyStore()
+		run.suffers = run.newSuffering()
+		run.unreliable = run.unreliable || run.suffers.devices
+		p = run.node.launch("ARQD_FAULTS=" + run.suffers.text)
+		p.mayFail = true
+		if run.comesUp(p) {
+			run.service.Store(p)
+			return
+		}
 	}
-	dead.past = true
-	run.recorder.Restarted(len(run.cells))
-	run.verifyStore()
-	run.suffers = run.newSuffering()
-	run.unreliable = run.unreliable || run.suffers.devices
-	p := run.node.launch("ARQD_FAULTS=" + run.suffers.text)
-	p.mayFail = true
-	p.awaitReady()
+}
+
+// comesUp waits until a process is ready. Only its log is asked: it may end
+// itself just then.
+func (run *historyRun) comesUp(p *process) bool {
+	run.t.Helper()
+	for _, message := range []string{"arqd serves the accelerator API", "metrics, health and readiness are served", "ready"} {
+		ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+		said := p.log.await(ctx, p.done, message)
+		cancel()
+		switch {
+		case !said && !p.running() && run.suffers.kill:
+			return false
+		case !said:
+			run.t.Fatalf("no line %q in the log:\n%s", message, p.log.tail())
+		}
+	}
+	p.findAddresses()
 	if p.log.says("a bind was cut short by a restart and fails") {
 		run.count("preparation cut short")
 	}
-	run.service.Store(p)
+	return true
 }
 
 // verifyStore looks at the data of a service that does not run.
