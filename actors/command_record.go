@@ -34,7 +34,8 @@ type commandRecord struct {
 	Code    string               `json:"code,omitempty"`
 	Message string               `json:"message,omitempty"`
 
-	resumed bool // it was found at the start
+	resumed   bool // it was found at the start
+	mayBeSent bool // likewise, and an agent may have begun it
 }
 
 func decodeCommand(r persistence.Record) (*commandRecord, error) {

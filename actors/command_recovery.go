@@ -2,9 +2,12 @@ package actors
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices/protocol"
 )
 
 // After a restart the commands on record are taken up where they were: the
@@ -38,10 +41,9 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 		}
 		binds[rec.Bind] = append(binds[rec.Bind], rec)
 	}
-	for bind, recs := range binds {
-		slices.SortFunc(recs, func(a, b *commandRecord) int {
-			return cmp.Or(slices.Compare(a.Device[:], b.Device[:]), cmp.Compare(a.Order, b.Order), slices.Compare(a.Command.ID[:], b.Command.ID[:]))
-		})
+	for _, bind := range inOrder(binds) {
+		recs := binds[bind]
+		markSent(recs)
 		parts := f.partsOf(recs)
 		if bind == uuid.Nil || len(parts) == 0 {
 			s.resumeOrphans(r, known, recs)
@@ -50,6 +52,29 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 		s.resumeBind(r, known, recs, parts)
 	}
 	return r
+}
+
+// inOrder puts the commands of each bind in order, and gives the binds as they
+// were accepted. A command of no bind, which has no deadline, is on record only
+// while its device waits for it, so it comes first.
+func inOrder(binds map[uuid.UUID][]*commandRecord) []uuid.UUID {
+	for _, recs := range binds {
+		slices.SortFunc(recs, func(a, b *commandRecord) int {
+			return cmp.Or(slices.Compare(a.Device[:], b.Device[:]), cmp.Compare(a.Order, b.Order), slices.Compare(a.Command.ID[:], b.Command.ID[:]))
+		})
+	}
+	return slices.SortedFunc(maps.Keys(binds), func(a, b uuid.UUID) int {
+		return cmp.Or(cmp.Compare(binds[a][0].Deadline, binds[b][0].Deadline), slices.Compare(a[:], b[:]))
+	})
+}
+
+// markSent marks what an agent may have been given. A device asks for a command
+// of a bind when the one before is done.
+func markSent(recs []*commandRecord) {
+	for i, rec := range recs {
+		rec.mayBeSent = rec.Bind == uuid.Nil || i == 0 || recs[i-1].Device != rec.Device ||
+			recs[i-1].State == protocol.ResultDone
+	}
 }
 
 // partsOf takes the ARQs of a bind from those that are to fail.
@@ -122,11 +147,20 @@ func newRecordedJob(d *Device, recs []*commandRecord) *job {
 	return j
 }
 
+// dropCommands has the hosts forget commands that no device will ask for.
+func (s *System) dropCommands(recs []*commandRecord) {
+	for _, rec := range recs {
+		if e := s.hosts.of(rec.Command.Host); e != nil {
+			s.engine.tell(e.pid, &commandSettled{rec: rec, drop: true})
+		}
+	}
+}
+
 // settledCommands tells the hosts that nobody rests on commands any more.
 func (s *System) settledCommands(recs []*commandRecord) {
 	for _, rec := range recs {
 		if e := s.hosts.of(rec.Command.Host); e != nil {
-			s.engine.tell(e.pid, &commandSettled{rec})
+			s.engine.tell(e.pid, &commandSettled{rec: rec})
 		}
 	}
 }

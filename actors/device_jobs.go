@@ -24,6 +24,7 @@ type job struct {
 	alone    bool                         // loads only while no handle is, or gets, taken
 	programs map[uuid.UUID]uuid.UUID      // the deployables that it loads images into, and which
 	records  map[uuid.UUID]*commandRecord // of the commands that are on record, by their ids
+	again    bool                         // its host was started again: the image that is being loaded is lost
 }
 
 // jobQueue runs the jobs of one device one after another, each command off
@@ -111,6 +112,10 @@ func (q *jobQueue) finished(a *deviceActor, err error) {
 		q.end(a, failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host))
 		return
 	}
+	if c.Kind == devices.ProgramFPGA && q.running.again {
+		q.loadAgain(a, c)
+		return
+	}
 	q.running.commands = q.running.commands[1:]
 	if c.Kind != devices.ProgramFPGA {
 		q.step(a)
@@ -123,6 +128,15 @@ func (q *jobQueue) finished(a *deviceActor, err error) {
 		}
 		q.step(a)
 	}})
+}
+
+// loadAgain loads an image once more. It may have been loaded before its host was
+// started again: an agent tells late what it has done.
+func (q *jobQueue) loadAgain(a *deviceActor, c devices.Command) {
+	q.running.again = false
+	c.ID = uuid.New()
+	q.running.commands = slices.Concat([]devices.Command{c}, q.running.commands[1:])
+	q.do(a, c)
 }
 
 func (q *jobQueue) end(a *deviceActor, err error) {

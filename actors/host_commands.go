@@ -22,13 +22,14 @@ import (
 // hostCommand is a command as the host knows it.
 type hostCommand struct {
 	rec *commandRecord // as stored, or to be
-	n   uint64
+	n   uint64         // that it was sent with; 0: it was not, by this process
 	// waiter is the device's, once it has asked for the command; until then it is
 	// not sent: that is so after a restart.
 	waiter  *promise[struct{}]
 	sent    bool // a session may have been given it
 	busy    bool // a write is undecided
 	settled bool // nobody rests on its record any more
+	lost    bool // its removal did not hold once
 }
 
 // commandsRemembered is of how many commands that are over the result is known.
@@ -44,7 +45,7 @@ var errCommand = errors.New("the agent could not")
 func (h *hostActor) recoverCommands(recs []*commandRecord) {
 	slices.SortFunc(recs, func(a, b *commandRecord) int { return slices.Compare(a.Command.ID[:], b.Command.ID[:]) })
 	for _, rec := range recs {
-		h.commands[rec.Command.ID] = &hostCommand{rec: rec, n: uint64(h.sys.nextOrder()), sent: true}
+		h.commands[rec.Command.ID] = &hostCommand{rec: rec, sent: rec.mayBeSent}
 	}
 }
 
@@ -56,7 +57,7 @@ func (h *hostActor) carryOut(m *carryOut) {
 			m.promise.resolve(struct{}{}, rec.failure())
 			return
 		}
-		c = &hostCommand{rec: m.rec, n: uint64(h.sys.nextOrder())}
+		c = &hostCommand{rec: m.rec}
 		h.commands[m.rec.Command.ID] = c
 	}
 	c.rec.Command.Content = m.rec.Command.Content
@@ -122,16 +123,21 @@ func (h *hostActor) servePoll() {
 	}
 	var due []*hostCommand
 	for _, c := range h.commands {
-		if c.waiter != nil && c.rec.Generation > 0 && !c.rec.ended() && !c.busy && c.n > h.poll.after {
+		if c.waiter != nil && c.rec.Generation > 0 && !c.rec.ended() && !c.busy && (c.n == 0 || c.n > h.poll.after) {
 			due = append(due, c)
 		}
 	}
 	if len(due) == 0 {
 		return
 	}
-	slices.SortFunc(due, func(a, b *hostCommand) int { return cmp.Compare(a.n, b.n) })
+	// What is sent for the first time has a number above all others, which an agent
+	// asks by.
+	slices.SortFunc(due, func(a, b *hostCommand) int { return cmp.Compare(a.n-1, b.n-1) })
 	var commands []protocol.Command
 	for _, c := range due[:min(len(due), protocol.MaxCommands)] {
+		if c.n == 0 {
+			c.n = uint64(h.sys.nextOrder())
+		}
 		left, limited := c.rec.left(h.sys.now())
 		if !limited {
 			left = longestCommand
@@ -241,7 +247,9 @@ func (h *hostActor) overAlready(id uuid.UUID) *commandRecord {
 	return h.over[i]
 }
 
-// settledBind takes note that the bind of a command is settled.
+// settledBind takes note that the bind of a command is settled. One that an agent
+// may have begun stays until that says what became of it: its device asks for it
+// yet, if it has not.
 func (h *hostActor) settledBind(m *commandSettled) {
 	c := h.commands[m.rec.Command.ID]
 	if c == nil { // it was never asked for, or is over
@@ -252,7 +260,10 @@ func (h *hostActor) settledBind(m *commandSettled) {
 		h.commands[m.rec.Command.ID] = c
 	}
 	c.settled = true
-	if !c.busy && (c.rec.ended() || c.waiter == nil) {
+	if m.drop {
+		c.sent = false
+	}
+	if !c.busy && (c.rec.ended() || c.waiter == nil && !c.sent) {
 		h.settle(c)
 	}
 }
@@ -267,9 +278,10 @@ func (h *hostActor) settle(c *hostCommand) {
 		c.rec = &next
 	}
 	h.writeCommand(c, func(b *batch) { b.deleteCommand(before) }, func(err error) {
-		if err != nil && ErrorCode(err) != CodeConflict { // it is gone already
+		if conflict := ErrorCode(err) == CodeConflict; err != nil && (!conflict || !c.lost) { // it is gone already
+			c.rec, c.lost = before, conflict
 			self, rec := h.self, c.rec
-			h.sys.after(settlePause, func() { h.sys.engine.tell(self, &commandSettled{rec}) })
+			h.sys.after(settlePause, func() { h.sys.engine.tell(self, &commandSettled{rec: rec}) })
 			return
 		}
 		h.tellDevice(c)

@@ -75,6 +75,9 @@ func (h *hostActor) changed(before HostState) {
 // dead tells whether the host is dead on record.
 func (h *hostActor) dead() bool { return h.rec != nil && h.rec.Dead }
 
+// turnPause is how long a change that could not be recorded waits for the next try.
+const turnPause = 30 * time.Second
+
 // turned puts it on record whether the host is dead, and keeps the scheduler
 // from one that is.
 func (h *hostActor) turned() {
@@ -82,7 +85,9 @@ func (h *hostActor) turned() {
 	next.Dead = h.state == HostDead
 	h.write(next, func(err error) {
 		if err != nil {
-			h.sys.log.Warn("whether a host is dead could not be recorded", "host", h.name, "dead", next.Dead, "error", err)
+			h.sys.log.Warn("whether a host is dead could not be recorded; trying again", "host", h.name, "dead", next.Dead, "error", err)
+			self := h.self
+			h.sys.after(turnPause, func() { h.sys.engine.tell(self, hostTurned{}) })
 		}
 		h.sys.showHost(h.name, next.Dead)
 	})

@@ -81,6 +81,9 @@ func (h *hostActor) restored(m *hostRestored) {
 // rebooted has what is held of the device made anew, and forgets what may be
 // loaded.
 func (a *deviceActor) rebooted(m *hostRebooted) {
+	if j := a.jobs.running; j != nil {
+		j.again = true
+	}
 	next, forgets := a.dev.clone(a.sys.unix()), false
 	for _, dep := range next.Deployables {
 		if dep.BitstreamID == uuid.Nil {

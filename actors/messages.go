@@ -375,8 +375,12 @@ type commandWritten struct {
 	then    func(error)
 }
 
-// commandSettled says that nobody rests on a command any more.
-type commandSettled struct{ rec *commandRecord }
+// commandSettled says that nobody rests on a command any more. drop: no device
+// will ask for it.
+type commandSettled struct {
+	rec  *commandRecord
+	drop bool
+}
 
 // commandOverdue has a host look at a command whose time has passed.
 type commandOverdue struct{ id uuid.UUID }

@@ -161,7 +161,7 @@ func (s *System) resume(f *recovered) {
 	for _, h := range f.hosts {
 		s.hosts.open(s, h.Name, h, r.host[h.Name])
 	}
-	s.settledCommands(r.drop)
+	s.dropCommands(r.drop)
 	for _, d := range f.devices {
 		var handles []*heldHandle
 		for _, dep := range d.Deployables {
