@@ -143,9 +143,11 @@ func (a *programAsk) refused(h *history, k *simCall, w window, code Code) bool {
 	switch code {
 	case CodeConflict:
 		return h.disturbed(k) || h.loadingAround(dep.Name, k.from, k.to) ||
+			h.ordered(dep.Name, w) || h.away(latestOf[Device](h, deviceKey(a.device)).Hostname, k.from, k.to) ||
 			w.ever(func(i int) bool { return h.taken(dep.UUID, i) })
 	case CodeDeviceFailed:
-		return h.failedAround(devices.ProgramFPGA, dep.Name, k.from, k.to)
+		return h.failedAround(devices.ProgramFPGA, dep.Name, k.from, k.to) ||
+			h.faultSince(k.seq) // the command could not be put on record
 	case CodeUnavailable:
 		return h.disturbed(k)
 	default:

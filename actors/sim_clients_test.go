@@ -198,7 +198,8 @@ func (c *crowd) client(l *life, rng *rand.Rand) {
 
 func (c *crowd) step(l *life, rng *rand.Rand) {
 	s, instance := c.s, uuid.UUID{15: byte(1 + rng.IntN(3))}
-	host := simHosts[rng.IntN(len(simHosts))]
+	hosts := s.hosts()
+	host := hosts[rng.IntN(len(hosts))]
 	spare := []string{"spare", "other-spare"}[rng.IntN(2)]
 	attribute := uuid.UUID{0: 0xa, 15: byte(rng.IntN(2))}
 	c.mu.Lock()
@@ -223,7 +224,7 @@ func (c *crowd) step(l *life, rng *rand.Rand) {
 	case n < 18:
 		_ = s.askEnabled(l, host, rng.IntN(3) > 0)
 	case n < 19:
-		_ = s.askProgram(l, []string{"h", "g"}[rng.IntN(2)], []string{image, otherImage}[rng.IntN(2)])
+		_ = s.askProgram(l, s.programmable()[rng.IntN(len(s.programmable()))], []string{image, otherImage}[rng.IntN(2)])
 	case n < 20:
 		_ = s.askAttribute(l, "h", attribute)
 	case n < 21:

@@ -27,6 +27,7 @@ type history struct {
 	created    map[uuid.UUID]*Event // that it is to be told
 	from       map[uuid.UUID]int    // the commit that each event comes from
 	violations []string
+	agents     map[string]*simAgent // by host
 }
 
 // version is what a record is from a commit on; nil: there is none.
@@ -48,6 +49,7 @@ type commit struct {
 	instances map[uuid.UUID]change[[]uuid.UUID]
 	events    []*Event // new ones
 	delivered []uuid.UUID
+	commands  []change[commandRecord]
 	numbers   bool     // the sequence was written
 	by        *simCall // whose work it is; nil: not known yet, or the service's own
 }
@@ -160,6 +162,12 @@ func decoded(r persistence.Record) (any, error) {
 		p := &Profile{}
 		err := decodeJSON(r, p)
 		return p, err
+	case kindHost:
+		return decodeHost(r)
+	case kindCommand:
+		return decodeCommand(r)
+	case kindShown:
+		return decodeShown(r)
 	case kindSequence:
 		var raw json.RawMessage
 		return &raw, decodeJSON(r, &raw)
@@ -189,6 +197,8 @@ func (h *history) enter(c *commit, key persistence.Key, after any) {
 		} else {
 			c.delivered = append(c.delivered, key.ID)
 		}
+	case kindCommand:
+		c.commands = append(c.commands, change[commandRecord]{as[commandRecord](before), as[commandRecord](after)})
 	case kindSequence:
 		c.numbers = true
 	}

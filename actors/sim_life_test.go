@@ -29,11 +29,14 @@ import (
 // other.
 type simulation struct {
 	*world
-	history  *history
-	machines *machines
-	points   points
-	life     *life // the process that runs
-	counts   simCounts
+	history   *history
+	machines  *machines
+	points    points
+	life      *life                // the process that runs
+	scheduler *scheduler           // nil: there is none
+	present   atomic.Pointer[life] // the last one that was ready
+	agents    map[string]*simAgent // by host; nil: no host has one
+	counts    simCounts
 }
 
 // simCounts are what a run prints.
@@ -87,7 +90,6 @@ func newSimulation(t *testing.T, options ...func(*Options)) *simulation {
 	s.history = newHistory()
 	s.machines = newMachines(s)
 	s.arm(0, false)
-	s.begin(s.newStore(memory.Snapshot{}))
 	return s
 }
 
@@ -115,10 +117,20 @@ func (s *simulation) begin(store *memory.Store) {
 		told: map[uuid.UUID]int{}, busy: map[uuid.UUID]bool{},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.sys = New(s.opts, &simStore{store, s, l}, hardwareFunc(func(ctx context.Context, c devices.Command) error {
+	opts := s.opts
+	if s.scheduler != nil {
+		opts.Inventory = &shows{s.scheduler, l}
+	}
+	l.sys = New(opts, &simStore{store, s, l}, hardwareFunc(func(ctx context.Context, c devices.Command) error {
 		return s.machines.do(ctx, l, c)
 	}), NotifierFunc(func(ctx context.Context, e *Event) error { return s.hear(ctx, l, e) }))
-	l.sys.engine.before = func(_ actorKind, msg any) { s.point(l, fmt.Sprintf("message %T", msg)) }
+	l.sys.engine.before = func(_ actorKind, msg any) {
+		switch msg.(type) {
+		case *heartbeat, hostTick, pollOver: // without end, and nothing comes of them
+		default:
+			s.point(l, fmt.Sprintf("message %T", msg))
+		}
+	}
 	s.life, s.sys, s.store = l, l.sys, store
 }
 
@@ -162,15 +174,13 @@ func (s *simulation) hear(ctx context.Context, l *life, e *Event) error {
 // devices.
 var simHosts = []string{"h", "g", "m"}
 
-const simHandles = 3 + 2 + 2
-
 func simInventory(host string) []devices.Device {
 	switch host {
-	case "m":
+	case "m", "v":
 		d := devices.Device{
-			Type: "GPU", ControlPath: devices.ControlPathID{Type: "PCI", Info: "{}"},
+			Type: "GPU", Vendor: "10de", ControlPath: devices.ControlPathID{Type: "PCI", Info: "{}"},
 			Deployables: []devices.Deployable{{
-				Name: "m_gpu", DriverName: "NVIDIA", NumAccelerators: 2,
+				Name: host + "_gpu", DriverName: "NVIDIA", NumAccelerators: 2,
 				Attributes: []devices.Attribute{{Key: "rc", Value: "VGPU"}},
 			}},
 		}
@@ -179,7 +189,7 @@ func simInventory(host string) []devices.Device {
 				devices.AttachHandle{Type: handleTypeMdev, Info: fmt.Sprintf(`{"n": %d}`, i)})
 		}
 		return []devices.Device{d}
-	case "g":
+	case "g", "a":
 		found, _ := fake.New(fake.Options{Host: host, DevicesPerHost: 1, HandlesPerDevice: 2}).Discover(context.Background())
 		return found.Devices
 	default:
@@ -203,6 +213,15 @@ func (s *simulation) boot() bool {
 				return false
 			}
 			<-time.After(10 * time.Millisecond) // the store had a bad day
+		}
+	}
+	s.present.Store(l)
+	for host := range s.agents {
+		for s.deviceOf(l, host) == nil {
+			if l.isDead() {
+				return false
+			}
+			<-time.After(100 * time.Millisecond) // its agent has not reported yet
 		}
 	}
 	<-time.After(2 * simSlack) // what it does by itself is told everywhere
@@ -254,6 +273,13 @@ func (s *simulation) arm(target int, hold bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.passed, p.target, p.hold, p.tripped, p.at = 0, target, hold, make(chan struct{}), ""
+}
+
+// disarm has the process die at no point any more.
+func (s *simulation) disarm() {
+	s.points.mu.Lock()
+	defer s.points.mu.Unlock()
+	s.points.target = 0
 }
 
 // note writes a line of the run's trace.
@@ -317,6 +343,7 @@ func (s *simulation) run(work func()) bool {
 	}
 	if !l.isDead() {
 		<-done
+		s.disarm()
 		return true
 	}
 	close(l.letGo)

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +17,7 @@ import (
 type machines struct {
 	s      *simulation
 	images map[string]uuid.UUID       // by deployable; the zero uuid: garbage
-	mdevs  map[uuid.UUID]bool         // by handle
+	mdevs  map[uuid.UUID]string       // hosts, by handle
 	plan   func(devices.Command) work // how the next command goes
 }
 
@@ -39,7 +40,7 @@ type commandSpan struct {
 
 func newMachines(s *simulation) *machines {
 	return &machines{
-		s: s, images: map[string]uuid.UUID{}, mdevs: map[uuid.UUID]bool{}, plan: well,
+		s: s, images: map[string]uuid.UUID{}, mdevs: map[uuid.UUID]string{}, plan: well,
 	}
 }
 
@@ -61,6 +62,16 @@ func (m *machines) do(ctx context.Context, l *life, c devices.Command) error {
 	if l.isDead() {
 		return errDead
 	}
+	err := m.carry(ctx, c)
+	m.s.point(l, "end "+string(c.Kind))
+	if l.isDead() {
+		return errDead
+	}
+	return err
+}
+
+// carry carries out a command, until ctx ends.
+func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	h := m.s.history
 	h.mu.Lock()
 	w := m.plan(c)
@@ -87,11 +98,14 @@ func (m *machines) do(ctx context.Context, l *life, c devices.Command) error {
 	}
 	span.to, span.failed = time.Now(), err != nil
 	h.mu.Unlock()
-	m.s.point(l, "end "+string(c.Kind))
-	if l.isDead() {
-		return errDead
-	}
 	return err
+}
+
+// lost takes away what a host loses when it is started again. The caller holds
+// history.mu.
+func (m *machines) lost(host string) {
+	maps.DeleteFunc(m.mdevs, func(_ uuid.UUID, of string) bool { return of == host })
+	m.images[simInventory(host)[0].Deployables[0].Name] = uuid.Nil
 }
 
 func (m *machines) effect(c devices.Command) {
@@ -99,7 +113,7 @@ func (m *machines) effect(c devices.Command) {
 	case devices.ProgramFPGA:
 		m.images[c.Deployable] = c.Image
 	case devices.CreateMdev:
-		m.mdevs[c.Handle] = true
+		m.mdevs[c.Handle] = c.Host
 	case devices.RemoveMdev:
 		delete(m.mdevs, c.Handle)
 	}
@@ -129,7 +143,10 @@ func (m *machines) mayBegin(c devices.Command) {
 // ready says whether the hardware is as the guest of a Bound ARQ must find it.
 func (m *machines) ready(a *ARQ) bool {
 	h := m.s.history
-	if a.Binding.Handle.Type == handleTypeMdev && !m.mdevs[a.Binding.Handle.UUID] {
+	if !h.inOrder(a.Binding.Hostname) {
+		return true // its guest was lost, too
+	}
+	if a.Binding.Handle.Type == handleTypeMdev && m.mdevs[a.Binding.Handle.UUID] == "" {
 		return false
 	}
 	image := simImage(a.Group)
@@ -153,11 +170,12 @@ func (m *machines) wantAgreement() {
 		if x.Type != handleTypeMdev {
 			continue
 		}
-		if m.mdevs[x.UUID] {
+		exists := m.mdevs[x.UUID] != ""
+		if exists {
 			made++
 		}
-		if m.mdevs[x.UUID] != (x.State == handleTaken) {
-			h.violated("handle %s is in state %d; that its mediated device exists is %v", x.UUID, x.State, m.mdevs[x.UUID])
+		if exists != (x.State == handleTaken) {
+			h.violated("handle %s is in state %d; that its mediated device exists is %v", x.UUID, x.State, exists)
 		}
 	}
 	if made != len(m.mdevs) {

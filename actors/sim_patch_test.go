@@ -161,7 +161,7 @@ func (h *history) loads(dep *Deployable, index int, but uuid.UUID) bool {
 }
 
 func suits(g *Group, host string) bool {
-	class := map[string]string{"h": "FPGA", "g": "FPGA", "m": "VGPU"}[host]
+	class := map[string]string{"h": "FPGA", "g": "FPGA", "m": "VGPU", "a": "FPGA", "v": "VGPU"}[host]
 	return slices.ContainsFunc(g.Requests, func(q Request) bool { return q.Key == "resources:"+class })
 }
 
@@ -194,7 +194,7 @@ func (a *patchAsk) refused(h *history, k *simCall, w window, code Code) bool {
 }
 
 func (a *patchAsk) conflicts(h *history, k *simCall, w window, item PatchItem) bool {
-	if a.occupied(h, item, w) {
+	if a.occupied(h, item, w) || h.away(item.Bind.Hostname, k.from, k.to) {
 		return true
 	}
 	return w.ever(func(i int) bool {
@@ -205,8 +205,8 @@ func (a *patchAsk) conflicts(h *history, k *simCall, w window, item PatchItem) b
 		}
 		image := simImage(q.Group)
 		return q.State != Initial && q.State != Unbound && !repeats(q, item.Bind) ||
-			dev.Disabled || !suits(q.Group, item.Bind.Hostname) ||
-			h.loads(dep, i, image) || h.loadingAround(dep.Name, k.from, k.to) || h.programs(k, dep.UUID) ||
+			dev.Disabled || dev.Missing || !suits(q.Group, item.Bind.Hostname) ||
+			h.ordered(dep.Name, window{i, i}) || h.loads(dep, i, image) || h.loadingAround(dep.Name, k.from, k.to) || h.programs(k, dep.UUID) ||
 			image != uuid.Nil && dep.BitstreamID != image && h.taken(dep.UUID, i) ||
 			a.imagesDiffer(h, i, item.Bind.ProviderUUID)
 	})

@@ -47,7 +47,17 @@ func (c *scenario) play(t *testing.T, happens incident) (o outcome) {
 	uuid.SetRand(newSeededReader(1))
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		s := newSimulation(t, func(o *Options) { o.HoldFailed = true })
+		s := newSimulation(t, func(o *Options) {
+			o.HoldFailed = true
+			o.Lease, o.HostDeadAfter = simLease, simDeadAfter
+		})
+		if c.agents {
+			s.withAgents(nil)
+		}
+		if c.seen {
+			s.withScheduler(nil)
+		}
+		s.begin(s.newStore(memory.Snapshot{}))
 		w := &scene{simulation: s, l: s.life}
 		s.boot()
 		for _, p := range simProfiles {
@@ -114,7 +124,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			points := c.playWell(t).points
 			for target := 1; target <= points; target++ {
 				for _, hold := range []bool{false, true} {
-					if skips(target+i, hold) {
+					if c.skips(target+i, hold) {
 						continue
 					}
 					happens := incident{target: target, hold: hold}
@@ -134,16 +144,20 @@ func TestCrashAtEveryPoint(t *testing.T) {
 }
 
 // skips leaves out most of what there is to try: of eight in a row one is tried
-// in one way, and another one in the other. SIM_RUNS has all of it tried, in
-// every way.
-func skips(n int, way bool) bool {
+// in one way, and another one in the other; with agents, who say something all
+// the time, of sixty-four. SIM_RUNS has all of it tried, in every way.
+func (c *scenario) skips(n int, way bool) bool {
 	if os.Getenv("SIM_RUNS") != "" {
 		return false
 	}
-	if way {
-		return n%8 != 4
+	row := 8
+	if c.agents {
+		row = 64
 	}
-	return n%8 != 0
+	if way {
+		return n%row != row/2
+	}
+	return n%row != 0
 }
 
 // badDays are what may befall a write besides the death of its process.
@@ -167,7 +181,7 @@ func TestFaultAtEveryWrite(t *testing.T) {
 			writes := c.playWell(t).writes
 			for i, kind := range badDays {
 				for write := 1; write <= writes; write++ {
-					if skips(write+i, i%2 == 0) {
+					if c.skips(write+i, i%2 == 0) {
 						continue
 					}
 					happens := incident{fault: write, kind: kind}

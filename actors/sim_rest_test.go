@@ -28,7 +28,11 @@ func (s *simulation) rest() {
 	}
 	s.settle()
 	s.machines.wantAgreement()
+	s.scheduler.wantSeen()
 	s.history.close()
+	for _, a := range s.agents {
+		a.kill()
+	}
 	s.wantDone("stop", l.sys.Stop(s.t.Context()))
 	_ = s.store.Close()
 	s.drainEngine()
@@ -52,7 +56,7 @@ func (s *simulation) removeAll(l *life) {
 		s.wantDone("delete of everything", s.askRemove(l, ids...))
 	}
 	s.settle()
-	if st := l.sys.Stats(); st.HandlesFree != simHandles {
+	if st := l.sys.Stats(); st.HandlesFree != s.handles() {
 		s.history.violation("after everything was deleted: %d handles free, %d taken, %d releasing",
 			st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
 	}
@@ -60,10 +64,10 @@ func (s *simulation) removeAll(l *life) {
 
 // useAll binds every handle there is.
 func (s *simulation) useAll(l *life) {
-	for i, host := range simHosts {
+	for i, host := range s.hosts() {
 		s.wantDone("enabling a device", s.askEnabled(l, host, true))
 		profile, handles := "one", len(simInventory(host)[0].Deployables[0].AttachHandles)
-		if host == "m" {
+		if host == "m" || host == "v" {
 			profile = "vgpu"
 		}
 		var ids []uuid.UUID
@@ -73,8 +77,8 @@ func (s *simulation) useAll(l *life) {
 		s.wantDone("bind of every handle of "+host, s.askBind(l, host, uuid.UUID{0: 0xe, 15: byte(i)}, ids...))
 	}
 	s.settle()
-	if st := l.sys.Stats(); st.ARQs[Bound] != simHandles {
-		s.history.violation("of %d ARQs, one for each handle, %d are Bound", simHandles, st.ARQs[Bound])
+	if st := l.sys.Stats(); st.ARQs[Bound] != s.handles() {
+		s.history.violation("of %d ARQs, one for each handle, %d are Bound", s.handles(), st.ARQs[Bound])
 	}
 }
 
@@ -99,11 +103,13 @@ func (s *simulation) wantInvariants(store *memory.Store) {
 func (s *simulation) wantAtRest() {
 	s.wantViews()
 	s.machines.wantAgreement()
+	s.wantHostsAtRest()
+	s.scheduler.wantSeen()
 	st := s.sys.Stats()
 	if st.ARQs[BindStarted] != 0 || st.ARQsHeld != 0 {
 		s.history.violation("%d ARQs are BindStarted for ever, %d of them held back", st.ARQs[BindStarted], st.ARQsHeld)
 	}
-	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != simHandles {
+	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != s.handles() {
 		s.history.violation("handles: %d free, %d taken, %d releasing", st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
 	}
 	if st.OutboxDepth != 0 || st.ActiveActors["operation"] != 0 || st.ActiveActors["arq"] != 0 {

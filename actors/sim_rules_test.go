@@ -28,6 +28,9 @@ func (h *history) checkCommit(s *simulation, c *commit) {
 	for _, ch := range c.handles {
 		h.checkHandle(c, ch)
 	}
+	for _, ch := range c.commands {
+		h.checkCommand(c, ch)
+	}
 	for _, id := range c.delivered {
 		created, told := h.created[id], h.events[id]
 		if told == nil && created != nil && (!created.Held || h.waits(created, c.index)) && c.at.Sub(time.UnixMilli(created.Created)) < s.opts.EventDeadline {
@@ -68,6 +71,12 @@ func (h *history) checkARQ(s *simulation, c *commit, ch change[ARQ]) {
 			h.violated("commit %d says that ARQ %s is Bound, and the hardware is not prepared for it", c.index, id)
 		}
 		h.checkTold(c, after)
+		if holds != uuid.Nil && held == uuid.Nil {
+			h.checkGiven(c, after)
+		}
+		if after.State == BindStarted && held == uuid.Nil {
+			h.checkCommanded(c, after)
+		}
 	}
 	if holds != uuid.Nil {
 		if now := atOf[heldHandle](h, handleKey(holds), c.index); now == nil || now.State != handleTaken || now.Holder != id {

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,9 @@ type scenario struct {
 	name  string
 	setup func(w *scene)
 	act   func(w *scene)
+	// agents: two of the hosts have one.
+	agents bool
+	seen   bool // by a scheduler
 	// work is how commands go during act; nil: at once, and well.
 	work func(devices.Command) work
 }
@@ -94,7 +98,9 @@ func removingBadly() func(devices.Command) work {
 	}
 }
 
-var scenarios = []scenario{
+var scenarios = slices.Concat(plainScenarios, agentScenarios)
+
+var plainScenarios = []scenario{
 	{name: "create", act: having("two", 1)},
 	{name: "bind", setup: having("one", 1), act: func(w *scene) { _ = w.askBind(w.l, "h", instance, w.ids...) }},
 	{name: "bind of several", setup: having("one", 3), act: func(w *scene) {
@@ -173,7 +179,7 @@ var scenarios = []scenario{
 	}, act: func(w *scene) {
 		w.both(func() { _ = w.askRemoveInstance(w.l, instance) }, func() { _ = w.askBind(w.l, "h", instance, w.ids[1]) })
 	}},
-	{name: "disable and enable", act: func(w *scene) {
+	{name: "disable and enable", seen: true, act: func(w *scene) {
 		_ = w.askEnabled(w.l, "h", false)
 		_ = w.askEnabled(w.l, "h", true)
 	}},
@@ -199,7 +205,7 @@ var scenarios = []scenario{
 	}, act: func(w *scene) {
 		w.both(func() { w.create("spare") }, func() { _ = w.askDrop(w.l, "spare") })
 	}},
-	{name: "a device that grows, and shrinks again", act: func(w *scene) {
+	{name: "a device that grows, and shrinks again", seen: true, act: func(w *scene) {
 		larger, _ := fake.New(fake.Options{Host: "h", DevicesPerHost: 1, HandlesPerDevice: 5}).Discover(w.l.ctx)
 		_ = w.l.sys.RegisterInventory(w.l.ctx, "h", larger.Devices)
 		for w.l.sys.RegisterInventory(w.l.ctx, "h", simInventory("h")) != nil && !w.l.isDead() {

@@ -110,12 +110,20 @@ func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string,
 				o.CallTimeout = 3 * time.Second // some callers have little patience
 			}
 			o.HoldFailed = rng.IntN(2) == 0
+			o.Lease, o.HostDeadAfter = simLease, simDeadAfter
 		})
 		r := &simRun{simulation: s, rng: rng, crowd: &crowd{s: s}}
 		s.points.sched = stream(seed, "sched")
 		s.randomMachines(seed)
 		s.randomCompute(seed)
 		r.faults = stream(seed, "faults")
+		if rng.IntN(2) == 0 {
+			s.withAgents(func(host string) *rand.Rand { return stream(seed, "agent "+host) })
+		}
+		if rng.IntN(2) == 0 {
+			s.withScheduler(stream(seed, "scheduler"))
+		}
+		s.begin(s.newStore(memory.Snapshot{}))
 		r.play(seed)
 		counts, violations, trace = s.counts, s.history.violations, s.hash()
 		if _, runs, repeat := simRuns(); runs*repeat == 1 {
@@ -137,7 +145,7 @@ func stream(seed uint64, use string) *rand.Rand {
 // host by a stream of its own.
 func (s *simulation) randomMachines(seed uint64) {
 	streams := map[string]*rand.Rand{}
-	for _, host := range simHosts {
+	for _, host := range slices.Concat(simHosts, agentHosts) {
 		streams[host] = stream(seed, "machine "+host)
 	}
 	s.machines.will(func(c devices.Command) work {
@@ -190,9 +198,11 @@ func (r *simRun) play(seed uint64) {
 			_ = r.askProfile(r.life, p.name, p.requests...)
 		}
 	})
+	calm := r.agentsSuffer(seed)
 	for range 1 + r.rng.IntN(4) {
 		r.epoch(seed)
 	}
+	calm()
 	r.setFaults(nil)
 	r.rest()
 }
