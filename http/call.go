@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/http/admission"
 	"github.com/arqd/arqd/http/auth"
 )
 
@@ -33,8 +34,10 @@ type call struct {
 	globalID  string // the caller's request id, if valid
 	linkBase  []byte // JSON text
 	forwarded forwarded
-	forbidden bool        // a page of another origin may not send this
-	unknown   bool        // the outcome is
+	forbidden bool // a page of another origin may not send this
+	unknown   bool // the outcome is
+	shed      bool // refused because there is too much to do
+	pass      admission.Pass
 	touched   []uuid.UUID // by a change
 	buffer    []byte      // for the answer
 }
@@ -57,7 +60,7 @@ const (
 )
 
 func (c *call) reset() {
-	*c = call{linkBase: c.linkBase[:0], buffer: c.buffer, touched: c.touched[:0]}
+	*c = call{linkBase: c.linkBase[:0], buffer: c.buffer, touched: c.touched[:0], pass: c.pass}
 	if cap(c.touched) > maxKeptTouched {
 		c.touched = nil
 	}

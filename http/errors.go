@@ -53,10 +53,6 @@ var (
 	errStarting = &fault{
 		status: fasthttp.StatusServiceUnavailable, retry: true, message: "The service is starting.",
 	}
-	errOverloaded = &fault{
-		status: fasthttp.StatusServiceUnavailable, retry: true,
-		message: "Too many changes are under way; nothing was done.",
-	}
 	errIdentityUnknown = &fault{
 		status: fasthttp.StatusServiceUnavailable, retry: true, message: "The token could not be checked.",
 	}

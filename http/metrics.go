@@ -21,6 +21,7 @@ type Metrics struct {
 	batchBytes       prometheus.Histogram
 	commitSeconds    prometheus.Histogram
 	store            atomic.Pointer[func() StoreCounts]
+	writing          pace
 }
 
 // StoreCounts are what the store counted since it was opened.
@@ -106,6 +107,7 @@ func (m *Metrics) BatchCommitted(transitions, records, bytes int, took time.Dura
 	m.batchRecords.Observe(float64(records))
 	m.batchBytes.Observe(float64(bytes))
 	m.commitSeconds.Observe(took.Seconds())
+	m.writing.committed(took)
 }
 
 // SetStore names the function that gives the store's counts.

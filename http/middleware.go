@@ -71,6 +71,7 @@ func (c *call) end() {
 	c.allowOrigin()
 	c.srv.metrics.request(c.route, c.method(), c.ctx.Response.StatusCode(), took)
 	switch opt := &c.srv.opt; {
+	case c.shed: // told of in sum
 	case c.isChange() && !opt.QuietAudit:
 		c.logChange(took)
 	case !opt.QuietAccess:
@@ -155,6 +156,18 @@ func (s *Server) run(c *call) error {
 			return err
 		}
 	}
+	if c.route.method == fasthttp.MethodGet {
+		return s.carryOut(c)
+	}
+	if err := s.enter(c); err != nil {
+		return err
+	}
+	defer s.gate.Leave(&c.pass)
+	return s.carryOut(c)
+}
+
+// carryOut takes a call that was let in through the rest of the checks.
+func (s *Server) carryOut(c *call) error {
 	if !acceptsJSON(c.headers.Header(fasthttp.HeaderAccept)) {
 		return errAccept
 	}
@@ -166,14 +179,6 @@ func (s *Server) run(c *call) error {
 	if err := s.permit(c); err != nil {
 		return err
 	}
-	if c.route.method == fasthttp.MethodGet {
-		return c.route.handle(c)
-	}
-	if s.writes.Add(1) > int64(s.opt.MaxInflightWrites) {
-		s.writes.Add(-1)
-		return errOverloaded
-	}
-	defer s.writes.Add(-1)
 	return c.route.handle(c)
 }
 

@@ -58,9 +58,7 @@ func (m *Metrics) registerServer(s *Server) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "arqd_http_open_connections", Help: "Open connections of the API listener.",
 		}, func() float64 { return float64(s.open.count.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "arqd_http_inflight_writes", Help: "Requests under way that may change something.",
-		}, func() float64 { return float64(s.writes.Load()) }))
+		admissionCollector{s.gate.Counts})
 }
 
 // Serve answers on ln until Shutdown, and closes it.

@@ -25,7 +25,10 @@ type Options struct {
 	DrainGrace time.Duration
 
 	MaxConnections    int // 16384
-	MaxInflightWrites int // requests that may change something, at a time; 1024
+	MaxInflightWrites int // requests that may change something, at a time, in work and waiting; 1024
+	// ChangePatience is how long such a request waits for its turn while more come than
+	// can be done, see admission.Options; 1 s, negative: none does.
+	ChangePatience time.Duration
 
 	// RatePerProject is how many requests a second a project may send, RateBurst
 	// how many at once; 0: no limit. Those with a valid service token do not count.
@@ -54,6 +57,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.DrainGrace, time.Second)
 	setDefault(&o.MaxConnections, 16384)
 	setDefault(&o.MaxInflightWrites, 1024)
+	setDefault(&o.ChangePatience, time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

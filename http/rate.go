@@ -41,11 +41,7 @@ func (l *rateLimit) admit(id *auth.Identity, now time.Time) error {
 	if l == nil || id.Service {
 		return nil
 	}
-	who := id.ProjectID
-	if who == "" {
-		who = "user " + id.UserID
-	}
-	turn := l.of(who, now).ReserveN(now, 1)
+	turn := l.of(payer(id), now).ReserveN(now, 1)
 	wait := turn.DelayFrom(now)
 	if wait == 0 {
 		return nil
@@ -56,6 +52,14 @@ func (l *rateLimit) admit(id *auth.Identity, now time.Time) error {
 		message: "Too many requests: this project may send " +
 			strconv.FormatFloat(float64(l.each), 'g', -1, 64) + " a second; nothing was done.",
 	}
+}
+
+// payer is on whose account a request goes. The text may be the request's.
+func payer(id *auth.Identity) string {
+	if id.ProjectID == "" {
+		return "user " + id.UserID
+	}
+	return id.ProjectID
 }
 
 func (l *rateLimit) of(project string, now time.Time) *rate.Limiter {

@@ -11,6 +11,7 @@ import (
 	"github.com/fasthttp/router"
 	"github.com/valyala/fasthttp"
 
+	"github.com/arqd/arqd/http/admission"
 	"github.com/arqd/arqd/http/auth"
 )
 
@@ -40,8 +41,8 @@ type Server struct {
 
 	open      *connections
 	rates     *rateLimit
-	opened    atomic.Bool // the Backend was ready once
-	writes    atomic.Int64
+	gate      *admission.Gate // for changes
+	opened    atomic.Bool     // the Backend was ready once
 	draining  atomic.Bool
 	listeners listeners
 }
@@ -63,6 +64,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	s.open = newConnections(opt.MaxConnections)
 	s.rates = newRateLimit(opt.RatePerProject, opt.RateBurst)
+	s.gate = s.newGate()
 	s.router = s.newRouter()
 	s.engine = newEngine(opt)
 	s.engine.Concurrency = s.open.workers()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ func (s *service) apiOptions() http.Options {
 		IdleTimeout:       c.IdleTimeout,
 		MaxConnections:    maxConnections(s.cfg.Agents.Enabled()),
 		MaxInflightWrites: c.MaxInflightWrites,
+		ChangePatience:    cmp.Or(c.OverloadPatience, -1),
 		QuietAccess:       !c.AccessLog,
 		QuietAudit:        !c.AuditLog,
 		RatePerProject:    c.RateLimit,

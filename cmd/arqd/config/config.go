@@ -63,6 +63,7 @@ type API struct {
 	IdleTimeout       time.Duration
 	RequestTimeout    time.Duration
 	MaxInflightWrites int
+	OverloadPatience  time.Duration
 	AccessLog         bool
 	AuditLog          bool
 	RateLimit         float64 // requests a second of a project; 0: any number

@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 		API: API{
 			HostIP: "127.0.0.1", Port: 6666, AuthStrategy: AuthNone, MaxBodyBytes: 1 << 20, MaxHeaderBytes: 16384,
 			ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, RequestTimeout: 30 * time.Second, MaxInflightWrites: 4096,
-			AccessLog: true, AuditLog: true, RateBurst: 100,
+			OverloadPatience: time.Second, AccessLog: true, AuditLog: true, RateBurst: 100,
 		},
 		CORS: CORS{
 			AllowCredentials: true, MaxAge: time.Hour,
