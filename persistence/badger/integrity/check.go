@@ -35,7 +35,7 @@ func Check(dir string, log *slog.Logger) error {
 			return err
 		}
 	}
-	return nil
+	return checkOrphans(dir, names, flushed)
 }
 
 // checkRegistry looks at the list of encryption keys. It is always empty: after

@@ -111,3 +111,50 @@ func TestPanicIsDamage(t *testing.T) {
 	err := guarded("x.sst", func() error { panic("slice out of range") })
 	refused(t, err, "x.sst", "slice out of range")
 }
+
+// TestAListCutBetweenTwoChanges: what is left of it is whole, and Badger deletes
+// the tables that it does not name.
+func TestAListCutBetweenTwoChanges(t *testing.T) {
+	dir := database(t)
+	name := filepath.Join(dir, manifestName)
+	good := read(t, name)
+	cuts := 0
+	for at := manifestHeader; at < len(good); {
+		write(t, name, good[:at])
+		if d, ok := errors.AsType[*Damage](Check(dir, silent)); !ok {
+			t.Errorf("cut to %d of %d: %v", at, len(good), d)
+		}
+		cuts++
+		length, _ := changeAt(good, at)
+		at += changeHeader + length
+	}
+	write(t, name, good)
+	if err := Check(dir, silent); err != nil || cuts < 4 {
+		t.Errorf("%d cuts, and without: %v", cuts, err)
+	}
+}
+
+// TestATableThatIsNotListedYet: the log that it was made of is still there, or it
+// is not complete.
+func TestATableThatIsNotListedYet(t *testing.T) {
+	dir := t.TempDir()
+	db := openBadger(t, dir)
+	for _, key := range []string{"a", "b"} {
+		set(t, db, key)
+	}
+	log := read(t, filepath.Join(dir, "00001.mem"))
+	list := read(t, filepath.Join(dir, manifestName))
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "00001.mem"), log)
+	write(t, filepath.Join(dir, manifestName), list)
+	if err := Check(dir, silent); err != nil {
+		t.Error(err)
+	}
+	table := read(t, filepath.Join(dir, "000001.sst"))
+	write(t, filepath.Join(dir, "000001.sst"), table[:len(table)/2])
+	if err := Check(dir, silent); err != nil {
+		t.Error(err)
+	}
+}
