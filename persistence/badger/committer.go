@@ -39,6 +39,7 @@ type committer struct {
 	observer Observer
 	stats    *counters
 	space    *diskSpace
+	latest   *latest
 	tidier   *tidier
 	log      *slog.Logger
 
@@ -178,6 +179,7 @@ func (c *committer) write() error {
 	if err := c.commit(c.batch.txn); err != nil {
 		return err
 	}
+	c.latest.note(c.batch.db)
 	c.written = c.batch.written
 	c.tidier.superseded += c.batch.superseded
 	c.stats.committed(c.batch)

@@ -145,7 +145,7 @@ func recordsOf(dir string) (n int, err error) {
 
 // TestNoFlipLosesRecords changes one byte of one file, some hundred times at
 // random: the store is refused with a sentence about the file, or a record with
-// ErrCorrupt, or all is there. Only the last transaction may be dropped.
+// ErrCorrupt, or all is there.
 func TestNoFlipLosesRecords(t *testing.T) {
 	files, dir := crashImage(t), filepath.Join(t.TempDir(), "state")
 	files.put(t, dir)
@@ -164,10 +164,10 @@ func TestNoFlipLosesRecords(t *testing.T) {
 			n, err := recordsOf(dir)
 			outcome := filepath.Ext(name) + " " + verdict(n, all, err)
 			outcomes[outcome]++
-			if !excused(outcome, name, dir, err, len(c.used)-at) {
+			if !excused(outcome, name, dir, err) {
 				t.Errorf("%s at %d of %d changed by %x: %d of %d records, %v", name, at, len(c.used), flip, n, all, err)
 			}
-			if errors.Is(err, persistence.ErrCorrupt) && n == 0 {
+			if errors.Is(err, persistence.ErrCorrupt) && n == 0 && !strings.Contains(err.Error(), latestName) { // Badger did not open
 				invert(t, filepath.Join(dir, name), at, flip)
 			} else {
 				files.put(t, dir)
@@ -178,7 +178,7 @@ func TestNoFlipLosesRecords(t *testing.T) {
 }
 
 // TestNoCutLosesRecords shortens one file, at some lengths at random: refused,
-// or nothing is lost but what the end of the log held.
+// or nothing is lost.
 func TestNoCutLosesRecords(t *testing.T) {
 	files, dir := crashImage(t), filepath.Join(t.TempDir(), "state")
 	all := bulkNumber*bulkRecords + 3
@@ -195,7 +195,7 @@ func TestNoCutLosesRecords(t *testing.T) {
 			n, err := recordsOf(dir)
 			outcome := filepath.Ext(name) + " " + verdict(n, all, err)
 			outcomes[outcome]++
-			if !excused(outcome, name, dir, err, len(c.used)-length) {
+			if !excused(outcome, name, dir, err) {
 				t.Errorf("%s cut to %d of %d: %d of %d records, %v", name, length, len(c.used), n, all, err)
 			}
 		}
@@ -242,22 +242,21 @@ func offset(random *rand.Rand, c content, i int) int {
 	return random.IntN(end)
 }
 
-func excused(outcome, name, dir string, err error, fromEnd int) bool {
+func excused(outcome, name, dir string, err error) bool {
 	switch {
 	case strings.HasSuffix(outcome, " refused"):
 		text := err.Error()
-		named := strings.Contains(text, name) || strings.Contains(text, errMissing.Error())
+		named := strings.Contains(text, name) || strings.Contains(text, errMissing.Error()) || strings.Contains(text, latestName)
 		return strings.Contains(text, dir) && named && !strings.Contains(text, "\n")
-	case strings.HasSuffix(outcome, " last dropped"):
-		return strings.HasSuffix(name, ".mem") && fromEnd < 500
 	}
 	return strings.HasSuffix(outcome, " harmless")
 }
 
-// TestTornTransaction cuts the last transaction of a log at bytes throughout:
-// the store opens with all others.
+// TestTornTransaction cuts the last transaction of a log at bytes throughout, one
+// that was not acknowledged: the store opens with all others.
 func TestTornTransaction(t *testing.T) {
 	files, dir := crashImage(t), filepath.Join(t.TempDir(), "state")
+	delete(files, latestName)
 	name := ""
 	for n := range files {
 		if strings.HasSuffix(n, ".mem") && n > name {

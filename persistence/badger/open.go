@@ -34,7 +34,11 @@ func openWith(opts Options, open opener) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return start(db, found, opts), nil
+	latest, err := openLatest(db, opts)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return start(db, found, latest, opts), nil
 }
 
 // openEngine opens Badger, a second time where the first failed on a log file

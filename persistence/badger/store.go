@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -30,7 +31,7 @@ type Store struct {
 var _ persistence.Store = (*Store)(nil)
 
 // start makes a store on an open database and starts its committer.
-func start(db *badgerdb.DB, format int, opts Options) *Store {
+func start(db *badgerdb.DB, format int, latest *latest, opts Options) *Store {
 	s := &Store{
 		dir:    opts.Dir,
 		db:     db,
@@ -45,6 +46,7 @@ func start(db *badgerdb.DB, format int, opts Options) *Store {
 			observer: opts.Observer,
 			stats:    &counters{},
 			space:    newDiskSpace(opts.Dir, db),
+			latest:   latest,
 			log:      opts.Logger,
 		},
 	}
@@ -95,7 +97,7 @@ func (s *Store) closeEngine() error {
 	if room, why := s.committer.space.check(0); room == noRoom {
 		return fmt.Errorf("state directory %s is left as it is, nothing is lost: %w", s.dir, why)
 	}
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.committer.latest.close(), s.db.Close()); err != nil {
 		return fmt.Errorf("close state directory %s: %w", s.dir, err)
 	}
 	return nil

@@ -1,0 +1,140 @@
+package badger
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+// killed makes a directory as a killed process leaves it: with so many batches in
+// the log, and the log as it was before the last of them.
+func killed(t *testing.T, batches int) (files image, before content, log string) {
+	t.Helper()
+	dir := t.TempDir()
+	s := recovered(t, dir)
+	defer s.Close()
+	for n := range batches {
+		log = lastLog(t, dir)
+		before = take(t, dir)[filepath.Base(log)]
+		wins(t, s, create(n, 100))
+	}
+	return take(t, dir), before, filepath.Base(log)
+}
+
+// TestLostChangesAreFound: in each of these Badger's files are sound.
+func TestLostChangesAreFound(t *testing.T) {
+	files, before, log := killed(t, 3)
+	for name, lose := range map[string]func(image){
+		"the log is gone":                  func(files image) { delete(files, log) },
+		"the log is empty":                 func(files image) { files[log] = content{} },
+		"it ends before the last batch":    func(files image) { files[log] = before },
+		"the last batch cannot be read":    func(files image) { files[log] = cut(files[log], 20) },
+		"the last byte of it is gone":      func(files image) { files[log] = cut(files[log], 1) },
+		"the note has a slot that is torn": func(files image) { files[log] = before; files[latestName] = torn(files[latestName]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost, dir := clone(files), filepath.Join(t.TempDir(), "state")
+			lose(lost)
+			lost.put(t, dir)
+			_, err := recordsOf(dir)
+			if name == "the note has a slot that is torn" { // then the one before it counts
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "the last changes are missing; restore the directory from a backup, or move this file away and lose them") {
+				t.Fatalf("%v", err)
+			}
+			forgetLatest(t, dir)
+			if n, err := recordsOf(dir); n >= 3 || err != nil {
+				t.Errorf("with the file moved away: %d records, %v", n, err)
+			}
+			if n, err := recordsOf(dir); n >= 3 || err != nil {
+				t.Errorf("once more: %d records, %v", n, err)
+			}
+		})
+	}
+}
+
+// forgetLatest takes the note away.
+func forgetLatest(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, latestName)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func clone(files image) image {
+	all := image{}
+	for name, c := range files {
+		all[name] = content{bytes.Clone(c.used), c.length}
+	}
+	return all
+}
+
+func cut(c content, bytes int) content { return content{c.used[:len(c.used)-bytes], c.length} }
+
+// torn spoils the newer slot.
+func torn(c content) content {
+	whole := append(bytes.Clone(c.used), make([]byte, int(c.length)-len(c.used))...)
+	first, _ := decodeLatest(whole[:latestSlot])
+	second, _ := decodeLatest(whole[latestSlot:])
+	at := 0
+	if second > first {
+		at = latestSlot
+	}
+	whole[at] ^= 1
+	return content{whole, c.length}
+}
+
+// TestWhatIsNotNotedIsKept: a process may be killed between a batch and the note.
+func TestWhatIsNotNotedIsKept(t *testing.T) {
+	files, _, _ := killed(t, 3)
+	dir := filepath.Join(t.TempDir(), "state")
+	files[latestName] = content{encodeLatest(1), latestSlot}
+	files.put(t, dir)
+	if n, err := recordsOf(dir); n != 3 || err != nil {
+		t.Errorf("%d records, %v", n, err)
+	}
+}
+
+// TestAnUnreadableNote: nobody knows what it said.
+func TestAnUnreadableNote(t *testing.T) {
+	for name, bad := range map[string]content{
+		"zeros": {nil, 2 * latestSlot}, "empty": {}, "text": {[]byte("whatever it may be"), 18},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, _, _ := killed(t, 1)
+			dir := filepath.Join(t.TempDir(), "state")
+			files[latestName] = bad
+			files.put(t, dir)
+			_, err := recordsOf(dir)
+			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "file LATEST is damaged; restore the directory from a backup, or move this file away") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestTheNoteFollowsEveryStart: what was written in an earlier one counts.
+func TestTheNoteFollowsEveryStart(t *testing.T) {
+	dir := written(t, 3)
+	for n := range 3 {
+		s := recovered(t, dir)
+		wins(t, s, create(10+n, 10))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(dir, latestName))
+	version, ok := decodeLatest(b)
+	if err != nil || !ok || version < 6 {
+		t.Errorf("version %d is noted (%v, %v)", version, ok, err)
+	}
+}
