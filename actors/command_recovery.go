@@ -156,6 +156,13 @@ func (s *System) dropCommands(recs []*commandRecord) {
 	}
 }
 
+// commandNotBegun tells the host of a command that no agent has begun it.
+func (s *System) commandNotBegun(rec *commandRecord) {
+	if e := s.hosts.of(rec.Command.Host); e != nil {
+		s.engine.tell(e.pid, commandNotBegun{rec.Command.ID})
+	}
+}
+
 // settledCommands tells the hosts that nobody rests on commands any more.
 func (s *System) settledCommands(recs []*commandRecord) {
 	for _, rec := range recs {

@@ -76,18 +76,28 @@ func (q *jobQueue) step(a *deviceActor) {
 		return
 	}
 	if dep := a.dev.deployable(a.named(c.Deployable)); dep != nil && dep.BitstreamID == c.Image && !q.running.alone {
-		q.running.commands = q.running.commands[1:] // another bind has loaded it
+		q.notBegun(a, c) // another bind has loaded it
+		q.running.commands = q.running.commands[1:]
 		q.step(a)
 		return
 	}
 	// What is loaded is unknown from the first moment that it may be touched.
 	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: uuid.Nil, alone: q.running.alone, then: func(err error) {
 		if err != nil {
+			q.notBegun(a, c)
 			q.end(a, err)
 			return
 		}
 		q.do(a, c)
 	}})
+}
+
+// notBegun tells the host of a command that it never was begun, not even before a
+// restart: what is loaded would not be known then.
+func (q *jobQueue) notBegun(a *deviceActor, c devices.Command) {
+	if rec := q.running.records[c.ID]; rec != nil {
+		a.sys.commandNotBegun(rec)
+	}
 }
 
 func (q *jobQueue) do(a *deviceActor, c devices.Command) {

@@ -90,6 +90,8 @@ func (h *hostActor) receive(ctx actor.Context, msg any) {
 		h.servePoll()
 	case *commandSettled:
 		h.settledBind(m)
+	case commandNotBegun:
+		h.notBegun(m.id)
 	case commandOverdue:
 		h.overdue(m.id)
 	case *readImage:

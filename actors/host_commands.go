@@ -268,6 +268,18 @@ func (h *hostActor) settledBind(m *commandSettled) {
 	}
 }
 
+// notBegun takes note that nobody has to be waited for.
+func (h *hostActor) notBegun(id uuid.UUID) {
+	c := h.commands[id]
+	if c == nil || c.waiter != nil {
+		return
+	}
+	c.sent = false
+	if c.settled && !c.busy {
+		h.settle(c)
+	}
+}
+
 // settle removes the record of a command on which nobody rests any more. One that
 // was not asked for yet is not to be begun.
 func (h *hostActor) settle(c *hostCommand) {

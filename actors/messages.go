@@ -382,6 +382,10 @@ type commandSettled struct {
 	drop bool
 }
 
+// commandNotBegun says that no agent has begun a command, and that its device will
+// not ask for it.
+type commandNotBegun struct{ id uuid.UUID }
+
 // commandOverdue has a host look at a command whose time has passed.
 type commandOverdue struct{ id uuid.UUID }
 

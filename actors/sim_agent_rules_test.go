@@ -141,3 +141,13 @@ func (s *simulation) wantHostsAtRest() {
 		}
 	}
 }
+
+// overdue says whether the time of a command of an ARQ's bind has passed. It
+// begins before the bind is on disk.
+func (h *history) overdue(id uuid.UUID, at time.Time) bool {
+	return slices.ContainsFunc(h.commits, func(c *commit) bool {
+		return slices.ContainsFunc(c.commands, func(ch change[commandRecord]) bool {
+			return ch.after != nil && slices.Contains(ch.after.ARQs, id) && ch.after.Deadline <= at.UnixMilli()
+		})
+	})
+}

@@ -149,7 +149,8 @@ func (h *history) checkSettlement(s *simulation, c *commit) {
 func (h *history) mayFail(s *simulation, c *commit, a *ARQ) bool {
 	versions := h.versions[arqKey(a.UUID)]
 	begun := h.commits[versions[len(versions)-2].from-1] // the commit that made it BindStarted
-	if begun.life != c.life || c.life.ending.Load() || c.at.Sub(begun.at) >= s.opts.BindTimeout || h.faultSince(begun.seq) {
+	if begun.life != c.life || c.life.ending.Load() || c.at.Sub(begun.at) >= s.opts.BindTimeout || h.faultSince(begun.seq) ||
+		h.overdue(a.UUID, c.at) {
 		return true
 	}
 	return slices.ContainsFunc(h.commands, func(span *commandSpan) bool {
