@@ -25,10 +25,7 @@ func (o *Operators) health(ctx *fasthttp.RequestCtx) {
 // ready tells whether requests should come here, and if not, why; and what
 // else operators should know, if there is anything.
 func (o *Operators) ready(ctx *fasthttp.RequestCtx) {
-	reasons := o.backend.Ready()
-	if o.api.draining.Load() {
-		reasons = append([]string{"the service is shutting down"}, reasons...)
-	}
+	reasons := o.api.unready()
 	body := []byte(`{"ready": true, "reasons": `)
 	status := fasthttp.StatusOK
 	if len(reasons) > 0 {
@@ -53,4 +50,13 @@ func appendStrings(dst []byte, all []string) []byte {
 		dst = appendString(dst, s)
 	}
 	return append(dst, ']')
+}
+
+// unready are the reasons why requests should not come here; none when all is well.
+func (s *Server) unready() []string {
+	reasons := s.backend.Ready()
+	if s.draining.Load() {
+		reasons = append([]string{"the service is shutting down"}, reasons...)
+	}
+	return reasons
 }

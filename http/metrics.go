@@ -110,5 +110,15 @@ func (m *Metrics) BatchCommitted(transitions, records, bytes int, took time.Dura
 	m.writing.committed(took)
 }
 
+// SetVersion names the version that runs. It is called at most once.
+func (m *Metrics) SetVersion(version string) {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "arqd_build_info", Help: "1; the label says which version runs.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(build)
+}
+
 // SetStore names the function that gives the store's counts.
 func (m *Metrics) SetStore(counts func() StoreCounts) { m.store.Store(&counts) }

@@ -58,6 +58,14 @@ func (m *Metrics) registerServer(s *Server) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "arqd_http_open_connections", Help: "Open connections of the API listener.",
 		}, func() float64 { return float64(s.open.count.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "arqd_ready", Help: "1 if the readiness page says ready, else 0.",
+		}, func() float64 {
+			if len(s.unready()) > 0 {
+				return 0
+			}
+			return 1
+		}),
 		admissionCollector{s.gate.Counts})
 }
 

@@ -58,6 +58,7 @@ func (s *service) open(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	// What can be refused without side effects comes first.
 	metrics := http.NewMetrics()
+	metrics.SetVersion(version)
 	enforcer, err := newEnforcer(s.cfg)
 	if err != nil {
 		return err
