@@ -326,7 +326,7 @@ func (h *hostActor) mayRead(m *readImage) {
 		return
 	}
 	for _, c := range h.commands {
-		if c.rec.Command.Image == m.image && c.sent && !c.rec.ended() {
+		if m.image != uuid.Nil && c.rec.Command.Image == m.image && c.sent && !c.rec.ended() {
 			m.promise.resolve(struct{}{}, nil)
 			return
 		}

@@ -3,9 +3,11 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -239,5 +241,33 @@ func TestTheHeaderDigest(t *testing.T) {
 func TestPathsAreEscaped(t *testing.T) {
 	if got := InventoryPath("a/b"); got != "/agent/v1/hosts/a%2Fb/inventory" {
 		t.Error(got)
+	}
+}
+
+// Clocks of two machines are never compared: no time goes over the wire but what
+// is left of one.
+func TestNoAbsoluteTimesAreTold(t *testing.T) {
+	var look func(at string, typ reflect.Type, seen map[reflect.Type]bool)
+	look = func(at string, typ reflect.Type, seen map[reflect.Type]bool) {
+		if seen[typ] {
+			return
+		}
+		seen[typ] = true
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			look(at, typ.Elem(), seen)
+		case reflect.Struct:
+			if typ == reflect.TypeFor[time.Time]() {
+				t.Errorf("%s is a time", at)
+			}
+			for f := range typ.Fields() {
+				look(at+"."+f.Name, f.Type, seen)
+			}
+		default:
+		}
+	}
+	for _, body := range []any{OpenSession{}, Session{}, Heartbeat{}, HeartbeatReply{}, Inventory{}, InventoryReply{}, Commands{}, Result{}, Error{}} {
+		typ := reflect.TypeOf(body)
+		look(typ.Name(), typ, map[reflect.Type]bool{})
 	}
 }

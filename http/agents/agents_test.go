@@ -107,6 +107,11 @@ func (b *lockedBuffer) String() string {
 // start serves with the tokens of the hosts a and b; conf may ask for TLS.
 func start(t *testing.T, conf *tls.Config) *node {
 	t.Helper()
+	return startWithOptions(t, conf, Options{})
+}
+
+func startWithOptions(t *testing.T, conf *tls.Config, opt Options) *node {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens")
 	write(t, file, "a "+tokenA+"\nb "+tokenB+" b-alias # and a comment\n")
 	tokens, err := ReadTokens(file)
@@ -114,7 +119,8 @@ func start(t *testing.T, conf *tls.Config) *node {
 		t.Fatal(err)
 	}
 	n := &node{t: t, back: &double{}, log: &lockedBuffer{}, http: &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}}
-	n.Server = New(Options{Log: slog.New(slog.NewTextHandler(n.log, nil)), Tokens: tokens}, n.back)
+	opt.Log, opt.Tokens = slog.New(slog.NewTextHandler(n.log, nil)), tokens
+	n.Server = New(opt, n.back)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -206,11 +212,12 @@ func TestTokens(t *testing.T) {
 func TestFilesOfTokens(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	for want, content := range map[string]string{
-		"line 1: a host and its token": "a",
-		"fewer than 16 characters":     "a short",
-		"line 3: a is there twice":     "a " + tokenA + "\n\na " + tokenB,
-		"the token of b is that of a":  "a " + tokenA + "\nb " + tokenA,
-		"there is no token in it":      "# nothing\n",
+		"b, another name of a, is a host with a token of its own": "a " + tokenA + " b\nb " + tokenB,
+		"line 1: a host and its token":                            "a",
+		"fewer than 16 characters":                                "a short",
+		"line 3: a is there twice":                                "a " + tokenA + "\n\na " + tokenB,
+		"the token of b is that of a":                             "a " + tokenA + "\nb " + tokenA,
+		"there is no token in it":                                 "# nothing\n",
 	} {
 		write(t, file, content)
 		if _, err := ReadTokens(file); err == nil || !strings.Contains(err.Error(), want) {
@@ -289,7 +296,7 @@ func TestBodies(t *testing.T) {
 	half := packed(t, text(`{"agent_version":"`+strings.Repeat("x", 9999)+`"}`))
 	half.Truncate(half.Len() / 2)
 	n.want(400, protocol.CodeInvalid, "POST", path, tokenA, half, "Content-Encoding", "gzip")
-	n.want(413, protocol.CodeTooLarge, "POST", path, tokenA, packed(t, io.LimitReader(zeros{}, 100<<20)), "Content-Encoding", "gzip")
+	n.want(413, protocol.CodeTooLarge, "POST", path, tokenA, packed(t, io.LimitReader(zeros{}, 10<<20)), "Content-Encoding", "gzip")
 	n.want(413, protocol.CodeTooLarge, "POST", path, tokenA, io.LimitReader(zeros{}, protocol.MaxBody+1)) // chunked
 	n.want(200, "", "POST", path, tokenA, text(`{"agent_version":"`+strings.Repeat("x", protocol.MaxBody-20)+`"}`))
 	if len(n.back.hosts) != 2 {
@@ -324,15 +331,7 @@ func TestRequestsInFlight(t *testing.T) {
 	for range protocol.MaxInFlight {
 		wg.Go(func() { n.ask("POST", protocol.HeartbeatPath("a"), tokenA, text("{}")) })
 	}
-	for {
-		n.gate.mu.Lock()
-		held := n.gate.hosts["a"]
-		n.gate.mu.Unlock()
-		if held == protocol.MaxInFlight {
-			break
-		}
-		<-time.After(time.Millisecond)
-	}
+	n.awaitHeld("a", protocol.MaxInFlight)
 	n.want(429, protocol.CodeBusy, "POST", protocol.SessionPath("a"), tokenA, text("{}"))
 	n.want(200, "", "POST", protocol.SessionPath("b"), tokenB, text("{}"))
 	close(n.back.hold)
@@ -340,6 +339,19 @@ func TestRequestsInFlight(t *testing.T) {
 	n.want(200, "", "POST", protocol.SessionPath("a"), tokenA, text("{}"))
 	if len(n.gate.hosts) != 0 {
 		t.Errorf("%v are counted still", n.gate.hosts)
+	}
+}
+
+// awaitHeld waits until so many requests of a host are in flight.
+func (n *node) awaitHeld(host string, want int) {
+	for {
+		n.gate.mu.Lock()
+		held := n.gate.hosts[host]
+		n.gate.mu.Unlock()
+		if held == want {
+			return
+		}
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -62,7 +62,11 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, host string, err error) {
 	}
 	s.reply(ctx, e)
 	s.stats.count(ctx.Response.StatusCode())
-	s.opt.Log.Debug("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
+	log := s.opt.Log.Debug
+	if (e.Code == protocol.CodeInvalid || e.Code == protocol.CodeTooLarge) && s.mayWarn() {
+		log = s.opt.Log.Warn // the agent does not come to terms with this by itself
+	}
+	log("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
 }
 
 // known gives an error as the agent gets to know it.

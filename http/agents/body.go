@@ -14,35 +14,66 @@ import (
 	"github.com/arqd/arqd/devices/protocol"
 )
 
-// roomPatience is how long a request waits for room for its body.
-const roomPatience = 5 * time.Second
+const (
+	// roomPatience is how long a request waits for room for its body.
+	roomPatience = 5 * time.Second
+	// smallBody is the length of a body that needs no room: that of a heartbeat
+	// must not wait for those who are slow to send their inventories.
+	smallBody = 64 << 10
+)
 
-// body reads and decodes the request's body, of which few are in memory at the
-// same time. Its length is bounded as it is sent and as it is unpacked.
+// body reads and decodes the request's body. Its length is bounded as it is sent
+// and as it is unpacked; few large ones are in memory at the same time, and of
+// one host one, until it is answered.
 func (c *call) body(into any) error {
-	if c.ctx.Request.Header.ContentLength() > protocol.MaxBody {
+	length := c.ctx.Request.Header.ContentLength()
+	if length > protocol.MaxBody {
 		c.ctx.SetConnectionClose()
 		c.hearOut()
 		return errTooLarge
 	}
-	patience := time.NewTimer(roomPatience)
-	defer patience.Stop()
-	select {
-	case c.bodies <- struct{}{}:
+	packed := len(c.ctx.Request.Header.Peek(fasthttp.HeaderContentEncoding)) > 0
+	if length < 0 || length > smallBody || packed {
+		if !c.gate.enlarge(c.host) {
+			c.ctx.SetConnectionClose()
+			return errBusy
+		}
+		leave := c.leave
+		c.leave = func() {
+			c.gate.reduce(c.host)
+			leave()
+		}
+		if !c.room() {
+			c.ctx.SetConnectionClose()
+			return errNoRoom
+		}
 		defer func() { <-c.bodies }()
-	case <-patience.C:
-		c.ctx.SetConnectionClose()
-		return errNoRoom
 	}
 	text, err := c.read()
 	if err != nil {
 		c.ctx.SetConnectionClose()
 		return err
 	}
+	if err := protocol.CheckShape(text); err != nil {
+		return invalid("the body: " + err.Error())
+	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return invalid("the body: " + shortened(err.Error()))
 	}
 	return nil
+}
+
+// room waits until one large body less is in memory; false: there were too many
+// for too long.
+func (c *call) room() bool {
+	patience := time.NewTimer(roomPatience)
+	defer patience.Stop()
+	select {
+	case c.bodies <- struct{}{}:
+		return true
+	case <-patience.C:
+		return false
+	}
 }
 
 // hearOut reads some more of a body that is too large: a client that is still

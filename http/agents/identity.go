@@ -27,10 +27,14 @@ func (s *Server) identify(ctx *fasthttp.RequestCtx, host string) ([]string, erro
 }
 
 // namesOf gives the names that a certificate, which the listener has verified,
-// or else a token stands for.
+// or else a token stands for. A certificate that has ended since the connection
+// was opened stands for nobody.
 func (s *Server) namesOf(ctx *fasthttp.RequestCtx) []string {
 	if state := ctx.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
 		leaf := state.VerifiedChains[0][0]
+		if time.Now().After(leaf.NotAfter) {
+			return nil
+		}
 		names := slices.Clone(leaf.DNSNames)
 		if cn := leaf.Subject.CommonName; cn != "" && !slices.Contains(names, cn) {
 			names = append(names, cn)
@@ -44,14 +48,19 @@ func (s *Server) namesOf(ctx *fasthttp.RequestCtx) []string {
 	return s.opt.Tokens.names(token)
 }
 
-// strangerPause is how long the log is quiet after a line about a stranger:
-// they must not fill it. All of them are counted.
-const strangerPause = 100 * time.Millisecond
+// warnPause is how long the log is quiet after a warning: agents and strangers
+// must not fill it. All of them are counted.
+const warnPause = 100 * time.Millisecond
 
-func (s *Server) logStranger(text string, ctx *fasthttp.RequestCtx, host string, names []string) {
+// mayWarn says whether the log may have another warning.
+func (s *Server) mayWarn() bool {
 	now := time.Now().UnixNano()
 	until := s.quiet.Load()
-	if now < until || !s.quiet.CompareAndSwap(until, now+int64(strangerPause)) {
+	return now >= until && s.quiet.CompareAndSwap(until, now+int64(warnPause))
+}
+
+func (s *Server) logStranger(text string, ctx *fasthttp.RequestCtx, host string, names []string) {
+	if !s.mayWarn() {
 		return
 	}
 	s.opt.Log.Warn("refused", "reason", text, "host", shortened(host), "names", names, "peer", ctx.RemoteAddr().String(), "path", shortened(string(ctx.Path())))

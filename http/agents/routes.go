@@ -85,6 +85,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.unknown.known(ctx.Conn())
 	leave, ok := s.gate.enter(host)
 	if !ok {
 		return nil, errBusy

@@ -46,7 +46,7 @@ type Backend interface {
 type Options struct {
 	Log            *slog.Logger
 	Tokens         *Tokens       // that agents may show; nil: only certificates count
-	MaxConnections int           // 4096
+	MaxConnections int           // 4096; beyond, those of strangers give way
 	IdleTimeout    time.Duration // of a connection; 2 min
 	ReadTimeout    time.Duration // of a whole request; 30 s
 	ImageTimeout   time.Duration // of sending an image; 10 min
@@ -76,9 +76,10 @@ type Server struct {
 	router  *router.Router
 	engine  *fasthttp.Server
 	gate    gate
-	bodies  chan struct{} // room for bodies in memory
+	bodies  chan struct{} // room for large bodies in memory
+	unknown *strangers
 	stats   stats
-	quiet   atomic.Int64 // until when strangers are not logged, in ns of Unix time
+	quiet   atomic.Int64 // until when nobody is warned, in ns of Unix time
 
 	life     context.Context //nolint:containedctx // of the calls under way
 	end      context.CancelFunc
@@ -87,8 +88,8 @@ type Server struct {
 }
 
 const (
-	// maxBodies bounds the bodies that are read and decoded at the same time, of
-	// which each may be protocol.MaxBody long.
+	// maxBodies bounds the large bodies that are read and decoded at the same time,
+	// of which each may be protocol.MaxBody long.
 	maxBodies = 16
 	// keptBuffer is what an open connection keeps of its buffers.
 	keptBuffer = 4096
@@ -97,14 +98,15 @@ const (
 // New makes a Server.
 func New(opt Options, backend Backend) *Server {
 	opt.fill()
-	s := &Server{opt: opt, backend: backend, gate: newGate(), bodies: make(chan struct{}, maxBodies)}
+	s := &Server{opt: opt, backend: backend, gate: newGate(), bodies: make(chan struct{}, maxBodies), unknown: newStrangers(opt.MaxConnections)}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.drained, s.draining = context.WithCancel(s.life)
 	s.router = s.newRouter()
 	s.engine = &fasthttp.Server{
 		Handler:                      s.serve,
 		Logger:                       engineLog{opt.Log},
-		Concurrency:                  opt.MaxConnections,
+		ConnState:                    s.unknown.track,
+		Concurrency:                  s.unknown.workers(),
 		StreamRequestBody:            true, // nobody's body is read before it is known who he is
 		MaxRequestBodySize:           protocol.MaxBody,
 		ReadBufferSize:               keptBuffer,

@@ -84,6 +84,13 @@ func parseTokens(text []byte) (map[[sha256.Size]byte][]string, error) {
 	if err := lines.Err(); err != nil {
 		return nil, err
 	}
+	for _, names := range hosts {
+		for _, other := range names[1:] {
+			if seen[other] { // he could speak for it
+				return nil, fmt.Errorf("%s, another name of %s, is a host with a token of its own", other, names[0])
+			}
+		}
+	}
 	if len(hosts) == 0 {
 		return nil, errors.New("there is no token in it")
 	}
