@@ -38,8 +38,9 @@ type hostActor struct {
 	poll      *pollCommands              // that waits for commands
 	restoring bool                       // the host is being put in order after its start
 
-	absent map[uuid.UUID]absence // devices that the last inventory lacks
-	rescan time.Time             // when the agent is to scan again; zero: no need
+	absent  map[uuid.UUID]absence     // devices that the last inventory lacks
+	refused map[protocol.Refused]bool // of the last inventory
+	rescan  time.Time                 // when the agent is to scan again; zero: no need
 }
 
 // hostSession is the agent that speaks for a host.

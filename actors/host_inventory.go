@@ -82,6 +82,7 @@ func (h *hostActor) inventoryTaken(m *inventoryTaken) {
 	}
 	h.sys.hosts.stats.inventories.Add(1)
 	h.sys.hosts.stats.refused.Add(uint64(len(out.refused)))
+	h.logRefused(out.refused)
 	next := h.record()
 	next.Digest = m.asked.body.Digest
 	h.write(next, func(err error) {
@@ -91,6 +92,27 @@ func (h *hostActor) inventoryTaken(m *inventoryTaken) {
 		}
 		m.asked.promise.resolve(&protocol.InventoryReply{Digest: next.Digest, Refused: out.refused}, nil)
 	})
+}
+
+// mostRefusedLogged bounds the lines about one inventory.
+const mostRefusedLogged = 16
+
+// logRefused says what is refused that was not before, or for another reason.
+func (h *hostActor) logRefused(refused []protocol.Refused) {
+	now, fresh := make(map[protocol.Refused]bool, len(refused)), 0
+	for _, r := range refused {
+		now[r] = true
+		if h.refused[r] {
+			continue
+		}
+		if fresh++; fresh <= mostRefusedLogged {
+			h.sys.log.Warn("a device that a host reports is refused", "host", h.name, "device", r.CPIDInfo, "reason", r.Reason)
+		}
+	}
+	if fresh > mostRefusedLogged {
+		h.sys.log.Warn("more devices that a host reports are refused", "host", h.name, "devices", fresh-mostRefusedLogged)
+	}
+	h.refused = now
 }
 
 // report is an inventory and what is known beside it.

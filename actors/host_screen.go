@@ -17,9 +17,11 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 	var good []foundDevice
 	paths, names := map[string]bool{}, map[string]bool{}
 	refuse := func(d *protocol.Device, reason error) {
-		out.refused = append(out.refused, protocol.Refused{CPIDInfo: d.ControlPath.Info, Reason: reason.Error()})
-		s.log.Warn("a device that a host reports is refused",
-			"host", r.host, "device", d.ControlPath.Info, "driver", d.Driver, "reason", reason)
+		place := d.ControlPath.Info
+		if len(place) > protocol.MaxMessage { // which is why, perhaps
+			place = strings.ToValidUTF8(place[:protocol.MaxMessage], "")
+		}
+		out.refused = append(out.refused, protocol.Refused{CPIDInfo: place, Reason: reason.Error()})
 	}
 	for i := range r.inv.Devices {
 		d := &r.inv.Devices[i]
