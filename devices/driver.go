@@ -19,7 +19,7 @@ import (
 // ProgramFPGA and CreateMdev prepare a device for a guest, RemoveMdev takes
 // back what a guest had. The mdev commands may be repeated: what is done
 // already succeeds. A kind that the driver does not know is refused with
-// ErrUnsupported. Calls for different devices may run at the same time, calls
+// ErrUnsupported; Commands gives the others. Calls for different devices may run at the same time, calls
 // for one device never do.
 //
 // Health describes one device that the driver has reported, as it is at that
@@ -27,11 +27,12 @@ import (
 // a device worse, only their growth does, which whoever has a memory sees in
 // Health.Errors. What cannot be read is no fault of the device.
 //
-// All three return promptly when ctx ends.
+// Discover, Do and Health return promptly when ctx ends.
 type Driver interface {
 	// Name is the driver's name in [agent]enabled_drivers.
 	Name() string
 	Discover(ctx context.Context) (Found, error)
+	Commands() []CommandKind
 	Do(ctx context.Context, c Command) error
 	Health(ctx context.Context, device ControlPathID) (Health, error)
 }

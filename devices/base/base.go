@@ -18,6 +18,9 @@ type Driver struct {
 	Host string // the beginning of every name
 }
 
+// Commands gives none.
+func (d *Driver) Commands() []devices.CommandKind { return nil }
+
 // Do refuses.
 func (d *Driver) Do(_ context.Context, c devices.Command) error {
 	return fmt.Errorf("%s on %s: %w", c.Kind, c.Device.Info, devices.ErrUnsupported)

@@ -4,13 +4,9 @@ package bitstream
 import (
 	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"os/exec"
@@ -22,9 +18,12 @@ import (
 
 // Loader brings images to a tool.
 type Loader struct {
-	Images devices.Images // where they come from
-	Dir    string         // for the file that the tool reads; "" is the system's
-	Limit  time.Duration  // for one run of the tool
+	Images devices.ImageSource // where they come from
+	Dir    string              // for the file that the tool reads; "" is the system's
+	Limit  time.Duration       // for one run of the tool
+	// Lock is a file that the tool keeps open, whatever becomes of this process: a
+	// lock on it holds until the tool has ended. nil: there is none.
+	Lock *os.File
 }
 
 var (
@@ -76,16 +75,12 @@ func (l *Loader) fetch(ctx context.Context, c devices.Command, suffix string) (n
 	return f.Name(), nil
 }
 
-// hashes are those that an image service may use.
-var hashes = map[string]func() hash.Hash{"md5": md5.New, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}
-
 // copyChecked copies an image if it is what it should be.
 func copyChecked(to io.Writer, from io.Reader, image devices.Image) error {
-	newHash := hashes[image.Hash]
-	if newHash == nil {
+	sum := image.NewHash()
+	if sum == nil {
 		return fmt.Errorf("%w: its checksum is not known (%q)", ErrDamaged, image.Hash)
 	}
-	sum := newHash()
 	// One byte more than promised tells a longer image from the right one; the
 	// source, too, must be read to its end.
 	n, err := io.Copy(io.MultiWriter(to, sum), io.LimitReader(from, image.Size+1))
@@ -117,6 +112,9 @@ func (l *Loader) run(ctx context.Context, tool string, args []string) error {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	said := &tail{}
 	cmd.Stdout, cmd.Stderr = said, said
+	if l.Lock != nil {
+		cmd.ExtraFiles = []*os.File{l.Lock}
+	}
 	// Told to end, then made to, with all that it has started.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

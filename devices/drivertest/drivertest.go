@@ -61,9 +61,12 @@ func Run(t *testing.T, s Subject) {
 	})
 	t.Run("it ends with its context", func(t *testing.T) { s.testCancelled(t) })
 	t.Run("it refuses commands that it does not know", func(t *testing.T) {
-		err := s.New(t, s.root).Do(t.Context(), devices.Command{ID: uuid.New(), Kind: "make_coffee"})
-		if !errors.Is(err, devices.ErrUnsupported) {
-			t.Errorf("error %v", err)
+		d := s.New(t, s.root)
+		for _, kind := range []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev, "make_coffee"} {
+			err := d.Do(t.Context(), devices.Command{ID: uuid.New(), Kind: kind})
+			if known := slices.Contains(d.Commands(), kind); known == errors.Is(err, devices.ErrUnsupported) {
+				t.Errorf("%s, among its commands: %v: error %v", kind, known, err)
+			}
 		}
 	})
 	t.Run("its devices are healthy", func(t *testing.T) { s.testHealth(t) })

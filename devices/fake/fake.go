@@ -33,8 +33,9 @@ type Options struct {
 	OperationDelay time.Duration
 	// FailImages are bitstreams whose programming fails.
 	FailImages []uuid.UUID
-	// Images is where bitstreams come from; nil: any is taken unread.
-	Images devices.Images
+	// Images is where bitstreams come from that an image service has described;
+	// others are taken unread, and so are all if it is nil.
+	Images devices.ImageSource
 }
 
 // Driver is a devices.Driver.
@@ -111,6 +112,11 @@ func handles(n int, domain, bus string) []devices.AttachHandle {
 	return all
 }
 
+// Commands gives what Do carries out.
+func (d *Driver) Commands() []devices.CommandKind {
+	return []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev}
+}
+
 // Do takes its time and succeeds, unless the image is one that fails.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	switch c.Kind {
@@ -133,7 +139,7 @@ func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if c.Kind == devices.ProgramFPGA && slices.Contains(d.opts.FailImages, c.Image) {
 		return fmt.Errorf("image %s: %w", c.Image, ErrImage)
 	}
-	if c.Kind == devices.ProgramFPGA && d.opts.Images != nil {
+	if c.Kind == devices.ProgramFPGA && d.opts.Images != nil && c.Content != (devices.Image{}) {
 		return d.read(ctx, c.Image)
 	}
 	return nil

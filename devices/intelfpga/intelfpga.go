@@ -144,6 +144,11 @@ func idTraits(f *sysfs.Function, prefix, pattern string) []string {
 	return traits
 }
 
+// Commands gives what Do carries out.
+func (d *Driver) Commands() []devices.CommandKind {
+	return []devices.CommandKind{devices.ProgramFPGA}
+}
+
 // Do programs a card with fpgaconf.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if c.Kind != devices.ProgramFPGA {

@@ -15,6 +15,11 @@ import (
 
 const mdevTypes = "mdev_supported_types"
 
+// Commands gives what Do carries out.
+func (d *Driver) Commands() []devices.CommandKind {
+	return []devices.CommandKind{devices.CreateMdev, devices.RemoveMdev}
+}
+
 // Do makes and removes the mediated device of a handle. It has the handle's
 // uuid, so both can be repeated.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {

@@ -75,6 +75,8 @@ func (w *Command) For(host string) devices.Command {
 	}
 	if w.Args.Image != nil {
 		c.Image = *w.Args.Image
+	}
+	if w.Args.Image != nil && w.Args.Digest != "" {
 		c.Content = devices.Image{ID: c.Image, Size: w.Args.Size, Hash: w.Args.Hash, Digest: w.Args.Digest}
 	}
 	if w.Args.Handle != nil {

@@ -26,6 +26,9 @@ func (Driver) Discover(context.Context) (devices.Found, error) {
 	}}, nil
 }
 
+// Commands gives none.
+func (Driver) Commands() []devices.CommandKind { return nil }
+
 // Do refuses.
 func (Driver) Do(_ context.Context, c devices.Command) error {
 	return fmt.Errorf("%s: %w", c.Kind, devices.ErrUnsupported)

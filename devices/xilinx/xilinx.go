@@ -104,6 +104,11 @@ func (d *Driver) card(f *sysfs.Function) record.Card {
 	}
 }
 
+// Commands gives what Do carries out.
+func (d *Driver) Commands() []devices.CommandKind {
+	return []devices.CommandKind{devices.ProgramFPGA}
+}
+
 // Do programs a card with xbmgmt.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if c.Kind != devices.ProgramFPGA {
