@@ -1,0 +1,137 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// doctor asks drivers for the health of their devices, now and then. It is one
+// goroutine; what it finds is published.
+type doctor struct {
+	scanner *scanner
+	found   atomic.Pointer[map[string]devices.Health] // by control path
+	// hung are devices whose driver has not answered in time. They are not asked
+	// about again until it has.
+	hung map[string]chan struct{}
+}
+
+const (
+	examineEvery = protocol.HeartbeatEvery
+	examineLimit = 3 * time.Second // for one device
+)
+
+func newDoctor(s *scanner) *doctor {
+	d := &doctor{scanner: s, hung: make(map[string]chan struct{})}
+	d.found.Store(&map[string]devices.Health{})
+	return d
+}
+
+func (d *doctor) run(ctx context.Context) {
+	tick := time.NewTicker(examineEvery)
+	defer tick.Stop()
+	for {
+		d.round(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// round examines all devices. One of which nothing is known keeps what was known.
+func (d *doctor) round(ctx context.Context) {
+	newest := d.scanner.newest.Load()
+	if newest == nil {
+		return
+	}
+	before := *d.found.Load()
+	now := make(map[string]devices.Health, len(newest.content.Devices))
+	for i := range newest.content.Devices {
+		path := newest.content.Devices[i].ControlPath
+		h, ok := d.examine(ctx, newest.owners[path.Info], path)
+		if !ok {
+			h, ok = before[path.Info]
+		}
+		if ok {
+			now[path.Info] = h
+		}
+	}
+	if ctx.Err() == nil {
+		d.found.Store(&now)
+	}
+}
+
+// examine asks a driver about a device; false: it does not say.
+func (d *doctor) examine(ctx context.Context, driver devices.Driver, path devices.ControlPathID) (devices.Health, bool) {
+	if before := d.hung[path.Info]; before != nil {
+		select {
+		case <-before:
+			delete(d.hung, path.Info)
+		default:
+			return devices.Health{}, false
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, examineLimit)
+	defer cancel()
+	answer, ended := make(chan devices.Health, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() { _ = recover() }() // a driver's mistake is no statement about the device
+		if h, err := driver.Health(ctx, path); err == nil {
+			answer <- h
+		}
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		d.hung[path.Info] = ended
+	}
+	select {
+	case h := <-answer:
+		return h, true
+	default:
+		return devices.Health{}, false
+	}
+}
+
+// chart is what the service was told of the health of devices in a session.
+type chart map[string]devices.Health
+
+// news gives what it is to be told: all that is not ok, or was last told
+// otherwise.
+func (c chart) news(s *scan, found map[string]devices.Health) []protocol.DeviceHealth {
+	var all []protocol.DeviceHealth
+	for i := range s.content.Devices {
+		path := s.content.Devices[i].ControlPath
+		h, known := found[path.Info]
+		told, before := c[path.Info]
+		if !known || before && h.State == devices.HealthOK && told.State == devices.HealthOK && slices.Equal(told.Reasons, h.Reasons) {
+			continue
+		}
+		all = append(all, protocol.DeviceHealth{Device: path, Health: bounded(h)})
+	}
+	return all
+}
+
+// told notes that the service has heard it.
+func (c chart) told(all []protocol.DeviceHealth) {
+	for i := range all {
+		c[all[i].Device.Info] = all[i].Health
+	}
+}
+
+// bounded keeps health within the bounds of the protocol.
+func bounded(h devices.Health) devices.Health {
+	reasons := make([]string, 0, len(h.Reasons))
+	for _, r := range h.Reasons[:min(len(h.Reasons), protocol.MaxReasons)] {
+		reasons = append(reasons, clipped(r))
+	}
+	h.Reasons = reasons
+	return h
+}
