@@ -8,6 +8,7 @@ import (
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/ascend"
 	"github.com/arqd/arqd/devices/base"
+	"github.com/arqd/arqd/devices/bitstream"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/inspurfpga"
 	"github.com/arqd/arqd/devices/intelfpga"
@@ -22,8 +23,9 @@ import (
 	"github.com/arqd/arqd/devices/xilinx"
 )
 
-// newDrivers makes the enabled drivers, for the bus of this host.
-func newDrivers(cfg *config.Config, bus *sysfs.Bus) ([]devices.Driver, error) {
+// newDrivers makes the enabled drivers, for the bus of this host. Images are loaded
+// by way of the loader.
+func newDrivers(cfg *config.Config, bus *sysfs.Bus, loader bitstream.Loader) ([]devices.Driver, error) {
 	names, err := pciNames(cfg.Agent.PCIIDs, bus)
 	if err != nil {
 		return nil, err
@@ -38,17 +40,17 @@ func newDrivers(cfg *config.Config, bus *sysfs.Bus) ([]devices.Driver, error) {
 	for i, name := range cfg.Agent.EnabledDrivers {
 		switch name {
 		case fake.Name:
-			drivers[i] = fake.New(fakeOptions(&cfg.Fake, cfg.Default.Host, nil))
+			drivers[i] = fake.New(fakeOptions(&cfg.Fake, cfg.Default.Host, loader.Images))
 		case pci.Name:
 			drivers[i] = pci.New(common, pci.Options{Whitelist: cfg.PCI.PassthroughWhitelist, VFsOfPF: cfg.PCI.MatchVFsOfPF})
 		case nvidia.Name:
 			drivers[i] = nvidia.New(common, names, nvidia.Options{NoVFs: cfg.GPUDevices.FilterSRIOVVFs, VGPUTypes: cfg.GPUDevices.VGPUTypes()})
 		case intelfpga.Name:
-			drivers[i] = intelfpga.New(intel, intelfpga.Options{})
+			drivers[i] = intelfpga.New(intel, intelfpga.Options{Fpgaconf: cfg.Agent.Fpgaconf, Loader: loader})
 		case inspurfpga.Name:
 			drivers[i] = inspurfpga.New(common, names)
 		case xilinx.Name:
-			drivers[i] = xilinx.New(common, names, xilinx.Options{})
+			drivers[i] = xilinx.New(common, names, xilinx.Options{Xbmgmt: cfg.Agent.Xbmgmt, Loader: loader})
 		case qat.Name:
 			drivers[i] = qat.New(intel, cfg.Agent.QATProducts)
 		case nic.Name:

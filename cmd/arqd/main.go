@@ -11,6 +11,8 @@ import (
 	"runtime"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices/agent"
 )
 
 // version is set by the linker.
@@ -27,6 +29,7 @@ Usage:
   arqd serve [--config-file FILE]... [--print-config]   run the service
   arqd store verify|dump|backup|restore ...             check, print, save the store, or make one of a backup
   arqd policy list|show|check|sample ...                the rules in force, and who may do what
+  arqd agent [--config-file FILE]...                    run the agent of a compute host
   arqd agent discover [--json] ...                      print what this host's devices are
   arqd bench SCENARIO|agents|report|clean ...           load a service, measure it, compare
   arqd version                                          print the version
@@ -36,7 +39,8 @@ With no configuration file, serve listens on 127.0.0.1:6666, keeps its state in
 `
 
 // run is main with everything it touches as a parameter. It gives the exit
-// code: 0, 1 for a failure that was explained, 2 for a wrong command line.
+// code: 0, 1 for a failure that was explained, 2 for a wrong command line, 3 for an
+// agent whose place another one has taken.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -69,5 +73,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		return 2
 	}
 	fmt.Fprintf(stderr, "arqd: %v\n", err)
+	if errors.Is(err, agent.ErrReplaced) {
+		return 3
+	}
 	return 1
 }

@@ -288,7 +288,7 @@ func newFakeHosts(cfg *config.Fake, images devices.Images) fakeHosts {
 	return hosts
 }
 
-func fakeOptions(cfg *config.Fake, host string, images devices.Images) fake.Options {
+func fakeOptions(cfg *config.Fake, host string, images devices.ImageSource) fake.Options {
 	return fake.Options{
 		Host: host, DevicesPerHost: cfg.DevicesPerHost, HandlesPerDevice: cfg.HandlesPerDevice,
 		OperationDelay: cfg.OperationDelay, FailImages: cfg.FailImages, Images: images,

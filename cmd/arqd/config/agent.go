@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/arqd/arqd/devices/nic"
 	"github.com/arqd/arqd/devices/pci"
@@ -18,6 +19,18 @@ type Agent struct {
 	TopologyTraits     bool
 	QATProducts        []uint16
 	AscendProducts     []uint16
+
+	ServiceURL      string // without a slash at its end; "": it cannot run
+	CAFile          string // "": the machine's authorities
+	CertFile        string
+	KeyFile         string
+	TokenFile       string
+	ScanInterval    time.Duration
+	SessionSpread   time.Duration
+	ShutdownTimeout time.Duration
+	Fpgaconf        string // path of the tool
+	Xbmgmt          string // path of the tool
+	ProgramTimeout  time.Duration
 }
 
 // GPUDevices are the sections [gpu_devices] and [vgpu_TYPE].

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/arqd/arqd/devices/ascend"
 	"github.com/arqd/arqd/devices/nic"
@@ -29,6 +30,29 @@ func AgentOptions() []Option {
 			"QuickAssist products to report besides the C62x (37c8): "+productNames(qat.Optional)+"."),
 		opt("agent", "ascend_products", "", list(product(ascend.Optional), "product ids"), func(c *Config) *[]uint16 { return &c.Agent.AscendProducts },
 			"Ascend products to report besides the 310 (d100): "+productNames(ascend.Optional)+"."),
+
+		opt("agent", "service_url", "", optional(link()), func(c *Config) *string { return &c.Agent.ServiceURL },
+			"Where the service listens to agents ([agents] host_ip and port there), such as https://controller:6668. Needed to run. http only on a loopback address."),
+		opt("agent", "ca_file", "", optional(path()), func(c *Config) *string { return &c.Agent.CAFile },
+			"Certificate authorities of the service, PEM. Empty: those of the machine. This file and the next three are read anew with each session."),
+		opt("agent", "cert_file", "", optional(path()), func(c *Config) *string { return &c.Agent.CertFile },
+			"Certificate that says who the agent is, PEM: [DEFAULT] host is one of its DNS names or its common name. A certificate or a token is needed to run."),
+		opt("agent", "key_file", "", optional(path()), func(c *Config) *string { return &c.Agent.KeyFile },
+			"Private key of the certificate, PEM."),
+		opt("agent", "token_file", "", optional(path()), func(c *Config) *string { return &c.Agent.TokenFile },
+			"File with the token that says who the agent is, and nothing else: what the service has for this host in [agents] token_file."),
+		opt("agent", "scan_interval", "300", seconds(1, 86400), func(c *Config) *time.Duration { return &c.Agent.ScanInterval },
+			"Time between two looks at the hardware when neither the kernel nor the service gives reason for one."),
+		opt("agent", "session_spread", "10", seconds(0, 600), func(c *Config) *time.Duration { return &c.Agent.SessionSpread },
+			"Time over which agents come back by chance after the service was started anew. The service waits 15 seconds and the lease."),
+		opt("agent", "shutdown_timeout", "60", seconds(0, 3600), func(c *Config) *time.Duration { return &c.Agent.ShutdownTimeout },
+			"Time that commands under way get to finish when the agent stops. An FPGA that is programmed longer is in no known state."),
+		opt("agent", "fpgaconf", "/usr/bin/fpgaconf", path(), func(c *Config) *string { return &c.Agent.Fpgaconf },
+			"The tool that intel_fpga_driver loads images with."),
+		opt("agent", "xbmgmt", "/opt/xilinx/xrt/bin/xbmgmt", path(), func(c *Config) *string { return &c.Agent.Xbmgmt },
+			"The tool that xilinx_fpga_driver loads images with."),
+		opt("agent", "program_timeout", "300", seconds(1, 540), func(c *Config) *time.Duration { return &c.Agent.ProgramTimeout },
+			"Time that such a tool may take; then it is ended."),
 
 		opt("gpu_devices", "enabled_vgpu_types", "", list(word(), "vGPU types"), func(c *Config) *[]string { return &c.GPUDevices.EnabledVGPUTypes },
 			"Types of vGPU that are offered, as the kernel names them (nvidia-222). Each needs a section [vgpu_<type>]."),

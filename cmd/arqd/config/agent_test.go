@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/arqd/arqd/devices/nic"
 	"github.com/arqd/arqd/devices/sysfs"
@@ -27,7 +28,11 @@ func TestAgentDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Agent{EnabledDrivers: []string{"fake_driver"}}
+	want := Agent{
+		EnabledDrivers: []string{"fake_driver"},
+		ScanInterval:   5 * time.Minute, SessionSpread: 10 * time.Second, ShutdownTimeout: time.Minute,
+		Fpgaconf: "/usr/bin/fpgaconf", Xbmgmt: "/opt/xilinx/xrt/bin/xbmgmt", ProgramTimeout: 5 * time.Minute,
+	}
 	if !reflect.DeepEqual(c.Agent, want) || c.Default.Host != "compute-1" || len(c.PCI.PassthroughWhitelist) != 0 {
 		t.Errorf("got %+v, want %+v", c.Agent, want)
 	}

@@ -40,8 +40,8 @@ Options marked *reload* take effect without a restart.
 const markdownAgent = `
 # Configuration of an agent
 
-` + "`arqd agent discover --config-file FILE`" + ` reads, besides ` + "`[DEFAULT] host` and `[fake]`" + `
-above, the options below. Service and agent may share a file: neither minds the
+` + "`arqd agent --config-file FILE` and `arqd agent discover`" + ` read, besides ` + "`[DEFAULT]` and `[fake]`" + `
+above, the options below. The agent's journal is in ` + "`state_path`/agent" + `. Service and agent may share a file: neither minds the
 sections of the other. Options that the reference has are its own by name and
 meaning; the sections of vGPU types and the mappings of network cards are there
 when ` + "`enabled_vgpu_types` and `enabled_nic_types`" + ` name them.
