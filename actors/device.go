@@ -42,9 +42,14 @@ type Deployable struct {
 	NumAccelerators int
 	ProviderUUID    uuid.UUID
 	BitstreamID     uuid.UUID // zero: none known
-	Attributes      []*Attribute
-	CreatedAt       int64
-	UpdatedAt       int64
+	// Function is what that image does, as the image service says; "": not known.
+	Function string `json:",omitempty"`
+	// Overwritten are function traits that the host has reported, and that may not
+	// be true any more: an image was loaded since.
+	Overwritten []string `json:",omitempty"`
+	Attributes  []*Attribute
+	CreatedAt   int64
+	UpdatedAt   int64
 }
 
 // Attribute is a key and value of a deployable.

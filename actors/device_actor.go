@@ -71,7 +71,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	case *handleCleaned:
 		a.cleaned(m)
 	case commandDone:
-		a.jobs.finished(a, m.err)
+		a.jobs.finished(a, m.function, m.err)
 	case cleanUp:
 		a.jobs.start(a)
 		a.resumeCleaning(m.failed)

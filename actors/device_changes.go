@@ -100,9 +100,10 @@ func (a *deviceActor) program(m *program) {
 
 // recordImage stores what is known of the image in a deployable.
 type recordImage struct {
-	deployable string // its name
-	image      uuid.UUID
-	alone      bool // only if no handle changes hands meanwhile
+	deployable string    // its name
+	image      uuid.UUID // zero: one is about to be loaded
+	function   string    // that it has; "": not known
+	alone      bool      // only if no handle changes hands meanwhile
 	then       func(error)
 	tried      int
 }
@@ -123,10 +124,14 @@ func (a *deviceActor) recordImage(m *recordImage) {
 	switch {
 	case i < 0:
 		m.then(Refuse(CodeNotFound, "the deployable %s is gone", m.deployable))
-	case next.Deployables[i].BitstreamID == m.image && !m.alone:
+	case next.Deployables[i].BitstreamID == m.image && next.Deployables[i].Function == m.function && !m.alone:
 		m.then(nil)
 	default:
-		next.Deployables[i].BitstreamID = m.image
+		if m.image == uuid.Nil {
+			next.Deployables[i].overwritten()
+		} else {
+			next.Deployables[i].loaded(m.image, m.function)
+		}
 		next.Deployables[i].UpdatedAt = next.UpdatedAt
 		b := relief()
 		b.putDevice(a.dev, next)

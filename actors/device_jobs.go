@@ -107,13 +107,18 @@ func (q *jobQueue) do(a *deviceActor, c devices.Command) {
 		rec = &commandRecord{Command: c, Device: a.dev.UUID, Handles: q.running.handles}
 	}
 	a.sys.work(func(ctx context.Context) {
-		err := contained(func() error { return a.sys.do(ctx, rec) })
-		a.sys.engine.tell(self, commandDone{err})
+		var function string
+		err := contained(func() (err error) {
+			function, err = a.sys.do(ctx, rec)
+			return err
+		})
+		a.sys.engine.tell(self, commandDone{function, err})
 	})
 }
 
-// finished is called with the end of the command that ran.
-func (q *jobQueue) finished(a *deviceActor, err error) {
+// finished is called with the end of the command that ran, and with what the
+// image does that it has loaded.
+func (q *jobQueue) finished(a *deviceActor, function string, err error) {
 	if q.running == nil {
 		return
 	}
@@ -131,7 +136,7 @@ func (q *jobQueue) finished(a *deviceActor, err error) {
 		q.step(a)
 		return
 	}
-	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: c.Image, then: func(err error) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: c.Image, function: function, then: func(err error) {
 		if err != nil {
 			q.end(a, err)
 			return

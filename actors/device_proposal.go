@@ -78,7 +78,7 @@ func (a *deviceActor) load(p *deviceProposal) {
 			p.device = &change[Device]{a.dev, next}
 		}
 		dep := next.deployable(a.named(c.Deployable))
-		dep.BitstreamID = uuid.Nil
+		dep.overwritten()
 		for _, h := range a.sets[dep.UUID].handles {
 			is := func(c change[heldHandle]) bool { return c.before == h }
 			if h != nil && !slices.ContainsFunc(p.taken, is) && !slices.ContainsFunc(p.given, is) {

@@ -28,6 +28,7 @@ func (a *deviceActor) refresh(m *refresh) {
 		}
 		dep := next.Deployables[i]
 		if a.sys.refreshAttributes(dep, found.Attributes) {
+			dep.functionsReported()
 			dep.UpdatedAt, changed = next.UpdatedAt, true
 		}
 		if dep.NumAccelerators != found.NumAccelerators || dep.DriverName != found.DriverName {

@@ -31,13 +31,18 @@ func (d *Deployable) resourceClass() string {
 	return ""
 }
 
-// traits are the values of the attributes whose key begins with "trait".
+// traits are the values of the attributes whose key begins with "trait", and
+// what the image does that was loaded.
 func (d *Deployable) traits() []string {
 	var traits []string
 	for _, a := range d.Attributes {
-		if strings.HasPrefix(a.Key, "trait") {
+		old := a.Reported && slices.Contains(d.Overwritten, a.Value)
+		if strings.HasPrefix(a.Key, "trait") && !old {
 			traits = append(traits, a.Value)
 		}
+	}
+	if t := d.functionTrait(); t != "" && !slices.Contains(traits, t) {
+		traits = append(traits, t)
 	}
 	return traits
 }

@@ -24,7 +24,7 @@ func (a *deviceActor) vanish(m *vanish) {
 	next := a.dev.clone(a.sys.unix())
 	next.Missing = true
 	for _, dep := range next.Deployables {
-		dep.BitstreamID = uuid.Nil // should it return, it may have been without power
+		dep.loaded(uuid.Nil, "") // should it return, it may have been without power
 	}
 	a.replace(next, func(err error) {
 		if err == nil {

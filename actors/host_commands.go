@@ -336,23 +336,24 @@ func (h *hostActor) mayRead(m *readImage) {
 
 // do carries a command out: on a host with an agent through that, otherwise by
 // the hardware of this process.
-func (s *System) do(ctx context.Context, known *commandRecord) error {
+func (s *System) do(ctx context.Context, known *commandRecord) (function string, err error) {
 	rec := *known // which its host has, too
-	err := s.describeImage(ctx, &rec.Command)
+	err = s.describeImage(ctx, &rec.Command)
 	if err != nil && !rec.resumed { // one that may have been begun goes on all the same
-		return err
+		return "", err
 	}
+	function = rec.Command.Content.Function
 	e := s.hosts.of(rec.Command.Host)
 	if e == nil {
-		return s.hardware.Do(ctx, rec.Command)
+		return function, s.hardware.Do(ctx, rec.Command)
 	}
 	p := newPromise[struct{}]()
 	s.engine.tell(e.pid, &carryOut{&rec, p})
 	select {
 	case a := <-p.answer:
-		return a.err
+		return function, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return function, ctx.Err()
 	}
 }
 

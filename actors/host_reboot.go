@@ -93,7 +93,8 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 			a.sys.log.Error("a host was started again; the image that a guest has may be gone from its FPGA",
 				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID)
 		}
-		dep.BitstreamID, forgets = uuid.Nil, true
+		dep.loaded(uuid.Nil, "")
+		forgets = true
 	}
 	if !forgets {
 		a.makeAnew(m)

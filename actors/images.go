@@ -57,10 +57,13 @@ func (s *System) imageFor(ctx context.Context, function string) (uuid.UUID, erro
 
 // describeImage adds to a command what its image is; without an image service
 // nothing is known.
-func (s *System) describeImage(ctx context.Context, c *devices.Command) (err error) {
+func (s *System) describeImage(ctx context.Context, c *devices.Command) error {
 	if s.opts.Images == nil || c.Kind != devices.ProgramFPGA {
 		return nil
 	}
-	c.Content, err = s.opts.Images.Image(ctx, c.Image)
+	content, err := s.opts.Images.Image(ctx, c.Image)
+	if err == nil {
+		c.Content = content
+	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +42,13 @@ func (g *gallery) Image(_ context.Context, id uuid.UUID) (devices.Image, error) 
 	if id == g.missing {
 		return devices.Image{}, devices.ErrNoImage
 	}
-	return devices.Image{ID: id, Size: 7, Hash: "sha512", Digest: "abc"}, nil
+	image := devices.Image{ID: id, Size: 7, Hash: "sha512", Digest: "abc"}
+	for function, images := range g.functions {
+		if slices.Contains(images, id) {
+			image.Function = function
+		}
+	}
+	return image, nil
 }
 
 func (g *gallery) Open(context.Context, uuid.UUID) (io.ReadCloser, devices.Image, error) {

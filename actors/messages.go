@@ -222,7 +222,10 @@ type vanish struct{ promise promise[bool] }
 func (m *vanish) fail(err error) { m.promise.fail(err) }
 
 // commandDone is the end of one command on a device.
-type commandDone struct{ err error }
+type commandDone struct {
+	function string // of the image that it has loaded; "": not known
+	err      error
+}
 
 // cleanUp has a device take up the handles that wait for it, and the one
 // whose clean-up failed before.

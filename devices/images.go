@@ -38,6 +38,9 @@ type Image struct {
 	Size   int64  // bytes
 	Hash   string // of the content: md5, sha256, sha384 or sha512
 	Digest string // by that hash, lower-case hex
+	// Function is what the image implements; "": that is not known, or whoever says
+	// so may not be believed.
+	Function string `json:",omitempty"`
 }
 
 // hashes are those that an image service may use.

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -19,7 +20,7 @@ func (c *client) createFunctionProfile(name, function string) {
 }
 
 // TestImagesFromGlance loads images of a real Glance, named by uuid and by what
-// they do.
+// they do. What is loaded is seen in a real Placement.
 func TestImagesFromGlance(t *testing.T) {
 	needs(t, "glance")
 	glance, err := openstacktest.StartGlance()
@@ -27,11 +28,13 @@ func TestImagesFromGlance(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(glance.Close)
-	k := openstacktest.NewKeystone(t)
-	k.SetCatalog(openstacktest.Endpoint{Type: "image", Interface: "public", Region: "one", URL: glance.URL})
-	p := start(t, options{
-		"glance.auth_url": k.URL, "glance.user_id": "u", "glance.project_id": "p", "glance.password": openstacktest.Password,
+	s := newScheduled(t)
+	s.keystone.SetCatalog(atPlacement(s.placement), openstacktest.Endpoint{Type: "image", Interface: "public", Region: "one", URL: glance.URL})
+	s.must(http.MethodPost, "/resource_providers", map[string]any{"name": "compute1", "uuid": s.root})
+	maps.Copy(s.opts, options{
+		"glance.auth_url": s.keystone.URL, "glance.user_id": "u", "glance.project_id": "p", "glance.password": openstacktest.Password,
 	})
+	p := start(t, s.opts)
 	p.mayFail = true // answers 503 while Glance is away
 	c := p.client()
 
@@ -86,12 +89,15 @@ func TestImagesFromGlance(t *testing.T) {
 	// Loaded once, for both who want it, however they name it.
 	first := bind("crypto", "Bound", 1)
 	second := bind("crypto-by-uuid", "Bound", 0)
+	s.sees("16-0", "CUSTOM_FPGA_FUNCTION_ID_FAKE_CRYPTO")
 	refused(409, "video") // they would lose it
 	c.delete(first, second)
 	c.delete(bind("video", "Bound", 1))
+	s.sees("16-0", "CUSTOM_FPGA_FUNCTION_ID_FAKE_VIDEO")
 	refused(409, "nothing")
 	refused(409, "ambiguous")
 	c.delete(bind("broken", "BindFailed", 1))
+	s.sees("16-0") // it is not known any more what the card does
 	c.delete(bind("missing", "BindFailed", 0))
 	c.want(400, http.MethodPost, "/device_profiles", fmt.Sprintf(
 		`[{"name": "both", "groups": [{"resources:FPGA": "1", "accel:function_id": "crypto", "accel:bitstream_id": %q}]}]`, crypto))

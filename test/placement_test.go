@@ -18,6 +18,7 @@ import (
 type scheduled struct {
 	t         *testing.T
 	placement *openstacktest.Placement
+	keystone  *openstacktest.Keystone
 	provider  string // of the one fake device
 	root      string // of the host
 	opts      options
@@ -32,15 +33,19 @@ func newScheduled(t *testing.T) *scheduled {
 	}
 	t.Cleanup(placement.Close)
 	k := openstacktest.NewKeystone(t)
-	k.SetCatalog(openstacktest.Endpoint{Type: "placement", Interface: "internal", Region: "one", URL: placement.URL})
+	k.SetCatalog(atPlacement(placement))
 	return &scheduled{
-		t: t, placement: placement, root: newUUID(),
+		t: t, placement: placement, keystone: k, root: newUUID(),
 		provider: uuid.NewMD5(uuid.NameSpaceDNS, []byte("compute1_FakeDevice")).String(),
 		opts: options{
 			"placement.auth_url": k.URL, "placement.user_id": "u", "placement.project_id": "p",
 			"placement.password": openstacktest.Password, "placement.region_name": "one", "placement.check_interval": "1",
 		},
 	}
+}
+
+func atPlacement(p *openstacktest.Placement) openstacktest.Endpoint {
+	return openstacktest.Endpoint{Type: "placement", Interface: "internal", Region: "one", URL: p.URL}
 }
 
 func (s *scheduled) must(method, path string, body any) {

@@ -83,7 +83,7 @@ func (c *Client) Image(ctx context.Context, id uuid.UUID) (devices.Image, error)
 		}
 		return devices.Image{}, err
 	}
-	return describe(found)
+	return c.describe(found)
 }
 
 // byFunction is the query for the images of a function.
@@ -114,7 +114,7 @@ func (c *Client) ImagesFor(ctx context.Context, function string) ([]devices.Imag
 			if !c.offers(&all[i], function) {
 				continue
 			}
-			image, err := describe(&all[i])
+			image, err := c.describe(&all[i])
 			if err != nil {
 				return false, err
 			}
@@ -128,9 +128,18 @@ func (c *Client) ImagesFor(ctx context.Context, function string) ([]devices.Imag
 // offers holds an image against the query: an older Glance leaves out what it
 // does not know of it.
 func (c *Client) offers(image *images.Image, function string) bool {
-	ours := c.opts.Owner == "" && image.Visibility == images.ImageVisibilityPublic ||
+	return function != "" && c.functionOf(image) == function
+}
+
+// functionOf gives what an image implements, if whose it is may say so.
+func (c *Client) functionOf(image *images.Image) string {
+	believed := c.opts.Owner == "" && image.Visibility == images.ImageVisibilityPublic ||
 		c.opts.Owner != "" && image.Owner == c.opts.Owner
-	return ours && image.Properties[propertyFunction] == function
+	function, _ := image.Properties[propertyFunction].(string)
+	if !believed {
+		return ""
+	}
+	return function
 }
 
 // Open implements devices.Images.
@@ -151,12 +160,12 @@ func (c *Client) Open(ctx context.Context, id uuid.UUID) (io.ReadCloser, devices
 }
 
 // describe makes of Glance's description ours.
-func describe(found *images.Image) (devices.Image, error) {
+func (c *Client) describe(found *images.Image) (devices.Image, error) {
 	id, err := uuid.Parse(found.ID)
 	if err != nil {
 		return devices.Image{}, fmt.Errorf("%w: an image called %q", openstack.ErrMalformed, found.ID)
 	}
-	image := devices.Image{ID: id, Size: found.SizeBytes}
+	image := devices.Image{ID: id, Size: found.SizeBytes, Function: c.functionOf(found)}
 	if found.Status != images.ImageStatusActive {
 		return image, fmt.Errorf("image %s: %w to load: it is %s", id, devices.ErrNoImage, found.Status)
 	}

@@ -163,6 +163,18 @@ func TestImagesOfAFunction(t *testing.T) {
 			}
 		}
 	}
+	// An image that is named by its uuid says what it does only if it would be
+	// found by that.
+	for _, c := range []struct {
+		client   *Client
+		image    uuid.UUID
+		function string
+	}{{public, one, "one"}, {public, private, ""}, {own, private, "private"}, {own, one, ""}} {
+		image, err := c.client.Image(t.Context(), c.image)
+		if err != nil || image.Function != c.function {
+			t.Errorf("%+v, %v; want the function %q", image, err, c.function)
+		}
+	}
 }
 
 // What comes is not what Glance has on record: the real one cannot be made to
