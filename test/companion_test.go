@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 )
@@ -20,9 +21,9 @@ const companionLimit = time.Minute // for one answer
 
 // startCompanion runs a program of testdata with Debian's Python; it ends with the
 // test.
-func startCompanion(t *testing.T, name string) *companion {
+func startCompanion(t *testing.T, name string, args ...string) *companion {
 	t.Helper()
-	cmd := exec.Command("/usr/bin/python3", "-B", "testdata/"+name)
+	cmd := exec.Command("/usr/bin/python3", slices.Concat([]string{"-B", "testdata/" + name}, args)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "COLUMNS=400", "no_proxy=127.0.0.1"}
 	cmd.SysProcAttr = dieWithParent()
 	var complaints bytes.Buffer

@@ -3,7 +3,7 @@ accelerators (nova.accelerator.cyborg of Debian's python3-nova).
 
   nova_walk.py --keystone http://127.0.0.1:5000/v3 --password PW --region R
                --user U --project P --profile NAME --host H --provider UUID
-               [--instances 10] [--no-service-token]
+               [--instances 10] [--no-service-token] [--conf NOVA.CONF]
 
 The endpoint is that of the catalog. U is who boots the instances; Nova comes
 with the service token of the user nova, or without. All instances are bound at
@@ -22,6 +22,7 @@ for name in ('keystone', 'password', 'region', 'user', 'project', 'profile', 'ho
     parser.add_argument('--' + name, required=True)
 parser.add_argument('--instances', type=int, default=1)
 parser.add_argument('--no-service-token', action='store_true')
+parser.add_argument('--conf', help='the configuration of Nova, instead of one made here')
 args = parser.parse_args()
 logging.disable(logging.CRITICAL)
 
@@ -43,7 +44,7 @@ project_domain_id = default
 ''')
     conf.flush()
     from nova import config, context, exception, objects
-    config.parse_args(['nova-walk', '--config-file', conf.name])
+    config.parse_args(['nova-walk', '--config-file', args.conf or conf.name])
 from keystoneauth1 import session  # noqa: E402
 from keystoneauth1.identity import v3  # noqa: E402
 from nova.accelerator import cyborg  # noqa: E402

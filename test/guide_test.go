@@ -1,0 +1,221 @@
+package test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// guide is docs/openstack.md, carried out.
+type guide struct {
+	t       *testing.T
+	blocks  map[string][]string // by language, in order
+	names   *strings.Replacer   // of the guide, to what they stand for here
+	dir     string
+	environ []string // of its shell
+}
+
+func openGuide(t *testing.T) *guide {
+	t.Helper()
+	text, err := os.ReadFile("../docs/openstack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guide{t: t, blocks: map[string][]string{}, dir: t.TempDir(), names: strings.NewReplacer()}
+	for i, part := range strings.Split(string(text), "\n```") {
+		if language, block, found := strings.Cut(part, "\n"); i%2 == 1 && found {
+			g.blocks[language] = append(g.blocks[language], block+"\n")
+		}
+	}
+	return g
+}
+
+// block gives the nth block of a language, with the names as they are here.
+func (g *guide) block(language string, n int) string {
+	g.t.Helper()
+	if len(g.blocks[language]) <= n {
+		g.t.Fatalf("the guide has %d blocks of %s", len(g.blocks[language]), language)
+	}
+	return g.names.Replace(g.blocks[language][n])
+}
+
+// shim stands for a program that takes long to load, and asks one that has.
+const shim = `#!/usr/bin/python3 -IS
+import json, os, socket, sys
+door = socket.socket(socket.AF_UNIX)
+door.connect(%q)
+with door.makefile('rw') as lines:
+    lines.write(json.dumps([sys.argv[1:], {k: v for k, v in os.environ.items() if k.startswith('OS_')}]) + '\n')
+    lines.flush()
+    answer = json.loads(lines.readline())
+sys.stdout.write(answer['said'])
+sys.exit(answer['status'])
+`
+
+// prepare makes the programs of the guide: arqd and the client, whose user is
+// the administrator of a cloud.
+func (g *guide) prepare(c *cloud) {
+	g.t.Helper()
+	socket := filepath.Join(g.dir, "client")
+	client := &commandLine{companion: startCompanion(g.t, "openstack_client.py", socket)}
+	client.hear(&client.commands)
+	programs := filepath.Join(g.dir, "bin")
+	if err := os.Mkdir(programs, 0o700); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(programs, "openstack"), fmt.Appendf(nil, shim, socket), 0o700); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.Symlink(binary(g.t), filepath.Join(programs, "arqd")); err != nil {
+		g.t.Fatal(err)
+	}
+	g.environ = []string{
+		"PATH=" + programs + ":/usr/bin:/bin", "HOME=" + g.dir, "COLUMNS=400", "no_proxy=127.0.0.1",
+		"OS_AUTH_URL=" + c.keystoneURL(), "OS_USERNAME=admin", "OS_PASSWORD=" + cloudPassword, "OS_PROJECT_NAME=admin",
+		"OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default", "OS_REGION_NAME=" + cloudRegion, "OS_IDENTITY_API_VERSION=3",
+	}
+}
+
+// shell carries lines out, up to the first that fails, and gives what they print,
+// which must have these words in it.
+func (g *guide) shell(lines string, wants ...string) string {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), 3*clientLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-eu")
+	cmd.Stdin, cmd.Env, cmd.SysProcAttr = strings.NewReader(lines), g.environ, dieWithParent()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("%v\n%s\n%s", err, lines, out)
+	}
+	for _, want := range wants {
+		if !strings.Contains(string(out), want) {
+			g.t.Errorf("nothing of %q in what is printed by\n%s\n%s", want, lines, out)
+		}
+	}
+	return string(out)
+}
+
+// TestGuide installs arqd in a cloud as docs/openstack.md says, with its commands
+// and its configuration, and has Nova's own client use it with the configuration
+// that the guide gives Nova.
+func TestGuide(t *testing.T) {
+	c := theCloud(t)
+	for _, what := range []string{"clients", "curl", "guide"} {
+		needs(t, what)
+	}
+	g := openGuide(t)
+	g.prepare(c)
+	c.withdraw(t, "accelerator")
+	t.Cleanup(func() {
+		c.withdraw(t, "accelerator")
+		c.dismiss(t, "cyborg")
+	})
+	n := newNode(t, nil)
+	port := freePort(t)
+	names := []string{
+		"http://controller:5000", c.keystone.url, "controller:6666", "127.0.0.1:" + port, "/etc/arqd/arqd.conf", n.conf,
+		"/usr/local/bin/arqd", n.program, "NOVA_PASS", cloudPassword,
+	}
+	g.names = strings.NewReplacer(names...)
+
+	said := g.shell(g.block("sh", 0)+"echo \"password=$CYBORG_PASS\"\n", "cyborg", "http://127.0.0.1:"+port+"/v2")
+	_, password, _ := strings.Cut(said, "password=")
+	names = append(names, "CYBORG_PASS", strings.TrimSpace(password))
+	g.names = strings.NewReplacer(names...)
+	writeFile(t, n.conf, []byte(g.block("ini", 0)+fmt.Sprintf(`
+[DEFAULT]
+host = compute1
+state_path = %s
+log_format = json
+[api]
+host_ip = 127.0.0.1
+port = %s
+[arqd]
+admin_port = 0
+[placement]
+check_interval = 1
+[fake]
+hosts = compute1
+`, n.state(), port)))
+	if out := g.shell(g.block("sh", 1), "#password = <hidden>", "auth_strategy = keystone", "cyborg:arq:create"); strings.Contains(out, strings.TrimSpace(password)) {
+		t.Errorf("the password is printed:\n%s", out)
+	}
+	unit := filepath.Join(g.dir, "arqd.service")
+	writeFile(t, unit, []byte(g.block("systemd", 0)))
+	if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("the unit: %v %s", err, out)
+	}
+
+	p := n.start()
+	g.names = strings.NewReplacer(append(names, "127.0.0.1:6667", host(p.admin))...)
+	g.shell("openstack --os-placement-api-version 1.14 resource provider create compute1", "compute1") // as nova-compute does
+	eventually(t, time.Minute, "the device is in Placement", func() bool { return len(p.placementPage("?state=synced").Devices) == 1 })
+	g.shell(g.block("sh", 2), `{"ready": true, "reasons": []}`, "FPGA", "compute1")
+	g.shell(g.block("sh", 3))
+	g.shell(g.block("sh", 4), "compute1_FakeDevice", "OWNER_CYBORG", "CUSTOM_FAKE_DEVICE", "16")
+	g.shell(g.block("sh", 5), "fpga", "CUSTOM_FAKE_DEVICE")
+	if out := g.shell(g.block("sh", 6)); strings.Contains(out, "error") {
+		t.Errorf("disabling and enabling: %s", out)
+	}
+	for _, action := range []string{"disable", "enable"} {
+		p.awaitLog(readyLimit, "change")
+		if !strings.Contains(p.log.tail(), fmt.Sprintf(`"action":"cyborg:device:%s","outcome":"success"`, action)) {
+			t.Errorf("there was no %s", action)
+		}
+	}
+	g.shell(g.block("sh", 7), `"ready": true`, `"state":"synced"`, "arqd_keystone_up 1", "arqd_nova_up", "arqd_placement_devices")
+	if total := len(g.blocks["sh"]); total != 8 {
+		t.Errorf("the guide has %d blocks for a shell; not all of them were carried out", total)
+	}
+
+	conf := filepath.Join(g.dir, "nova.conf")
+	writeFile(t, conf, []byte(g.block("ini", 1)))
+	admin := p.client().with(c.passes(t).as("admin"))
+	if out := c.novaWalk(t, admin.deployable(), "--profile", "fpga", "--conf", conf); !strings.Contains(out, "every call answered") {
+		t.Errorf("Nova's walk did not come to its end:\n%s", out)
+	}
+}
+
+// withdraw takes all services of a type, and their endpoints, out of the catalog.
+func (c *cloud) withdraw(t *testing.T, kind string) {
+	t.Helper()
+	o, err := c.newOperator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Services []struct{ ID string } }
+	if err := o.call(http.MethodGet, "/services?type="+kind, nil, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list.Services {
+		if err := o.call(http.MethodDelete, "/services/"+s.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delete(c.services, kind)
+}
+
+// dismiss deletes a user that somebody has made.
+func (c *cloud) dismiss(t *testing.T, user string) {
+	t.Helper()
+	o, err := c.newOperator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Users []struct{ ID string } }
+	if err := o.call(http.MethodGet, "/users?name="+user, nil, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range list.Users {
+		if err := o.call(http.MethodDelete, "/users/"+u.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
