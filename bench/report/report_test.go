@@ -176,7 +176,7 @@ func TestTheTableHidesNothing(t *testing.T) {
 	f.Interrupted = true
 	f.Cleanup.LeftARQs, f.Cleanup.LeftProfiles, f.Cleanup.Errors = 7, []string{"arqd-bench-x"}, []string{"deleting ARQs: status 403"}
 	var b bytes.Buffer
-	if err := f.Print(&b); err != nil {
+	if err := f.Print(&b, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -185,6 +185,34 @@ func TestTheTableHidesNothing(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, &b)
+		}
+	}
+}
+
+// TestTablesFitTheTerminal: rates, medians and errors stay, whatever its width.
+func TestTablesFitTheTerminal(t *testing.T) {
+	f := sample(t, "a")
+	for width, left := range map[int]string{0: "", 140: "", 100: "p99.9 ms", 80: "least to most", 60: "server us"} {
+		var run, both bytes.Buffer
+		if err := f.Print(&run, width); err != nil {
+			t.Fatal(err)
+		}
+		if err := Compare(&both, []*File{f, f}, width); err != nil {
+			t.Fatal(err)
+		}
+		table := strings.Split(run.String(), "\n")[2:5]
+		for _, line := range append(table, strings.Split(both.String(), "\n")...) {
+			if width > 0 && len(line) > width {
+				t.Errorf("%d columns for %d: %s", len(line), width, line)
+			}
+		}
+		for _, head := range []string{"call", "good", "bad", "per s", "p50 ms", "p99 ms"} {
+			if !strings.Contains(table[0], head) {
+				t.Errorf("no %s in %d columns", head, width)
+			}
+		}
+		if left != "" && strings.Contains(table[0], left) {
+			t.Errorf("%s is in %d columns", left, width)
 		}
 	}
 }
@@ -198,7 +226,7 @@ func TestComparison(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 	var out bytes.Buffer
-	if err := Compare(&out, []*File{a, b}); err != nil || !strings.Contains(out.String(), "x2.00") {
+	if err := Compare(&out, []*File{a, b}, 0); err != nil || !strings.Contains(out.String(), "x2.00") {
 		t.Errorf("%v:\n%s", err, &out)
 	}
 }

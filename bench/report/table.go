@@ -6,21 +6,20 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
-// Print writes a run as tables for a terminal.
-func (f *File) Print(w io.Writer) error {
+// Print writes a run as tables for a terminal of so many columns; 0: as wide as
+// need be. Where there is too little room, figures of less weight are left out.
+func (f *File) Print(w io.Writer, width int) error {
 	fmt.Fprintf(w, "\n%s of %s: %s\n", f.Scenario, f.URL, f.loop())
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "phase\tcall\tgood\tbad\tper s\t[least\tmost]\tARQs/s\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\tserver us\tclient us\tRSS MiB\t\n")
-	for _, r := range f.Rows() {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t[%s\t%s]\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
-			r.Phase, r.Operation, r.Good, r.Bad, number(r.Rate), number(r.Least), number(r.Most), number(r.Things),
-			number(r.Latency.P50), number(r.Latency.P90), number(r.Latency.P99), number(r.Latency.P999), number(r.Latency.Max),
-			number(r.ServerCPU), number(r.ClientCPU), number(r.RSSPeak))
+	rows := f.Rows()
+	grid := newGrid(columns, len(rows))
+	for i := range rows {
+		for j := range columns {
+			grid.cells[j][i+1] = columns[j].of(&rows[i])
+		}
 	}
-	if err := t.Flush(); err != nil {
+	if err := grid.print(w, width); err != nil {
 		return err
 	}
 	for _, line := range f.remarks() {
@@ -29,12 +28,52 @@ func (f *File) Print(w io.Writer) error {
 	return nil
 }
 
+// column is one of the table of a run.
+type column struct {
+	head string
+	of   func(*Row) string
+	// weight tells what is left out first where there is too little room: the
+	// least. 0: nothing.
+	weight int
+}
+
+var columns = []column{
+	{"phase", func(r *Row) string { return r.Phase }, 0},
+	{"call", func(r *Row) string { return r.Operation }, 0},
+	{"good", func(r *Row) string { return fmt.Sprint(r.Good) }, 0},
+	{"bad", func(r *Row) string { return fmt.Sprint(r.Bad) }, 0},
+	{"per s", func(r *Row) string { return number(r.Rate) }, 0},
+	{"least to most", func(r *Row) string { return number(r.Least) + " to " + number(r.Most) }, 4},
+	{"ARQs/s", func(r *Row) string { return number(r.Things) }, 8},
+	{"p50 ms", func(r *Row) string { return number(r.Latency.P50) }, 0},
+	{"p90 ms", func(r *Row) string { return number(r.Latency.P90) }, 2},
+	{"p99 ms", func(r *Row) string { return number(r.Latency.P99) }, 0},
+	{"p99.9 ms", func(r *Row) string { return number(r.Latency.P999) }, 1},
+	{"max ms", func(r *Row) string { return number(r.Latency.Max) }, 6},
+	{"server us", func(r *Row) string { return number(r.ServerCPU) }, 7},
+	{"client us", func(r *Row) string { return number(r.ClientCPU) }, 3},
+	{"RSS MiB", func(r *Row) string { return number(r.RSSPeak) }, 5},
+}
+
+// loop says how the load was made. Of phases there may be fewer repetitions than
+// were asked for.
 func (f *File) loop() string {
 	kind := "closed loop"
 	if f.Settings.Rate > 0 {
 		kind = fmt.Sprintf("open loop, %g a second", f.Settings.Rate)
 	}
-	return fmt.Sprintf("%s, at most %d calls at a time, medians of %d repetitions", kind, f.Settings.Concurrency, f.Settings.Repeat)
+	done := 0
+	for i := range f.Phases {
+		done = max(done, len(f.Phases[i].Repetitions))
+	}
+	text := fmt.Sprintf("%s, at most %d calls at a time", kind, f.Settings.Concurrency)
+	switch done {
+	case 0:
+		return text
+	case 1:
+		return text + ", one repetition"
+	}
+	return fmt.Sprintf("%s, medians of %d repetitions", text, done)
 }
 
 // number prints a figure to three places that count; "-": not measured.
@@ -110,21 +149,40 @@ func (c *Cleanup) lines() []string {
 }
 
 // Compare writes the rows of several runs side by side, with the ratios to the
-// first.
-func Compare(w io.Writer, files []*File) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "\nphase\tcall\trun\tper s\t\tp50 ms\t\tp99 ms\t\tserver us\t\tbad\t\n")
-	for _, line := range Lines(files) {
+// first, for a terminal of so many columns; 0: as wide as need be.
+func Compare(w io.Writer, files []*File, width int) error {
+	lines := Lines(files)
+	grid := newGrid(compared, len(lines)*len(files))
+	fmt.Fprintln(w)
+	for l, line := range lines {
 		for i := range line.Rows {
-			r := &line.Rows[i]
-			fmt.Fprintf(t, "%s\t%s\t%s\t", line.Phase, line.Operation, files[i].Label)
+			r, at := &line.Rows[i], 1+l*len(files)+i
+			cells := []string{line.Phase, line.Operation, files[i].Label}
 			for _, pick := range figures {
-				fmt.Fprintf(t, "%s\t%s\t", number(pick(r)), ratio(pick(r), pick(&line.Rows[0]), i))
+				cells = append(cells, number(pick(r)), ratio(pick(r), pick(&line.Rows[0]), i))
 			}
-			fmt.Fprintf(t, "%d\t\n", r.Bad)
+			for j, text := range append(cells, fmt.Sprint(r.Bad)) {
+				grid.cells[j][at] = text
+			}
 		}
 	}
-	return t.Flush()
+	return grid.print(w, width)
+}
+
+// compared are the columns of a comparison.
+var compared = []column{
+	{head: "phase", weight: 1},
+	{head: "call"},
+	{head: "run"},
+	{head: "per s"},
+	{},
+	{head: "p50 ms", weight: 4},
+	{weight: 4},
+	{head: "p99 ms"},
+	{},
+	{head: "server us", weight: 2},
+	{weight: 2},
+	{head: "bad", weight: 3},
 }
 
 // figures are what is compared.

@@ -3,13 +3,16 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/bench/measure"
 	"github.com/arqd/arqd/bench/report"
 	"github.com/arqd/arqd/bench/rest"
 )
@@ -23,8 +26,9 @@ const (
 
 // cleaner deletes, and tells what it could not.
 type cleaner struct {
-	client *rest.Client
-	ctx    context.Context
+	client   *rest.Client
+	ctx      context.Context
+	progress *measure.Recorder // nil: nobody watches
 
 	mu       sync.Mutex
 	arqs     int // deleted
@@ -72,7 +76,11 @@ func (c *cleaner) delete(ids []uuid.UUID) {
 		c.left[id] = true
 	}
 	each(c.ctx, cleaners, slices.Collect(slices.Chunk(ids, cleanBatch)), func(some []uuid.UUID) {
+		begin := time.Now()
 		a := c.client.Delete(c.ctx, some...)
+		if c.progress != nil {
+			c.progress.Add("delete", a.Outcome, a.OK(), time.Since(begin), len(some))
+		}
 		switch {
 		case a.OK():
 			c.gone(some...)
@@ -100,7 +108,8 @@ func (c *cleaner) deleteOne(id uuid.UUID) {
 
 // sweep deletes all ARQs of profiles, by looking at every ARQ that there is.
 func (c *cleaner) sweep(ours func(profile string) bool) error {
-	var ids, instances []uuid.UUID
+	var ids []uuid.UUID
+	instances := map[uuid.UUID]struct{}{}
 	take := func(arqs []rest.ARQ) {
 		for i := range arqs {
 			a := &arqs[i]
@@ -108,15 +117,15 @@ func (c *cleaner) sweep(ours func(profile string) bool) error {
 				continue
 			}
 			ids = append(ids, a.UUID)
-			if instance, err := uuid.Parse(a.Instance); err == nil && !slices.Contains(instances, instance) {
-				instances = append(instances, instance)
+			if instance, err := uuid.Parse(a.Instance); err == nil {
+				instances[instance] = struct{}{}
 			}
 		}
 	}
 	if err := c.walk(take); err != nil {
 		return fmt.Errorf("looking for ARQs: %w", err)
 	}
-	c.instances(instances)
+	c.instances(slices.Collect(maps.Keys(instances)))
 	c.delete(ids)
 	return nil
 }
@@ -193,11 +202,12 @@ func (r *run) tidy() {
 	if len(ids) == 0 {
 		return
 	}
-	r.Progress.say("deleting %d ARQs", len(ids))
 	ctx, cancel := r.bounded(r.ctx)
 	defer cancel()
 	c := newCleaner(ctx, r.Client)
+	stop := r.watch(c, fmt.Sprintf("deleting %d ARQs", len(ids)), len(ids))
 	c.delete(ids)
+	stop()
 	for _, id := range ids {
 		if !c.left[id] {
 			r.ledger.gone(id)
@@ -215,12 +225,13 @@ func (r *run) cleanUp(ctx context.Context) {
 		return
 	}
 	ids := r.ledger.passing(true)
-	r.Progress.say("deleting %d ARQs and %d device profiles", len(ids), len(profiles))
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	c := newCleaner(ctx, r.Client)
+	stop := r.watch(c, fmt.Sprintf("deleting %d ARQs and %d device profiles", len(ids), len(profiles)), len(ids))
 	c.instances(instances)
 	c.delete(ids)
+	stop()
 	if unsure > 0 { // a create that was not answered may have been carried out
 		if err := c.sweep(func(name string) bool { return slices.Contains(profiles, name) }); err != nil {
 			done.LeftARQs = -1
@@ -238,6 +249,14 @@ func (r *run) cleanUp(ctx context.Context) {
 		done.LeftARQs = len(c.left)
 	}
 	done.Errors = append(done.Errors, c.errors...)
+}
+
+// watch shows how far a cleaner is, with as many ARQs to delete, until stop is
+// called.
+func (r *run) watch(c *cleaner, title string, arqs int) (stop func()) {
+	r.Progress.begin(title, measure.Plan{Count: int64(arqs+cleanBatch-1) / cleanBatch})
+	c.progress = measure.NewRecorder()
+	return r.Progress.follow(c.progress)
 }
 
 // bounded gives a context for work that must end although the run is stopped.

@@ -13,18 +13,22 @@ import (
 const (
 	redraw   = 200 * time.Millisecond
 	lineTime = 5 * time.Second
-	barWidth = 30
+
+	widestBar, narrowestBar = 30, 6
 )
 
 // Progress tells how far a run is: a bar where there is a terminal, and lines
 // where there is none. A nil one says nothing.
 type Progress struct {
-	W        io.Writer
-	Terminal bool
+	W io.Writer
+	// Columns gives the width of the terminal; nil: there is none.
+	Columns func() int
 
 	title string
 	plan  measure.Plan
 }
+
+func (p *Progress) terminal() bool { return p.Columns != nil }
 
 func (p *Progress) begin(title string, plan measure.Plan) {
 	if p == nil {
@@ -33,20 +37,13 @@ func (p *Progress) begin(title string, plan measure.Plan) {
 	p.title, p.plan = title, plan
 }
 
-// say writes a line of its own.
-func (p *Progress) say(format string, args ...any) {
-	if p != nil {
-		fmt.Fprintf(p.W, format+"\n", args...)
-	}
-}
-
 // follow shows what a recorder has, until stop is called.
 func (p *Progress) follow(rec *measure.Recorder) (stop func()) {
 	if p == nil {
 		return func() {}
 	}
 	pause := lineTime
-	if p.Terminal {
+	if p.terminal() {
 		pause = redraw
 	}
 	begin, end := time.Now(), make(chan struct{})
@@ -72,11 +69,14 @@ func (p *Progress) follow(rec *measure.Recorder) (stop func()) {
 
 func (p *Progress) show(rec *measure.Recorder, elapsed time.Duration, last bool) {
 	good, bad := rec.Counts()
-	text := fmt.Sprintf("%s: %.1f s, %d calls, %.0f a second", p.title, elapsed.Seconds(), good+bad, float64(good+bad)/elapsed.Seconds())
+	text := fmt.Sprintf("%s: %.1f s, %d calls", p.title, elapsed.Seconds(), good+bad)
+	if elapsed >= time.Millisecond {
+		text += fmt.Sprintf(", %.0f a second", float64(good+bad)/elapsed.Seconds())
+	}
 	if bad > 0 {
 		text += fmt.Sprintf(", %d of them BAD", bad)
 	}
-	if !p.Terminal {
+	if !p.terminal() {
 		fmt.Fprintln(p.W, text)
 		return
 	}
@@ -84,11 +84,21 @@ func (p *Progress) show(rec *measure.Recorder, elapsed time.Duration, last bool)
 	if last {
 		end = "\n"
 	}
-	fmt.Fprintf(p.W, "\r\x1b[K%s %s%s", p.bar(elapsed, good+bad), text, end)
+	fmt.Fprintf(p.W, "\r\x1b[K%s%s", p.fit(text, elapsed, good+bad), end)
+}
+
+// fit puts a bar before the text, as far as there is room: a line that is wrapped
+// could not be drawn again.
+func (p *Progress) fit(text string, elapsed time.Duration, calls int64) string {
+	room := p.Columns() - 1 // the last column makes some terminals wrap
+	if width := min(room-len(text)-3, widestBar); width >= narrowestBar {
+		return p.bar(elapsed, calls, width) + " " + text
+	}
+	return text[:min(len(text), max(room, 0))]
 }
 
 // bar draws how much of the plan is over, whichever of its bounds is nearer.
-func (p *Progress) bar(elapsed time.Duration, calls int64) string {
+func (p *Progress) bar(elapsed time.Duration, calls int64, width int) string {
 	part := 0.0
 	if p.plan.Duration > 0 {
 		part = elapsed.Seconds() / p.plan.Duration.Seconds()
@@ -96,6 +106,6 @@ func (p *Progress) bar(elapsed time.Duration, calls int64) string {
 	if p.plan.Count > 0 {
 		part = max(part, float64(calls)/float64(p.plan.Count))
 	}
-	full := int(min(part, 1) * barWidth)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+	full := int(min(part, 1) * float64(width))
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }

@@ -14,17 +14,22 @@ import (
 // lines elsewhere. What went wrong shows at once.
 func TestProgress(t *testing.T) {
 	for name, c := range map[string]struct {
-		terminal bool
-		lines    int
-		want     string
+		columns int // of the terminal; 0: there is none
+		lines   int
+		want    string
 	}{
-		"terminal": {true, 1, "\r\x1b[K[###############...............] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD"},
-		"file":     {false, 3, "create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
+		"terminal": {120, 1, "\r\x1b[K[###############...............] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD"},
+		"narrow":   {80, 1, "\r\x1b[K[#############.............] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
+		"narrower": {40, 1, "\r\x1b[Kcreate: 10.0 s, 3 calls, 0 a second, 1 \n"},
+		"file":     {0, 3, "create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				p := &Progress{W: &out, Terminal: c.terminal}
+				p := &Progress{W: &out}
+				if c.columns > 0 {
+					p.Columns = func() int { return c.columns }
+				}
 				p.begin("create", measure.Plan{Duration: 20 * time.Second, Count: 100})
 				rec := measure.NewRecorder()
 				stop := p.follow(rec)
@@ -42,6 +47,5 @@ func TestProgress(t *testing.T) {
 	}
 	var none *Progress // says nothing, and does no harm
 	none.begin("x", measure.Plan{})
-	none.say("x")
 	none.follow(nil)()
 }

@@ -96,6 +96,9 @@ func (r *run) stages(stages []stage) error {
 	for _, s := range stages {
 		at := len(r.file.Phases)
 		for i := range s.phases {
+			if r.stopped() {
+				return nil
+			}
 			p := &s.phases[i]
 			loop := "closed"
 			if p.plan.Rate > 0 {

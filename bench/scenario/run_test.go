@@ -106,7 +106,7 @@ func TestErrorsAreCounted(t *testing.T) {
 		t.Errorf("%d latencies (%v), want those of the good ones", h.TotalCount(), err)
 	}
 	var table bytes.Buffer
-	if err := f.Print(&table); err != nil || !strings.Contains(table.String(), "503: 10, unreadable: 10") {
+	if err := f.Print(&table, 0); err != nil || !strings.Contains(table.String(), "503: 10, unreadable: 10") {
 		t.Errorf("the table hides them: %s (%v)", &table, err)
 	}
 	s.left(t, 0, 0)

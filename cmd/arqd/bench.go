@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"syscall"
 
@@ -113,7 +112,7 @@ func (b *benchFlags) run(ctx context.Context, url string, stdout io.Writer) (err
 	if file.Label == "" {
 		file.Label = url
 	}
-	if err := file.Print(stdout); err != nil {
+	if err := file.Print(stdout, width(stdout)); err != nil {
 		return err
 	}
 	for path, write := range map[string]func(string) error{
@@ -158,9 +157,9 @@ func benchReport(args []string, stdout, stderr io.Writer) error {
 		files = append(files, f)
 	}
 	if len(files) == 1 {
-		err = files[0].Print(stdout)
+		err = files[0].Print(stdout, width(stdout))
 	} else {
-		err = report.Compare(stdout, files)
+		err = report.Compare(stdout, files, width(stdout))
 	}
 	if err == nil && *html != "" {
 		err = report.WriteHTML(*html, files)
@@ -179,14 +178,4 @@ func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
 		}
 		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
 	}
-}
-
-// terminal tells whether somebody watches.
-func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 }

@@ -73,7 +73,7 @@ func (b *benchFlags) load() {
 	f.DurationVar(&o.Ramp, "ramp", 0, "time in which the rate rises from nothing")
 	f.DurationVar(&o.BindTime, "bind-time", time.Minute, "for a bind to come to its end")
 	f.StringVar(&b.listen, "listen", "", "take events of binds at `HOST:PORT` and wait for them; default: ask for the state")
-	f.Uint64Var(&o.Seed, "seed", rand.Uint64(), "of what is left to chance")
+	f.Uint64Var(&o.Seed, "seed", 0, "of what is left to chance; 0: another one each time")
 }
 
 func (b *benchFlags) contents() {
@@ -124,7 +124,10 @@ func (b *benchFlags) parse(args []string) error {
 		return nil
 	}
 	if !b.quiet {
-		b.options.Progress = &scenario.Progress{W: b.stderr, Terminal: terminal(b.stderr)}
+		b.options.Progress = &scenario.Progress{W: b.stderr, Columns: columns(b.stderr)}
+	}
+	if b.options.Seed == 0 {
+		b.options.Seed = rand.Uint64()
 	}
 	return b.options.Check()
 }
