@@ -21,16 +21,18 @@ type Device struct {
 	Disabled        bool // by an operator
 	// Missing is a device that its host does not have any more, and that somebody
 	// has something of.
-	Missing     bool   `json:",omitempty"`
-	Driver      string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
-	Serial      string `json:",omitempty"` // "": the hardware does not say
+	Missing bool   `json:",omitempty"`
+	Driver  string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
+	Serial  string `json:",omitempty"` // "": the hardware does not say
+	// Health is what is known of it; nil: nobody has examined it.
+	Health      *DeviceHealth `json:",omitempty"`
 	Deployables []*Deployable
 	CreatedAt   int64 // Unix seconds
 	UpdatedAt   int64
 }
 
 // Maintaining says whether the device takes no new bind: that is its status.
-func (d *Device) Maintaining() bool { return d.Disabled || d.Missing }
+func (d *Device) Maintaining() bool { return d.Disabled || d.Missing || d.Quarantined() }
 
 // Deployable is a part of a device with its own resource provider.
 type Deployable struct {
@@ -59,7 +61,8 @@ type Attribute struct {
 	DeployableID int
 	Key          string
 	Value        string
-	Reported     bool // by the host; the others were added through the API
+	Reported     bool // by the host; most others were added through the API
+	Own          bool `json:",omitempty"` // shows what we know: the health
 	CreatedAt    int64
 }
 

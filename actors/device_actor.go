@@ -30,6 +30,9 @@ type deviceActor struct {
 	releasing map[uuid.UUID]bool
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
 	left      bool               // its record is gone
+	pulse     pulse
+	recovery  func() // stops the timer of the next look at it
+	flagged   int    // holders that are counted as having something of a quarantined device
 }
 
 // deviceOffer is an undecided proposal, or the refusal of one for lack of
@@ -81,6 +84,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	default:
 		a.waiting = append(a.waiting, m)
 	}
+	defer a.flag()
 	if a.left {
 		a.refuseAll()
 		return
@@ -132,6 +136,10 @@ func (a *deviceActor) serve(msg any) bool {
 		a.recordImage(m)
 	case *hostRebooted:
 		a.rebooted(m)
+	case *examined:
+		a.examined(m)
+	case healthDue:
+		a.recover()
 	case *vanish:
 		if a.offering(func(*deviceOffer) bool { return true }) {
 			return false

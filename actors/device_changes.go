@@ -12,13 +12,23 @@ import (
 // Changes of the device's own record. Each is one conditional write; while it
 // is undecided nothing else is served.
 
+// setEnabled does and undoes what an operator wants. To enable a device that he
+// has not disabled lifts its quarantine, until it gets worse; one that he has
+// disabled stays in quarantine if it is.
 func (a *deviceActor) setEnabled(m *setEnabled) {
-	if a.dev.Disabled != m.enabled { // it is so already
+	next := a.dev.clone(a.sys.unix())
+	switch {
+	case a.dev.Disabled == m.enabled:
+		next.Disabled = !m.enabled
+	case m.enabled && a.dev.Quarantined():
+		next.Health = a.dev.Health.accept(next.UpdatedAt)
+		a.sys.showHealth(next)
+		a.sys.log.Warn("an operator has lifted the quarantine of a device",
+			"host", next.Hostname, "device", next.UUID, "reasons", next.Health.Reasons())
+	default: // it is so already
 		m.promise.resolve(struct{}{}, nil)
 		return
 	}
-	next := a.dev.clone(a.sys.unix())
-	next.Disabled = !m.enabled
 	a.replace(next, func(err error) { m.promise.resolve(struct{}{}, err) })
 }
 

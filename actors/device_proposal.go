@@ -107,6 +107,9 @@ func (a *deviceActor) admit(wants []handleWant) error {
 	if a.dev.Missing {
 		return Refuse(CodeConflict, "the device %s is not on its host any more", a.dev.UUID)
 	}
+	if err := a.dev.quarantine(); err != nil {
+		return err
+	}
 	if a.awaited {
 		return a.awaitsHost()
 	}

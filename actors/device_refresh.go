@@ -37,6 +37,7 @@ func (a *deviceActor) refresh(m *refresh) {
 		}
 		handles[dep.UUID] = found.AttachHandles
 	}
+	changed = a.sys.showHealth(next) || changed // on what is new, too
 	if !changed {
 		a.refreshHandles(handles, m.promise)
 		return

@@ -41,6 +41,8 @@ type hostActor struct {
 	absent  map[uuid.UUID]absence     // devices that the last inventory lacks
 	refused map[protocol.Refused]bool // of the last inventory
 	rescan  time.Time                 // when the agent is to scan again; zero: no need
+	// unheard is the health of devices that are not registered yet.
+	unheard map[string]protocol.DeviceHealth
 }
 
 // hostSession is the agent that speaks for a host.
@@ -192,6 +194,7 @@ func (h *hostActor) begin(m *openSession) {
 	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: "another session was opened"})
 	h.session = &hostSession{id: uuid.New(), bootID: m.request.BootID, capabilities: m.request.Capabilities}
 	clear(h.absent)
+	clear(h.unheard)
 	h.sys.hosts.stats.sessions.Add(1)
 	h.sys.log.Info("an agent has opened a session", "host", h.name, "session", h.session.id,
 		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state.String())
@@ -248,6 +251,7 @@ func (h *hostActor) heartbeat(m *heartbeat) {
 		m.fail(err)
 		return
 	}
+	h.examined(m.body.Health)
 	scan := h.rec.Digest == "" || h.rec.Digest != m.body.Digest
 	if !h.rescan.IsZero() && !h.sys.now().Before(h.rescan) {
 		scan = true

@@ -90,6 +90,7 @@ func (h *hostActor) inventoryTaken(m *inventoryTaken) {
 			m.asked.fail(err)
 			return
 		}
+		h.examinedLate()
 		m.asked.promise.resolve(&protocol.InventoryReply{Digest: next.Digest, Refused: out.refused}, nil)
 	})
 }
@@ -142,6 +143,7 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 		return nil, err
 	}
 	for _, d := range s.devicesOf(r.host) {
+		s.examinedByScan(d, r)
 		if r.shows(d) || !r.provesAbsence(d, out) {
 			continue
 		}

@@ -11,6 +11,8 @@ import (
 
 // The kinds of records, and the layout version of each body. A layout is
 // never altered: a new one gets a new version and the old one stays readable.
+// Bodies in JSON may get further fields, whose absence means what was so before
+// there were any; a program that does not know them passes over them.
 const (
 	kindARQ      persistence.Kind = "arq"
 	kindDevice   persistence.Kind = "device"

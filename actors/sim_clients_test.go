@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
 )
 
 // The calls of a simulation's clients, each written down with its answer.
@@ -205,7 +207,7 @@ func (c *crowd) step(l *life, rng *rand.Rand) {
 	c.mu.Lock()
 	s.counts.steps++
 	c.mu.Unlock()
-	switch n := rng.IntN(24); {
+	switch n := rng.IntN(27); {
 	case n < 5:
 		made := s.askCreate(l, simProfiles[rng.IntN(len(simProfiles))].name)
 		c.mu.Lock()
@@ -237,6 +239,9 @@ func (c *crowd) step(l *life, rng *rand.Rand) {
 		}
 	case n < 23:
 		_ = s.askDrop(l, spare)
+	case n < 26:
+		errors := uint64(rng.IntN(3)) // another number than before is growth
+		s.examine(l, host, []devices.HealthState{ok, ok, shaky, failed}[rng.IntN(4)], errors)
 	default:
 		if ids := c.some(rng, 1); len(ids) > 0 {
 			s.look(l, ids[0], instance)

@@ -82,6 +82,8 @@ func (a *patchAsk) wrong(h *history, c *commit, changes map[uuid.UUID]change[ARQ
 		switch image := simImage(ch.after.Group); {
 		case dev.Disabled:
 			return "the device is disabled"
+		case dev.Quarantined():
+			return "the device is quarantined"
 		case !suits(ch.after.Group, item.Bind.Hostname):
 			return "the device is of another class"
 		case ch.after.State == Bound && image != uuid.Nil && dep.BitstreamID != image:
@@ -205,7 +207,7 @@ func (a *patchAsk) conflicts(h *history, k *simCall, w window, item PatchItem) b
 		}
 		image := simImage(q.Group)
 		return q.State != Initial && q.State != Unbound && !repeats(q, item.Bind) ||
-			dev.Disabled || dev.Missing || !suits(q.Group, item.Bind.Hostname) ||
+			dev.Disabled || dev.Missing || dev.Quarantined() || !suits(q.Group, item.Bind.Hostname) ||
 			h.ordered(dep.Name, window{i, i}) || h.loads(dep, i, image) || h.loadingAround(dep.Name, k.from, k.to) || h.programs(k, dep.UUID) ||
 			image != uuid.Nil && dep.BitstreamID != image && h.taken(dep.UUID, i) ||
 			a.imagesDiffer(h, i, item.Bind.ProviderUUID)

@@ -17,6 +17,9 @@ func (s *simulation) rest() {
 	s.arm(0, false)
 	s.machines.will(well)
 	l := s.life
+	for _, host := range s.hosts() {
+		s.examine(l, host, ok, 0)
+	}
 	s.settle()
 	s.wantAtRest()
 	s.removeAll(l)
@@ -111,6 +114,9 @@ func (s *simulation) wantAtRest() {
 	}
 	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != s.handles() {
 		s.history.violation("handles: %d free, %d taken, %d releasing", st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
+	}
+	if health := s.sys.HealthStats(); health.Devices[Quarantined] != 0 || health.ARQs != 0 {
+		s.history.violation("all is well for long, and yet: %+v", health)
 	}
 	if st.OutboxDepth != 0 || st.ActiveActors["operation"] != 0 || st.ActiveActors["arq"] != 0 {
 		s.history.violation("not at rest: outbox %d, actors %v", st.OutboxDepth, st.ActiveActors)

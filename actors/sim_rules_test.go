@@ -184,12 +184,12 @@ func (c *commit) own() bool {
 	return true
 }
 
-// added are the attributes of a device that its host does not report.
+// added are the attributes of a device that somebody has added.
 func added(d *Device) []uuid.UUID {
 	var ids []uuid.UUID
 	for _, dep := range d.Deployables {
 		for _, a := range dep.Attributes {
-			if !a.Reported {
+			if !a.Reported && !a.Own {
 				ids = append(ids, a.UUID)
 			}
 		}

@@ -98,7 +98,7 @@ func removingBadly() func(devices.Command) work {
 	}
 }
 
-var scenarios = slices.Concat(plainScenarios, agentScenarios)
+var scenarios = slices.Concat(plainScenarios, agentScenarios, healthScenarios)
 
 var plainScenarios = []scenario{
 	{name: "create", act: having("two", 1)},

@@ -35,6 +35,7 @@ type Options struct {
 	LocalHosts    []string      // that Hardware is there for; they have no agent
 	Lease         time.Duration // of an agent's session; 30 s
 	HostDeadAfter time.Duration // how long a host without a lease is only stale; 5 min
+	HealthHold    time.Duration // how long a device has to be well to leave its quarantine; 5 min
 }
 
 func (o *Options) fill() {
@@ -49,6 +50,7 @@ func (o *Options) fill() {
 	setDefault(&o.InventoryInterval, 10*time.Minute)
 	setDefault(&o.Lease, protocol.Lease)
 	setDefault(&o.HostDeadAfter, 5*time.Minute)
+	setDefault(&o.HealthHold, 5*time.Minute)
 }
 
 func setDefault[T comparable](v *T, value T) {
@@ -78,6 +80,7 @@ type System struct {
 	// reconciler is there only with an Inventory.
 	reconciler *actor.PID
 	supplies   supplyStats
+	health     healthCounts
 	// waitingRoom is there only after a restore; awaited hosts are its own.
 	waitingRoom *actor.PID
 	awaited     atomic.Int64

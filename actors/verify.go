@@ -220,6 +220,7 @@ func (v *verifier) checkDevices() {
 	}
 	for id, d := range v.devices {
 		unique("device", d.ID, id, v.numbers.Device)
+		v.checkHealth(d)
 		for _, dep := range d.Deployables {
 			unique("deployable", dep.ID, dep.UUID, v.numbers.Deployable)
 			deployables[dep.UUID] = true
@@ -228,6 +229,22 @@ func (v *verifier) checkDevices() {
 	for id, h := range v.handles {
 		if !deployables[h.Deployable] {
 			v.violation("handle/%s is of the deployable %s, which does not exist", id, h.Deployable)
+		}
+	}
+}
+
+// checkHealth holds that a device's condition follows from what was found, and
+// that what is shown of it is that.
+func (v *verifier) checkHealth(d *Device) {
+	h := d.Health
+	if h != nil && h.Condition != h.condition() {
+		v.violation("device/%s is %s, its findings call for %s", d.UUID, h.Condition, h.condition())
+	}
+	for _, dep := range d.Deployables {
+		for _, a := range dep.Attributes {
+			if a.Own && a.Key == keyHealth && (h == nil || a.Value != string(h.Condition)) {
+				v.violation("device/%s: the deployable %s shows %q for its health", d.UUID, dep.UUID, a.Value)
+			}
 		}
 	}
 }

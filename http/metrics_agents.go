@@ -13,6 +13,7 @@ type AgentCounts struct {
 	Answers              map[string]uint64 // by class of status
 	Strangers, Impostors uint64
 	actors.HostCounts
+	Health actors.HealthStats
 }
 
 var (
@@ -55,6 +56,7 @@ func (agentCollector) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- desc
 	}
+	describeHealth(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -84,4 +86,5 @@ func (c agentCollector) Collect(ch chan<- prometheus.Metric) {
 	count(descCommands, n.CommandsDone, "done")
 	count(descCommands, n.CommandsFailed, "failed")
 	count(descCommands, n.ResultsDiffering, "differing")
+	collectHealth(ch, &n.Health)
 }

@@ -39,8 +39,9 @@ type deployable struct {
 }
 
 type attribute struct {
-	UUID string `json:"uuid"`
-	Key  string `json:"key"`
+	UUID  string `json:"uuid"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 type profile struct {

@@ -33,7 +33,7 @@ func (s *service) newAgents(backend agents.Backend, metrics *http.Metrics) {
 		st := s.agents.Stats()
 		return http.AgentCounts{
 			Connections: st.Connections, Answers: st.Answers, Strangers: st.Strangers, Impostors: st.Impostors,
-			HostCounts: s.system.HostCounts(),
+			HostCounts: s.system.HostCounts(), Health: s.system.HealthStats(),
 		}
 	})
 }

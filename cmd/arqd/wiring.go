@@ -44,6 +44,7 @@ func (s *service) systemOptions() actors.Options {
 		LocalHosts:    s.cfg.Fake.Hosts,
 		Lease:         s.cfg.Agents.Lease,
 		HostDeadAfter: s.cfg.Agents.DeadAfter,
+		HealthHold:    s.cfg.Agents.HealthHold,
 	}
 }
 

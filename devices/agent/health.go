@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -111,7 +112,8 @@ func (c chart) news(s *scan, found map[string]devices.Health) []protocol.DeviceH
 		path := s.content.Devices[i].ControlPath
 		h, known := found[path.Info]
 		told, before := c[path.Info]
-		if !known || before && h.State == devices.HealthOK && told.State == devices.HealthOK && slices.Equal(told.Reasons, h.Reasons) {
+		if !known || before && h.State == devices.HealthOK && told.State == devices.HealthOK &&
+			slices.Equal(told.Reasons, h.Reasons) && maps.Equal(told.Errors, h.Errors) {
 			continue
 		}
 		all = append(all, protocol.DeviceHealth{Device: path, Health: bounded(h)})

@@ -6,6 +6,12 @@ import (
 	"github.com/arqd/arqd/devices/sysfs"
 )
 
+// Of says whether something is wrong with a device's own function.
+func (p *Problem) Of(device devices.ControlPathID) bool {
+	own, err := record.ParsePCI(device.Info)
+	return err == nil && own.String() == p.Where
+}
+
 // Hides says whether a device may be there though the scan that has the problem
 // does not show it. What is wrong with a function may hide its neighbours on the
 // bus, which are often parts of the same card; of a place that is no address

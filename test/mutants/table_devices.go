@@ -3,6 +3,34 @@ package main
 // devices: who holds what, and what is really there.
 var devices = []mutant{
 	{
+		name: "quarantined-is-offered", rule: "A quarantined device takes no new bind.",
+		file:  "actors/device_proposal.go",
+		old:   "\tif err := a.dev.quarantine(); err != nil {\n\t\treturn err\n\t}\n",
+		new:   "",
+		tests: in(actors, "TestAQuarantinedDeviceTakesNoBind", simulation),
+	},
+	{
+		name: "recovers-at-once", rule: "A device leaves its quarantine after it was well for long enough.",
+		file:  "actors/health_pulse.go",
+		old:   "since.IsZero() || now.Sub(since) < hold",
+		new:   "since.IsZero()",
+		tests: in(actors, "TestADeviceThatFlapsIsWrittenOnce"),
+	},
+	{
+		name: "resets-quarantine", rule: "An agent is believed that a device is bad when it says so twice.",
+		file:  "actors/health_pulse.go",
+		old:   "\treturn now.Sub(p.suspected) < protocol.ScansApart\n",
+		new:   "\treturn false\n",
+		tests: in(actors, "TestADeviceIsQuarantinedWhenItIsSaidTwice"),
+	},
+	{
+		name: "enable-lifts-both", rule: "To enable a device undoes the operator's wish, or lifts the quarantine, never both.",
+		file:  "actors/device_changes.go",
+		old:   "\tcase a.dev.Disabled == m.enabled:\n\t\tnext.Disabled = !m.enabled\n",
+		new:   "\tcase a.dev.Disabled == m.enabled:\n\t\tnext.Disabled = !m.enabled\n\t\tif m.enabled && next.Health != nil {\n\t\t\tnext.Health = next.Health.accept(next.UpdatedAt)\n\t\t\ta.sys.showHealth(next)\n\t\t}\n",
+		tests: in(actors, "TestDisablingAndQuarantineAreTwo"),
+	},
+	{
 		name: "refused-for-an-offer", rule: "A refusal rests on committed state only.",
 		file:  "actors/device_proposal.go",
 		old:   "\tif wait {\n\t\treturn nil, false\n\t}\n",

@@ -154,11 +154,12 @@ type Arqd struct {
 type Agents struct {
 	SSL
 
-	HostIP    string // address to listen on; never in brackets
-	Port      int    // 0 is any free port
-	TokenFile string // "": only certificates count
-	Lease     time.Duration
-	DeadAfter time.Duration
+	HostIP     string // address to listen on; never in brackets
+	Port       int    // 0 is any free port
+	TokenFile  string // "": only certificates count
+	Lease      time.Duration
+	DeadAfter  time.Duration
+	HealthHold time.Duration
 }
 
 // Enabled tells whether agents are listened to: somebody must be able to show

@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667,
 			BindTimeout: time.Minute, HoldFailed: true, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
 		},
-		Agents: Agents{HostIP: "127.0.0.1", Port: 6668, Lease: 30 * time.Second, DeadAfter: 5 * time.Minute},
+		Agents: Agents{HostIP: "127.0.0.1", Port: 6668, Lease: 30 * time.Second, DeadAfter: 5 * time.Minute, HealthHold: 5 * time.Minute},
 		Fake:   Fake{Hosts: []string{machine}, DevicesPerHost: 1, HandlesPerDevice: 16},
 	}
 	want.options, want.settings = c.options, c.settings

@@ -107,6 +107,8 @@ func agentsOptions() []Option {
 			"Time without a sign of life after which a host is stale: what needs its agent is refused. Agents are told, and send one three times as often."),
 		opt(group, "dead_after", "300", seconds(0, 86400), func(c *Config) *time.Duration { return &c.Agents.DeadAfter },
 			"Time that a host is only stale. Then it takes no bind at all, and what it has is reserved in Placement until its agent is back."),
+		opt(group, "health_hold", "300", seconds(1, 86400), func(c *Config) *time.Duration { return &c.Agents.HealthHold },
+			"Time that a device has to be well before it leaves its quarantine, or is no longer degraded."),
 	}
 }
 

@@ -1,0 +1,343 @@
+package actors
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
+)
+
+// says beats after the usual time, with the health of a device.
+func (a *scripted) says(d *Device, state devices.HealthState, errors map[devices.ErrorCounter]uint64, reasons ...string) {
+	a.t.Helper()
+	<-time.After(10 * time.Second)
+	a.tells(d, state, errors, reasons...)
+	synctest.Wait()
+}
+
+func (a *scripted) tells(d *Device, state devices.HealthState, errors map[devices.ErrorCounter]uint64, reasons ...string) {
+	a.t.Helper()
+	_, err := a.sys.Heartbeat(a.t.Context(), a.host, &protocol.Heartbeat{
+		Session: a.session, Digest: a.content.Digest(),
+		Health: []protocol.DeviceHealth{{Device: d.ControlPath, Health: devices.Health{State: state, Reasons: reasons, Errors: errors}}},
+	})
+	a.must(err)
+}
+
+// beats beats for a while and has nothing to say.
+func (a *scripted) beats(d time.Duration) {
+	a.t.Helper()
+	for end := a.sys.now().Add(d); a.sys.now().Before(end); {
+		<-time.After(10 * time.Second)
+		a.beat()
+	}
+	synctest.Wait()
+}
+
+// quarantined says twice that a device has failed.
+func (a *scripted) quarantines(d *Device) {
+	a.t.Helper()
+	a.says(d, failed, nil, "smoke")
+	a.says(d, failed, nil, "smoke")
+}
+
+// wantShown wants the attributes of a device's health; "": there are none.
+func (w *world) wantShown(d *Device, condition Condition, reason string) {
+	w.t.Helper()
+	synctest.Wait()
+	now, found := w.sys.Device(d.UUID)
+	if !found {
+		w.t.Fatal("the device is gone")
+	}
+	for _, dep := range now.Deployables {
+		shown := map[string][]string{}
+		for _, a := range dep.Attributes {
+			if v, known := w.sys.dir.attribute(a.UUID); !known || v != a {
+				w.t.Errorf("attribute %s is not to be found", a.Key)
+			}
+			shown[a.Key] = append(shown[a.Key], a.Value)
+		}
+		want := func(key, value string) {
+			if got := shown[key]; value == "" && got != nil || value != "" && !slices.Equal(got, []string{value}) {
+				w.t.Errorf("%s is %q, want %q", key, got, value)
+			}
+		}
+		want(keyHealth, string(condition))
+		want(keyHealthReason, reason)
+	}
+}
+
+func TestAQuarantinedDeviceTakesNoBind(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 2)
+		d, other := w.wantDevices("n", 2)[0], w.wantDevices("n", 2)[1]
+		id, err := w.bindTo(d, instance)
+		w.must(err)
+		w.wantShown(d, "", "")
+		a.quarantines(d)
+		w.wantShown(d, Quarantined, "smoke")
+		w.wantShown(other, "", "")
+		if now, _ := w.sys.Device(d.UUID); !now.Maintaining() || now.Disabled {
+			t.Error("it is not shown as maintaining, or as disabled by an operator")
+		}
+		if p := s.seen(t, d); p.Total != 4 || p.Reserved != 4 {
+			t.Errorf("the scheduler sees %+v", p)
+		}
+		_, err = w.bindTo(d, another)
+		w.wantCode(err, CodeConflict)
+		if !strings.Contains(err.Error(), "quarantined") || !strings.Contains(err.Error(), "smoke") {
+			t.Errorf("refused with %q", err)
+		}
+		_, err = w.bindTo(other, another)
+		w.must(err)
+		w.wantStates("Bound", id)
+		if st := w.sys.HealthStats(); st.ARQs != 1 || st.Quarantines != 1 || st.Devices[Quarantined] != 1 || st.Devices[""] != 2 {
+			t.Errorf("%+v", st)
+		}
+		w.must(w.unbind(id))
+		synctest.Wait()
+		if st := w.sys.HealthStats(); st.ARQs != 0 {
+			t.Errorf("after the unbind %+v", st)
+		}
+		a.report() // an inventory does not heal it
+		w.wantShown(d, Quarantined, "smoke")
+
+		a.says(d, ok, nil)
+		a.beats(4 * time.Minute)
+		w.wantShown(d, Quarantined, "smoke")
+		a.beats(time.Minute)
+		w.wantShown(d, Healthy, "")
+		if p := s.seen(t, d); p.Reserved != 0 {
+			t.Errorf("the scheduler sees %+v", p)
+		}
+		_, err = w.bindTo(d, uuid.New())
+		w.must(err)
+		w.wantConsistent()
+	}, withShelf(s))
+}
+
+// However often it changes its mind, what the scheduler sees changes once.
+func TestFlappingIsNotPassedOn(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.quarantines(d)
+		shown := func() (reserved []int) {
+			for _, call := range s.all() {
+				for _, p := range call.Providers {
+					if p.UUID == d.Deployables[0].ProviderUUID && !slices.Contains(reserved, p.Reserved) {
+						reserved = append(reserved, p.Reserved)
+					}
+				}
+			}
+			return reserved
+		}
+		for range 60 {
+			a.says(d, ok, nil)
+			a.says(d, failed, nil, "smoke")
+		}
+		if got := shown(); !slices.Equal(got, []int{0, 4}) || s.seen(t, d).Reserved != 4 {
+			t.Errorf("shown with %v reserved", got)
+		}
+		if now, _ := w.sys.Device(d.UUID); now.Generation > d.Generation+2 {
+			t.Errorf("written %d times", now.Generation-d.Generation)
+		}
+	}, withShelf(s))
+}
+
+func TestAQuarantineSurvives(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.quarantines(d)
+		a.says(d, ok, nil)
+		<-time.After(4 * time.Minute)
+		w.crash()
+		w.wantShown(d, Quarantined, "smoke")
+		_, err := w.bindTo(d, instance)
+		w.wantCode(err, CodeConflict)
+		a.open()
+		a.report()
+		a.beats(6 * time.Minute) // of this device the session has not spoken
+		w.wantShown(d, Quarantined, "smoke")
+		if p := s.seen(t, d); p.Reserved != 4 {
+			t.Errorf("the scheduler sees %+v", p)
+		}
+		a.says(d, ok, nil)
+		a.beats(4 * time.Minute)
+		w.wantShown(d, Quarantined, "smoke") // the time begins anew
+		a.beats(time.Minute)
+		w.wantShown(d, Healthy, "")
+	}, withShelf(s))
+}
+
+// Nobody has recovered while nobody looks.
+func TestASilentHostsDevicesDoNotRecover(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.quarantines(d)
+		a.says(d, ok, nil)
+		<-time.After(8 * time.Minute)
+		w.wantShown(d, Quarantined, "smoke")
+		a.beats(6 * time.Minute)
+		w.wantShown(d, Healthy, "")
+	})
+}
+
+// What the operator wants and what health asks for are remembered apart.
+func TestDisablingAndQuarantineAreTwo(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		set := func(enabled bool) {
+			t.Helper()
+			w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, enabled))
+		}
+		wantMaintaining := func(want bool) {
+			t.Helper()
+			if now, _ := w.sys.Device(d.UUID); now.Maintaining() != want {
+				t.Errorf("maintaining: %v", now.Maintaining())
+			}
+		}
+		set(false)
+		a.quarantines(d)
+		a.says(d, ok, nil)
+		a.beats(6 * time.Minute)
+		w.wantShown(d, Healthy, "")
+		wantMaintaining(true) // recovery undoes no operator
+		a.quarantines(d)
+		set(true)
+		w.wantShown(d, Quarantined, "smoke") // nor he the quarantine, along with his own
+		wantMaintaining(true)
+		set(true)
+		w.wantShown(d, Degraded, "smoke")
+		wantMaintaining(false)
+		_, err := w.bindTo(d, instance)
+		w.must(err)
+		a.says(d, failed, nil, "smoke")
+		w.wantShown(d, Degraded, "smoke")
+		set(true)
+		w.crash()
+		w.wantShown(d, Degraded, "smoke")
+		a.open()
+		a.says(d, failed, nil, "smoke", "fire")
+		w.wantShown(d, Quarantined, "smoke; fire")
+		w.wantConsistent()
+	})
+}
+
+// A bind that is on its way when its device is quarantined is refused or
+// accepted, and never bound to a device that was in quarantine before.
+func TestAQuarantineAmongBinds(t *testing.T) {
+	for delay := range 12 {
+		inBubble(t, 1, func(w *world) {
+			a := w.joined("n", 1)
+			d := w.wantDevices("n", 1)[0]
+			w.profile("one")
+			ids := w.create("one", 4)
+			a.says(d, failed, nil, "smoke")
+			<-time.After(10 * time.Second)
+			w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: 5 * time.Millisecond} })
+			done := make(chan error)
+			for i, id := range ids {
+				go func() {
+					<-time.After(time.Duration(i) * 3 * time.Millisecond)
+					done <- w.bind(&BindTo{Hostname: "n", ProviderUUID: d.Deployables[0].ProviderUUID, InstanceUUID: uuid.New()}, id)
+				}()
+			}
+			<-time.After(time.Duration(delay) * time.Millisecond)
+			a.tells(d, failed, nil, "smoke")
+			accepted := 0
+			for range ids {
+				if err := <-done; err == nil {
+					accepted++
+				} else {
+					w.wantCode(err, CodeConflict)
+				}
+			}
+			w.setFaults(nil)
+			<-time.After(time.Second)
+			w.wantShown(d, Quarantined, "smoke")
+			if st := w.sys.HealthStats(); st.ARQs != accepted {
+				t.Errorf("%d are accepted, %d flagged", accepted, st.ARQs)
+			}
+			w.wantConsistent()
+		})
+	}
+}
+
+func TestErrorsThatAreCounted(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.says(d, ok, fatal(3))
+		w.wantShown(d, Healthy, "")
+		w.crash()
+		a.open()
+		a.says(d, ok, fatal(4)) // one more while nobody was looking
+		w.wantShown(d, Quarantined, countedReasons[devices.ErrorsFatal])
+		a.beats(6 * time.Minute)
+		w.wantShown(d, Healthy, "")
+		a.boot = "boot-2"
+		a.open()
+		a.says(d, ok, fatal(4))
+		w.wantShown(d, Quarantined, countedReasons[devices.ErrorsFatal])
+	})
+}
+
+// A device that its driver cannot report is there, and of use to nobody.
+func TestAScanThatCannotReportADevice(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 1)
+		a.content.Devices[0].ControlPath.Info = `{"bus": "3b", "device": "00", "domain": "0000", "function": "0"}`
+		a.open()
+		a.report()
+		d := w.wantDevices("n", 1)[0]
+		taken := a.without(0)
+		a.content.Problems = []protocol.Problem{{Driver: "d", Problem: devices.Problem{Where: "0000:3b:00.0", Kind: devices.ProblemUnreadable}}}
+		a.report()
+		w.wantShown(d, Quarantined, "the scan of its host cannot report it: unreadable")
+		a.content.Problems, a.content.Devices = nil, append(a.content.Devices, taken)
+		a.report()
+		w.wantShown(d, Quarantined, "the scan of its host cannot report it: unreadable")
+		a.beats(5 * time.Minute)
+		w.wantShown(d, Healthy, "")
+	})
+}
+
+// What is said of a device before it is registered is not lost.
+func TestHealthComesBeforeTheDevice(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 1)
+		a.open()
+		a.says(&Device{ControlPath: a.content.Devices[0].ControlPath}, shaky, nil, "few lanes")
+		a.report()
+		w.wantShown(w.wantDevices("n", 1)[0], Degraded, "few lanes")
+	})
+}
+
+// A store that refuses writes for a while learns of it later.
+func TestHealthThatCannotBeWritten(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Effect: memory.Lose} })
+		a.says(d, shaky, nil, "few lanes")
+		w.wantShown(d, "", "")
+		w.setFaults(nil)
+		a.beats(10 * time.Second)
+		w.wantShown(d, Degraded, "few lanes")
+	})
+}
