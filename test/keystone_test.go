@@ -13,7 +13,7 @@ import (
 // of a real Keystone.
 func TestAccessWithKeystone(t *testing.T) {
 	c := theCloud(t)
-	p := start(t, c.with(options{"fake.handles_per_device": "64"}))
+	p := start(t, c.with(options{"fake.handles_per_device": "64", "DEFAULT.debug": "true"}))
 	newAccessWorld(p, c.passes(t)).checkTable(t)
 }
 

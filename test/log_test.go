@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/arqd/arqd/http/openstack/openstacktest"
 )
 
 // logLine is what the tests look at in a line of arqd's log.
@@ -192,9 +194,9 @@ func (l *serviceLog) plain() []string {
 	return plain
 }
 
-// secretWords are the password of every user of the cloud, and how each of
-// Keystone's tokens begins.
-var secretWords = []string{cloudPassword, "gAAAA"}
+// secretWords are the passwords of the users of the cloud and of its doubles, and
+// how each token of Keystone and of an agent begins.
+var secretWords = []string{cloudPassword, openstacktest.Password, "gAAAA", tokenOf("")}
 
 var crashWords = []string{"panic", "fatal error:", "DATA RACE", "goroutine ", "SIGSEGV", "SIGBUS"}
 
