@@ -105,7 +105,7 @@ func bootID(bus *sysfs.Bus) (string, error) {
 // How long the start waits for the journal: an agent that was told to stop, or a
 // tool, may be about to end.
 const (
-	journalPatience = 10 * time.Second
+	journalPatience = 3 * time.Second
 	journalPause    = 100 * time.Millisecond
 )
 

@@ -33,6 +33,11 @@ func newDoctor(s *scanner) *doctor {
 }
 
 func (d *doctor) run(ctx context.Context) {
+	select {
+	case <-d.scanner.ready:
+	case <-ctx.Done():
+		return
+	}
 	tick := time.NewTicker(examineEvery)
 	defer tick.Stop()
 	for {
