@@ -79,7 +79,7 @@ func (d *directory) page(q ARQQuery) (found []*ARQ, ok bool) {
 	if q.filters() > 1 && total(indexes) > pageLimit {
 		return nil, false
 	}
-	found = make([]*ARQ, 0, min(q.Limit, 64))
+	found = make([]*ARQ, 0, min(q.Limit, total(indexes)))
 	visit(indexes, &q, func(a *ARQ) bool {
 		found = append(found, a)
 		return len(found) < q.Limit

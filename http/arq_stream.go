@@ -80,6 +80,7 @@ type arqStream struct {
 	ended  bool
 	taken  bool
 	unread []byte // what Read has not given out yet
+	last   lastARQ
 }
 
 func newARQStream(base []byte) *arqStream {
@@ -94,7 +95,7 @@ func (s *arqStream) add(a *actors.ARQ) {
 		s.body = append(s.body, ", "...)
 	}
 	s.count++
-	s.body = appendARQ(s.body, a, s.base)
+	s.body = s.last.append(s.body, a, s.base)
 }
 
 func (s *arqStream) finish() {
@@ -146,7 +147,7 @@ func (s *arqStream) piece() []byte {
 // shrink forgets what was written. The large buffer of the first piece goes to
 // others: how long the client takes for the rest is up to the client.
 func (s *arqStream) shrink() {
-	s.body = s.body[:0]
+	s.body, s.last = s.body[:0], lastARQ{}
 	if cap(s.body) > 2*streamPiece {
 		s.release()
 		s.body = make([]byte, 0, streamPiece+arqSize)

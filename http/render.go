@@ -1,7 +1,6 @@
 package http
 
 import (
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -93,22 +92,55 @@ func appendUUIDOrNull(dst []byte, id uuid.UUID) []byte {
 	return appendQuotedUUID(dst, id)
 }
 
-// appendTime appends Unix seconds as 2026-11-23T15:17:35+00:00.
+// appendTime appends Unix seconds as 2026-11-23T15:17:35+00:00. It does the
+// arithmetic of the calendar itself: package time does it once for the date and
+// once for the clock, and that was a third of the rendering of a list.
 func appendTime(dst []byte, seconds int64) []byte {
-	t := time.Unix(seconds, 0).UTC()
-	year, month, day := t.Date()
+	days, second := divide(seconds, 24*60*60)
+	year, month, day := date(days)
 	if year < 0 || year > 9999 {
 		year = 9999 // no clock says so
 	}
-	hour, minute, second := t.Clock()
 	dst = append(dst, '"')
 	dst = append2(append2(dst, year/100), year%100)
-	dst = append2(append(dst, '-'), int(month))
+	dst = append2(append(dst, '-'), month)
 	dst = append2(append(dst, '-'), day)
-	dst = append2(append(dst, 'T'), hour)
-	dst = append2(append(dst, ':'), minute)
-	dst = append2(append(dst, ':'), second)
+	dst = append2(append(dst, 'T'), second/3600)
+	dst = append2(append(dst, ':'), second/60%60)
+	dst = append2(append(dst, ':'), second%60)
 	return append(dst, `+00:00"`...)
+}
+
+// date gives the date of a day, counted from 1970-01-01. Years are counted from
+// March here, so that the day that is not in every year is the last of one.
+func date(days int64) (year, month, day int) {
+	const (
+		epoch   = 719468 // days from 0000-03-01 to 1970-01-01
+		in400   = 146097
+		in100   = 36524
+		in4     = 1461
+		inYear  = 365
+		in5Mths = 153 // March to July, August to December: 31, 30, 31, 30, 31 days
+	)
+	cycle, left := divide(days+epoch, in400)
+	yearOf := (left - left/(in4-1) + left/in100 - left/(in400-1)) / inYear
+	left -= inYear*yearOf + yearOf/4 - yearOf/100
+	since := (5*left + 2) / in5Mths // months since March
+	day = left - (in5Mths*since+2)/5 + 1
+	year = int(cycle)*400 + yearOf
+	if since < 10 {
+		return year, since + 3, day
+	}
+	return year + 1, since - 9, day
+}
+
+// divide rounds down, so that the rest is never negative.
+func divide(n, by int64) (quotient int64, rest int) {
+	quotient, rest = n/by, int(n%by)
+	if rest < 0 {
+		quotient, rest = quotient-1, rest+int(by)
+	}
+	return quotient, rest
 }
 
 // append2 appends a number below 100 as two digits.
