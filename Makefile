@@ -73,7 +73,7 @@ edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n r
 
 bench: ## the service beside what its parts cost alone, and its goals: ARQS (1000000) stored, RECORD=1 keeps the results
 	@$(LIMITS) $(if $(RECORD),ARQD_BENCH_RECORD=$(CURDIR)/bench/results/history.jsonl) ARQD_BENCH_VERSION=$(VERSION) \
-		$(GO) test -run '^$$' -bench '$(ROWS)' -benchtime 1x -timeout 120m ./bench
+		$(GO) test -run '^$$' -bench '^Benchmark($(ROWS))$$' -benchtime 1x -timeout 120m ./bench
 
 bench-micro: ## the Go benchmarks beside the code, each for BENCHTIME (1s)
 	@$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PARTS)

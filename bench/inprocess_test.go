@@ -9,27 +9,21 @@ import (
 	"time"
 
 	"github.com/arqd/arqd/actors"
-	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/http"
 	"github.com/arqd/arqd/http/auth"
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/badger"
 )
 
-// inProcess is the service in this process, to be looked at from inside. It
-// has no devices.
+// inProcess is the service in this process, to be looked at from inside.
 type inProcess struct {
-	store  persistence.Store
-	system *actors.System
-	server *http.Server
-	addr   string
-	served chan error
-}
-
-type noHardware struct{}
-
-func (noHardware) Do(context.Context, devices.Command) error {
-	return errors.New("there are no devices")
+	store   persistence.Store
+	system  *actors.System
+	devices *fake.Driver
+	server  *http.Server
+	addr    string
+	served  chan error
 }
 
 func startInProcess(store persistence.Store, metrics *http.Metrics) (*inProcess, error) {
@@ -40,7 +34,8 @@ func startInProcess(store persistence.Store, metrics *http.Metrics) (*inProcess,
 		return nil, err
 	}
 	p := &inProcess{store: store, served: make(chan error, 1)}
-	p.system = actors.New(actors.Options{Logger: silent}, store, noHardware{}, notifier)
+	p.devices = fake.New(fake.Options{Host: fakeHost, DevicesPerHost: fakeDevices, HandlesPerDevice: handlesPerDevice})
+	p.system = actors.New(actors.Options{Logger: silent, LocalHosts: []string{fakeHost}}, store, p.devices, notifier)
 	if err := p.system.Start(background); err != nil {
 		return nil, err
 	}
@@ -59,6 +54,15 @@ func (p *inProcess) stop() error {
 	ctx, cancel := context.WithTimeout(background, 30*time.Second)
 	defer cancel()
 	return errors.Join(p.server.Shutdown(ctx), <-p.served, p.system.Stop(ctx), p.store.Close())
+}
+
+// addDevices brings the fake devices on record.
+func (p *inProcess) addDevices() error {
+	found, err := p.devices.Discover(background)
+	if err != nil {
+		return err
+	}
+	return p.system.RegisterInventory(background, fakeHost, found.Devices)
 }
 
 // createProfile makes a device profile of so many groups like those of the

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/uuid"
@@ -36,6 +37,34 @@ func BenchmarkServerList(b *testing.B) {
 	measureServer(b, client, Load{
 		Addr: p.addr, Connections: 16, Count: b.N, Status: 200, Requests: [][]byte{ListARQs(p.addr, 1000)},
 	})
+}
+
+// BenchmarkServerBind is the PATCH of one ARQ to Bound, 64 connections; an
+// operation includes its event, and that it is deleted behind.
+func BenchmarkServerBind(b *testing.B) {
+	p, client := openInProcess(b), startChild(b, roleLoad)
+	err := errors.Join(p.addDevices(), p.createProfile(profileBulk, handlesPerDevice))
+	if err != nil {
+		b.Fatal(err)
+	}
+	to := &service{api: p.addr}
+	for left := b.N; left > 0; left -= bindable {
+		ids := make([]uuid.UUID, 0, bindable)
+		for range fakeDevices {
+			arqs, err := p.system.CreateARQs(b.Context(), actors.CreateARQs{ProfileName: profileBulk, ProjectID: "admin"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, a := range arqs {
+				ids = append(ids, a.UUID)
+			}
+		}
+		ids = ids[:min(left, bindable)]
+		for _, l := range []Load{{Requests: to.binds(ids), Status: 202}, {Requests: to.deletions(ids), Status: 204}} {
+			l.Addr, l.Connections, l.Count = p.addr, 64, len(ids)
+			client.call(b, l, new(Result))
+		}
+	}
 }
 
 // create makes ARQs and gives their uuids.
