@@ -63,13 +63,15 @@ func newEngine(log *slog.Logger) *engine {
 	return &engine{system: system, root: system.Root, log: log}
 }
 
+var withMailbox = actor.WithMailbox(newMailbox)
+
 // spawn starts an actor and gives its address.
 func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
 	e.active[kind].Add(1)
 	shell := &shell{engine: e, kind: kind, receiver: r}
 	return e.root.Spawn(actor.PropsFromProducer(
 		func() actor.Actor { return shell },
-		actor.WithMailbox(actor.UnboundedLockfree()),
+		withMailbox,
 	))
 }
 

@@ -250,17 +250,18 @@ func (s *site) bindAndDelete(tb testing.TB, n int) []Sample {
 		ids := s.service.create(tb, n)
 		binds, deletions := s.service.binds(ids), s.service.deletions(ids)
 		binding.during(func() {
-			binding.last = run(tb, s.all(binds, 202))
+			binding.last = run(tb, s.service.all(binds, 202))
 			s.service.awaitEvents(tb)
 		})
-		deleting.load(s.all(deletions, 204))
+		deleting.load(s.service.all(deletions, 204))
 		left -= n
 	}
 	return []Sample{binding.sample(n), deleting.sample(n)}
 }
 
-func (s *site) all(all [][]byte, status int) Load {
-	return Load{Addr: s.service.api, Connections: 64, Count: len(all), Status: status, Requests: all}
+// all is each of the requests once, 64 at a time.
+func (s *service) all(all [][]byte, status int) Load {
+	return Load{Addr: s.api, Connections: 64, Count: len(all), Status: status, Requests: all}
 }
 
 // awaitEvents waits until all events have been taken and their records removed.
