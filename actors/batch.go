@@ -32,6 +32,23 @@ func newBatch() *batch {
 	return b
 }
 
+// newOperationBatch does the same for the bind of one ARQ.
+func newOperationBatch() *batch {
+	room := &struct {
+		batch
+		checks    [1]persistence.Check
+		puts      [4]persistence.Put // ARQ, handle, instance, event
+		arqs      [1]change[ARQ]
+		handles   [1]change[heldHandle]
+		instances [1]instanceChange
+		events    [1]*Event
+	}{}
+	b := &room.batch
+	b.t.Checks, b.t.Puts = room.checks[:0], room.puts[:0]
+	b.arqs, b.handles, b.instances, b.events = room.arqs[:0], room.handles[:0], room.instances[:0], room.events[:0]
+	return b
+}
+
 // relief makes an empty batch that gives something back; see
 // persistence.Transition.
 func relief() *batch {

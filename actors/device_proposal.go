@@ -205,6 +205,25 @@ func (a *deviceActor) away(wants []handleWant) []*heldHandle {
 // pick chooses a handle for each want, lowest first. It gives nil when a
 // deployable has too few, and false when it has enough of them, but not now.
 func (a *deviceActor) pick(wants []handleWant) ([]*heldHandle, bool) {
+	if len(wants) == 0 {
+		return []*heldHandle{}, true
+	}
+	other := func(w handleWant) bool { return w.deployable != wants[0].deployable }
+	if slices.ContainsFunc(wants, other) {
+		return a.pickOfSeveral(wants)
+	}
+	set, n := a.sets[wants[0].deployable], len(wants)
+	if set.nfree < n {
+		return nil, true
+	}
+	picked := set.pick(n)
+	if len(picked) < n {
+		return nil, false
+	}
+	return picked, true
+}
+
+func (a *deviceActor) pickOfSeveral(wants []handleWant) ([]*heldHandle, bool) {
 	free, wait := map[uuid.UUID][]*heldHandle{}, false
 	for dep, n := range wanted(wants) {
 		set := a.sets[dep]

@@ -32,8 +32,7 @@ type operation struct {
 	parts   []*part
 	awaited int
 	devices []*devicePart
-	members *membership        // the instances, as they were when checked
-	told    map[uuid.UUID]bool // ARQs that hold a proposal for us
+	members *membership // the instances, as they were when checked
 
 	// After an accepted bind that needs preparation:
 	accepted  []*part          // what became BindStarted
@@ -69,6 +68,7 @@ type part struct {
 	optional bool // leave out instead of refusing (delete by instance)
 	arq      *ARQ // as proposed from
 	err      error
+	told     bool // it holds a proposal for us
 	repeat   bool // already so; nothing to write
 	image    uuid.UUID
 	taken    *change[heldHandle]
@@ -122,7 +122,7 @@ func (o *operation) abort(ctx actor.Context, err error) {
 func (o *operation) gather() {
 	o.attempt++
 	o.phase, o.devices, o.failure, o.records = asking, nil, nil, nil
-	o.parts, o.told = o.choose(), map[uuid.UUID]bool{}
+	o.parts = o.choose()
 	o.members = newMembership(o.sys.dir)
 	o.awaited = len(o.parts)
 	for i, p := range o.parts {
@@ -144,7 +144,7 @@ func (o *operation) arqProposed(m *arqProposal) {
 	p := o.parts[m.index]
 	p.arq, p.err = m.arq, m.err
 	if m.err == nil {
-		o.told[p.id] = true
+		p.told = true
 		p.repeat = p.ask.event == evBind && p.ask.repeats(m.arq)
 	}
 	if o.awaited--; o.awaited == 0 {
@@ -192,9 +192,12 @@ func (o *operation) joined() bool {
 // checkInstances holds "an instance that has ARQs takes no more", over the
 // whole of the request.
 func (o *operation) checkInstances() error {
-	leaving := map[uuid.UUID]bool{}
+	var leaving map[uuid.UUID]bool
 	for _, p := range o.parts {
 		if p.ask.event == evUnbind {
+			if leaving == nil {
+				leaving = make(map[uuid.UUID]bool, len(o.parts))
+			}
 			leaving[p.id] = true
 		}
 	}
@@ -202,7 +205,7 @@ func (o *operation) checkInstances() error {
 		if p.ask.event != evBind || p.repeat {
 			continue
 		}
-		for _, m := range o.members.open(p.ask.bind.InstanceUUID).members {
+		for _, m := range o.members.open(p.ask.bind.InstanceUUID).before.members {
 			if !leaving[m] {
 				return Refuse(CodeConflict, "the instance %s already has accelerator requests", p.ask.bind.InstanceUUID)
 			}
@@ -393,11 +396,11 @@ func (o *operation) end() {
 func (o *operation) release(won bool) {
 	o.releaseDevices(won)
 	for _, p := range o.parts {
-		if o.told[p.id] {
+		if p.told {
+			p.told = false
 			o.sys.arqs.tell(p.id, &decided{op: o.self, won: won})
 		}
 	}
-	o.told = nil
 }
 
 func (o *operation) releaseDevices(won bool) {

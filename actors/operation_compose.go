@@ -8,7 +8,7 @@ import (
 
 // compose puts the proposals into one batch.
 func (o *operation) compose() *batch {
-	b := &batch{}
+	b := newOperationBatch()
 	b.t.Relief = !o.binds()
 	staged := o.prepares()
 	for _, d := range o.devices {
@@ -193,47 +193,73 @@ func (o *operation) composeEvents(b *batch) {
 
 // membership gathers who belongs to which instance after a batch.
 type membership struct {
-	dir    *directory
-	order  []uuid.UUID
-	before map[uuid.UUID]instanceView
-	after  map[uuid.UUID][]uuid.UUID
+	dir   *directory
+	order []*belonging
+	byID  map[uuid.UUID]*belonging // when there are more than few
 }
 
-func newMembership(d *directory) *membership {
-	return &membership{dir: d, before: map[uuid.UUID]instanceView{}, after: map[uuid.UUID][]uuid.UUID{}}
+// belonging is one instance: as it was, and as it will be.
+type belonging struct {
+	instance uuid.UUID
+	before   instanceView
+	after    []uuid.UUID
+}
+
+// fewInstances are found sooner by looking at each.
+const fewInstances = 8
+
+func newMembership(d *directory) *membership { return &membership{dir: d} }
+
+func (m *membership) known(instance uuid.UUID) *belonging {
+	if m.byID != nil {
+		return m.byID[instance]
+	}
+	for _, b := range m.order {
+		if b.instance == instance {
+			return b
+		}
+	}
+	return nil
 }
 
 // open reads an instance, once: what was checked is what the batch rests on.
-func (m *membership) open(instance uuid.UUID) instanceView {
-	if v, ok := m.before[instance]; ok {
-		return v
+func (m *membership) open(instance uuid.UUID) *belonging {
+	if b := m.known(instance); b != nil {
+		return b
 	}
 	v := m.dir.instance(instance)
-	m.order = append(m.order, instance)
-	m.before[instance] = v
-	m.after[instance] = slices.Clone(v.members)
-	return v
+	b := &belonging{instance: instance, before: v, after: slices.Clone(v.members)}
+	m.order = append(m.order, b)
+	switch {
+	case m.byID != nil:
+		m.byID[instance] = b
+	case len(m.order) > fewInstances:
+		m.byID = make(map[uuid.UUID]*belonging, 2*len(m.order))
+		for _, b := range m.order {
+			m.byID[b.instance] = b
+		}
+	}
+	return b
 }
 
 func (m *membership) join(instance, arq uuid.UUID) {
-	m.open(instance)
-	m.after[instance] = append(m.after[instance], arq)
+	b := m.open(instance)
+	b.after = append(b.after, arq)
 }
 
 func (m *membership) leave(a *ARQ) {
 	if a.Binding == nil {
 		return
 	}
-	i := a.Binding.InstanceUUID
-	m.open(i)
-	m.after[i] = slices.DeleteFunc(m.after[i], func(id uuid.UUID) bool { return id == a.UUID })
+	b := m.open(a.Binding.InstanceUUID)
+	b.after = slices.DeleteFunc(b.after, func(id uuid.UUID) bool { return id == a.UUID })
 }
 
 func (m *membership) write(b *batch) {
 	for _, i := range m.order {
-		if slices.Equal(m.before[i].members, m.after[i]) {
+		if slices.Equal(i.before.members, i.after) {
 			continue // only looked at
 		}
-		b.setInstance(i, m.before[i], m.after[i])
+		b.setInstance(i.instance, i.before, i.after)
 	}
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
-
-	"github.com/arqd/arqd/persistence"
 )
 
 // outbox delivers events: at least once, in order per instance, several
@@ -24,6 +22,7 @@ type outbox struct {
 	ready   []uuid.UUID         // instances that wait for a worker
 	workers int
 	stats   *outboxStats
+	records eventRecords
 
 	measured time.Time // when the oldest event was last looked for
 }
@@ -64,7 +63,7 @@ const (
 )
 
 func newOutbox(s *System) *outbox {
-	return &outbox{sys: s, lines: make(map[uuid.UUID]*line), stats: &s.events}
+	return &outbox{sys: s, lines: make(map[uuid.UUID]*line), stats: &s.events, records: eventRecords{sys: s}}
 }
 
 // queued brings new events, in the order of their batches.
@@ -243,25 +242,7 @@ func (o *outbox) remove(e *undelivered) {
 	} else {
 		o.ready = append(o.ready, e.Instance)
 	}
-	o.forget(e.Event)
-}
-
-// forget removes the record of an event, now or when the store takes changes
-// again.
-func (o *outbox) forget(e *Event) {
-	b := relief()
-	b.remove(eventKey(e.ID), 1)
-	o.sys.submit(b, func(r persistence.Result) {
-		err := storeError(r)
-		if err == nil {
-			return
-		}
-		o.sys.log.Warn("a delivered event could not be removed and would be sent again after a restart",
-			"event", e.ID, "error", err)
-		if ErrorCode(err) == CodeUnavailable {
-			o.sys.after(retryLongest, func() { o.forget(e) })
-		}
-	})
+	o.records.forget(e.ID)
 }
 
 // measure publishes the age of the oldest event: at once when nothing waits

@@ -24,10 +24,15 @@ type workers struct {
 	idle chan struct{} // closed when n is 0; nil: nobody waits
 }
 
-func (w *workers) begin(fn func()) {
+// add counts work that is no goroutine; end must follow.
+func (w *workers) add() {
 	w.mu.Lock()
 	w.n++
 	w.mu.Unlock()
+}
+
+func (w *workers) begin(fn func()) {
+	w.add()
 	go func() {
 		defer w.end()
 		fn()
