@@ -103,7 +103,9 @@ const enough = 300
 
 // run handles messages until there are none.
 func (m *mailbox) run() {
-	for m.handle() { //nolint:revive // again after a panic, which the engine has taken note of
+	again := true
+	for again {
+		again = m.handle()
 	}
 }
 

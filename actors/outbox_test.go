@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -197,6 +198,54 @@ func TestPausesGrowByChance(t *testing.T) {
 		}
 		if span := at[len(at)-1].Sub(at[0]); span >= 300*time.Second {
 			t.Errorf("tried for %v", span)
+		}
+	})
+}
+
+// Records of events go together; one that is gone by other means keeps none of
+// the others, and none is forgotten while the store takes no changes.
+func TestRecordsOfEventsGoTogether(t *testing.T) {
+	const instances = 40
+	inBubble(t, instances, func(w *world) {
+		var mu sync.Mutex
+		var sizes []int
+		failing := true
+		w.setFaults(func(c persistence.Transition) memory.Fault {
+			if len(c.Deletes) == 0 || c.Deletes[0].Key.Kind != kindEvent {
+				return memory.Fault{}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sizes = append(sizes, len(c.Deletes))
+			if failing {
+				return memory.Fault{Effect: memory.Lose, Err: fmt.Errorf("bad day: %w", persistence.ErrUnavailable)}
+			}
+			return memory.Fault{}
+		})
+		w.boundInstances(instances)
+		synctest.Wait()
+		if got := w.recorded(kindEvent); got != instances {
+			t.Fatalf("%d records while the store takes no changes, want %d", got, instances)
+		}
+		var gone persistence.Transition
+		w.must(w.store.Each(t.Context(), func(r persistence.Record) error {
+			if r.Key.Kind == kindEvent && len(gone.Deletes) == 0 {
+				gone.Deletes = append(gone.Deletes, persistence.Delete{Key: r.Key, Expected: r.Generation})
+			}
+			return nil
+		}))
+		mu.Lock()
+		failing, sizes = false, nil
+		mu.Unlock()
+		w.store.Submit(gone, func(persistence.Result) {})
+		<-time.After(time.Minute)
+		if got := w.recorded(kindEvent); got != 0 {
+			t.Errorf("%d records are left", got)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if slices.Max(sizes) < 2 {
+			t.Errorf("records were removed in batches of %v, want some together", sizes)
 		}
 	})
 }
