@@ -11,6 +11,7 @@ import (
 // series is a line of a chart; its colour is that of its run.
 type series struct {
 	run    int // counted from 0
+	label  string
 	points []point
 }
 
@@ -18,9 +19,9 @@ type point struct{ x, y float64 }
 
 // axis is one of a chart, linear or logarithmic.
 type axis struct {
-	label string
 	log   bool
-	ticks []tick // set: these and no others
+	unit  func(v float64) string // writes a value; not asked where ticks is set
+	ticks []tick                 // set: these and no others
 }
 
 type tick struct {
@@ -29,8 +30,8 @@ type tick struct {
 }
 
 const (
-	chartWidth, chartHeight      = 560, 300
-	left, right, top, bottom     = 64, 12, 10, 44
+	chartWidth, chartHeight      = 560, 280
+	left, right, top, bottom     = 64, 18, 12, 26
 	plotWidth, plotHeight        = chartWidth - left - right, chartHeight - top - bottom
 	colours                  int = 6 // that the style has
 )
@@ -53,8 +54,6 @@ func chart(title string, x, y axis, all []series) template.HTML {
 		fmt.Fprintf(&b, `<line class="grid" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`,
 			left, at, left+plotWidth, at, left-6, at+4, html.EscapeString(t.text))
 	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, left+plotWidth/2, chartHeight-6, html.EscapeString(x.label))
-	fmt.Fprintf(&b, `<text transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, top+plotHeight/2, html.EscapeString(y.label))
 	for _, s := range all {
 		b.WriteString(line(s, xs, ys))
 	}
@@ -71,7 +70,7 @@ func line(s series, xs, ys scale) string {
 	for _, p := range s.points {
 		fmt.Fprintf(&b, "%.1f,%.1f ", left+xs.place(p.x)*plotWidth, top+(1-ys.place(p.y))*plotHeight)
 	}
-	b.WriteString(`"/>`)
+	fmt.Fprintf(&b, `"><title>%s</title></polyline>`, html.EscapeString(s.label))
 	if len(s.points) == 1 {
 		p := s.points[0]
 		fmt.Fprintf(&b, `<circle class="run%d" r="3" cx="%.1f" cy="%.1f"/>`, s.run%colours,
@@ -130,7 +129,7 @@ func (s scale) ticks(a axis) (all []tick) {
 	}
 	if s.log {
 		for v := s.from; v <= s.to*1.001; v *= 10 {
-			all = append(all, tick{v, fmt.Sprintf("%g", v)})
+			all = append(all, tick{v, a.unit(v)})
 		}
 		return all
 	}
@@ -141,7 +140,27 @@ func (s scale) ticks(a axis) (all []tick) {
 		}
 	}
 	for i := 0.0; i*step <= s.to*1.001; i++ {
-		all = append(all, tick{i * step, fmt.Sprintf("%g", i*step)})
+		all = append(all, tick{i * step, a.unit(i * step)})
 	}
 	return all
+}
+
+// duration writes milliseconds.
+func duration(ms float64) string {
+	switch {
+	case ms < 0.999:
+		return fmt.Sprintf("%.3g us", ms*1e3)
+	case ms < 999:
+		return fmt.Sprintf("%.3g ms", ms)
+	}
+	return fmt.Sprintf("%.3g s", ms/1e3)
+}
+
+func seconds(v float64) string { return fmt.Sprintf("%g s", v) }
+
+func thousands(v float64) string {
+	if v < 1000 {
+		return fmt.Sprintf("%g", v)
+	}
+	return fmt.Sprintf("%gk", v/1000)
 }

@@ -14,10 +14,36 @@ import (
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"number": number, "outcomes": outcomes, "ratio": ratio, "colour": func(i int) int { return i % colours },
-	"remarks": func(f *File) []string { return f.remarks() },
-	"time":    func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+	"number": number, "outcomes": outcomes, "ratio": ratio, "more": more, "less": less, "count": count,
+	"colour":   func(i int) int { return i % colours },
+	"troubles": (*File).troubles, "facts": (*File).facts, "load": (*File).loop,
+	"time": func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+	"took": func(f *File) string { return f.Ended.Sub(f.Started).Round(time.Second).String() },
 }).Parse(pageText))
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// view is what the page shows.
+type view struct {
+	Title  string // of a single scenario
+	Files  []*File
+	Bars   []barChart
+	Phases []*phaseView
+}
+
+// phaseView is a phase in all runs that have it.
+type phaseView struct {
+	Name     string
+	Sections []section // its main operation first
+}
+
+// Parts are the calls that its main operation is made of.
+func (p *phaseView) Parts() []section { return p.Sections[1:] }
 
 // section is an operation in all runs that have it.
 type section struct {
@@ -29,20 +55,31 @@ type section struct {
 // WriteHTML writes a page about one run, or about several side by side. It
 // needs nothing but itself.
 func WriteHTML(path string, files []*File) error {
-	var sections []section
+	v := view{Title: files[0].Scenario, Files: files}
+	for _, f := range files {
+		if f.Scenario != v.Title {
+			v.Title = ""
+		}
+	}
+	byName := map[string]*phaseView{}
 	for _, l := range Lines(files) {
 		s, err := newSection(files, l)
 		if err != nil {
 			return err
 		}
-		sections = append(sections, s)
+		p := byName[l.Phase]
+		if p == nil {
+			p = &phaseView{Name: l.Phase}
+			byName[l.Phase] = p
+			v.Phases = append(v.Phases, p)
+		}
+		p.Sections = append(p.Sections, s)
+	}
+	for _, p := range v.Phases {
+		v.Bars = append(v.Bars, compareMain(files, &p.Sections[0].Line)...)
 	}
 	var b bytes.Buffer
-	err := page.Execute(&b, struct {
-		Files    []*File
-		Sections []section
-	}{files, sections})
-	if err != nil {
+	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
 	return os.WriteFile(path, b.Bytes(), 0o644)
@@ -61,20 +98,20 @@ func newSection(files []*File, l Line) (section, error) {
 			if err != nil {
 				return s, err
 			}
-			latencies = append(latencies, series{i, points})
-			rates = append(rates, p.throughput(i, l.Operation)...)
+			latencies = append(latencies, series{i, f.Label, points})
+			rates = append(rates, p.throughput(i, f.Label, l.Operation)...)
 		}
 	}
-	s.Latency = chart("latency of "+l.Operation, axis{label: "percentile", ticks: nines()}, axis{label: "ms", log: true}, latencies)
-	s.Throughput = chart("throughput of "+l.Operation, axis{label: "seconds"}, axis{label: "calls a second"}, rates)
+	s.Latency = chart("latency of "+l.Operation, axis{ticks: nines()}, axis{log: true, unit: duration}, latencies)
+	s.Throughput = chart("throughput of "+l.Operation, axis{unit: seconds}, axis{unit: thousands}, rates)
 	return s, nil
 }
 
 // nines are the marks of an axis on which each further nine is as wide.
 func nines() []tick {
-	all := []tick{{0, "0"}}
+	all := []tick{{0, "min"}}
 	for _, p := range []float64{50, 90, 99, 99.9, 99.99, 99.999} {
-		all = append(all, tick{spread(p), fmt.Sprint(p)})
+		all = append(all, tick{spread(p), fmt.Sprintf("p%v", p)})
 	}
 	return all
 }
@@ -96,14 +133,17 @@ func (p *Phase) distribution(operation string) ([]point, error) {
 }
 
 // throughput gives a line for each repetition, of its whole seconds.
-func (p *Phase) throughput(run int, operation string) (all []series) {
+func (p *Phase) throughput(run int, label, operation string) (all []series) {
 	for i := range p.Repetitions {
 		for j := range p.Repetitions[i].Operations {
 			op := &p.Repetitions[i].Operations[j]
 			if op.Name != operation {
 				continue
 			}
-			s := series{run: run}
+			s := series{run: run, label: label}
+			if len(p.Repetitions) > 1 {
+				s.label = fmt.Sprintf("%s, repetition %d", label, i+1)
+			}
 			for second, n := range op.PerSecond[:min(len(op.PerSecond), int(p.Repetitions[i].Seconds))] {
 				s.points = append(s.points, point{float64(second) + 0.5, float64(n)})
 			}

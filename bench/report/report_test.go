@@ -251,9 +251,74 @@ func TestThePageStandsForItself(t *testing.T) {
 	if got := strings.Count(page, "<svg "); got != 4 {
 		t.Errorf("%d charts, want two of each call", got)
 	}
-	for _, want := range []string{`<polyline class="run0"`, `<polyline class="run1"`, "99.9", "&lt;i&gt;noted"} {
+	for _, want := range []string{
+		`<polyline class="run0"`, `<polyline class="run1"`, "p99.9", "&lt;i&gt;noted", "Side by side", "at most 4 calls at a time, medians of 2 repetitions",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
+		}
+	}
+}
+
+// TestThePageOfOddRuns: nothing good, nothing at all, one call, a run without a
+// phase of the other.
+func TestThePageOfOddRuns(t *testing.T) {
+	barren, empty, single := sample(t, "barren"), sample(t, "empty"), sample(t, "single")
+	none, err := NewOperation("boot", &measure.Operation{Outcomes: map[string]int64{"bind: 403": 7}, Latency: measure.NewHistogram()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	barren.Phases = []Phase{{Name: "boot", Repetitions: []Repetition{{Seconds: 1, Operations: []Operation{none}}}}}
+	empty.Phases = nil
+	single.Phases = []Phase{{Name: "one", Repetitions: []Repetition{{Seconds: 1.5, Operations: []Operation{taken(t, "one", 1, 1, 2)}}}}}
+	for name, c := range map[string]struct {
+		files []*File
+		want  []string
+		not   []string
+	}{
+		"barren":      {[]*File{barren}, []string{"nothing to draw", "bind: 403: 7", `class="troubles"`}, []string{"Side by side", "<svg"}},
+		"empty":       {[]*File{empty}, []string{"Nothing was measured"}, []string{"<svg", "<table"}},
+		"single":      {[]*File{single}, []string{"<circle", "one repetition"}, []string{"Side by side"}},
+		"three":       {[]*File{barren, empty, single}, []string{"nothing to draw", "<svg"}, []string{"Side by side"}},
+		"with itself": {[]*File{single, single}, []string{"Side by side", "x1.00"}, []string{`class="better"`, `class="worse"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out.html")
+			if err := WriteHTML(path, c.files); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(string(text), want) {
+					t.Errorf("no %q in the page", want)
+				}
+			}
+			for _, not := range append(c.not, "NaN", "Inf", "%!") {
+				if strings.Contains(string(text), not) {
+					t.Errorf("%q is in the page", not)
+				}
+			}
+			var b bytes.Buffer
+			if err := Compare(&b, c.files, 0); err != nil {
+				t.Error(err)
+			}
+			if err := c.files[0].Print(&b, 80); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		v, first   float64
+		more, less string
+	}{{110, 100, "better", "worse"}, {90, 100, "worse", "better"}, {102, 100, "", ""}, {0, 100, "", ""}, {5, 0, "", ""}} {
+		if more(c.v, c.first) != c.more || less(c.v, c.first) != c.less {
+			t.Errorf("%v beside %v is %q and %q", c.v, c.first, more(c.v, c.first), less(c.v, c.first))
 		}
 	}
 }

@@ -91,24 +91,40 @@ func number(v float64) string {
 	return fmt.Sprintf("%.3f", v)
 }
 
-// remarks are what is to be known beside the figures: errors first.
-func (f *File) remarks() []string {
-	lines := slices.Clone(f.Notes)
+// remarks are what is to be known beside the figures: first what went wrong.
+func (f *File) remarks() []string { return append(f.troubles(), f.facts()...) }
+
+// troubles are what makes the figures worth less, or wants somebody to look.
+func (f *File) troubles() (lines []string) {
 	for _, r := range f.Rows() {
 		if r.Bad > 0 {
 			lines = append(lines, fmt.Sprintf("%s, %s: %s", r.Phase, r.Operation, outcomes(r.Outcomes)))
 		}
 	}
 	for i := range f.Phases {
-		lines = append(lines, f.Phases[i].remarks()...)
+		lines = append(lines, f.Phases[i].troubles()...)
 	}
 	if f.Interrupted {
 		lines = append(lines, "it was interrupted: the figures are those of what was done")
 	}
-	return append(lines, f.Cleanup.lines()...)
+	return append(lines, f.Cleanup.troubles()...)
 }
 
-func (p *Phase) remarks() (lines []string) {
+// facts are what else is to be known.
+func (f *File) facts() []string {
+	lines := slices.Clone(f.Notes)
+	for i := range f.Phases {
+		if s := f.Phases[i].Steadiness(); s > 0 {
+			lines = append(lines, fmt.Sprintf("%s: the last tenth went at %.0f %% of the rate of the first", f.Phases[i].Name, s*100))
+		}
+	}
+	if f.Cleanup.Kept {
+		return append(lines, "what was made was kept: arqd bench clean removes it")
+	}
+	return append(lines, fmt.Sprintf("cleaned up: %s, %s", count(f.Cleanup.DeletedARQs, "ARQ"), count(f.Cleanup.DeletedProfiles, "device profile")))
+}
+
+func (p *Phase) troubles() (lines []string) {
 	for i := range p.Repetitions {
 		r := &p.Repetitions[i]
 		if r.Late > 0 {
@@ -118,9 +134,6 @@ func (p *Phase) remarks() (lines []string) {
 		if r.Unsent > 0 {
 			lines = append(lines, fmt.Sprintf("%s, repetition %d: %d were never begun: the service does not take this rate", p.Name, i+1, r.Unsent))
 		}
-	}
-	if s := p.Steadiness(); s > 0 {
-		lines = append(lines, fmt.Sprintf("%s: the last tenth went at %.0f %% of the rate of the first", p.Name, s*100))
 	}
 	return lines
 }
@@ -133,19 +146,17 @@ func outcomes(of map[string]int64) string {
 	return strings.Join(words, ", ")
 }
 
-func (c *Cleanup) lines() []string {
-	if c.Kept {
-		return []string{"what was made was kept: arqd bench clean removes it"}
+func (c *Cleanup) troubles() []string {
+	if c.Complete() {
+		return nil // of tries that others made good nothing need be said
 	}
-	lines := []string{fmt.Sprintf("cleaned up: %d ARQs, %d device profiles", c.DeletedARQs, c.DeletedProfiles)}
-	if !c.Complete() {
-		left := fmt.Sprint(c.LeftARQs)
-		if c.LeftARQs < 0 {
-			left = "an unknown number of"
-		}
-		lines = append(lines, fmt.Sprintf("NOT cleaned up: %s ARQs, device profiles %q; arqd bench clean tries again", left, c.LeftProfiles))
+	left := fmt.Sprint(c.LeftARQs)
+	if c.LeftARQs < 0 {
+		left = "an unknown number of"
 	}
-	return append(lines, c.Errors...)
+	return append([]string{
+		fmt.Sprintf("NOT cleaned up: %s ARQs, device profiles %q; arqd bench clean tries again", left, c.LeftProfiles),
+	}, c.Errors...)
 }
 
 // Compare writes the rows of several runs side by side, with the ratios to the
