@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -102,6 +104,23 @@ func (g *guide) shell(lines string, wants ...string) string {
 	return string(out)
 }
 
+// agent runs the agent of a host until the test ends.
+func (g *guide) agent(conf string) {
+	g.t.Helper()
+	cmd := exec.Command(binary(g.t), "agent", "--config-file", conf)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &said, &said, dieWithParent()
+	if err := cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil || g.t.Failed() {
+			g.t.Errorf("the agent: %v\n%s", err, &said)
+		}
+	})
+}
+
 // TestGuide installs arqd in a cloud as docs/openstack.md says, with its commands
 // and its configuration, and has Nova's own client use it with the configuration
 // that the guide gives Nova.
@@ -119,9 +138,12 @@ func TestGuide(t *testing.T) {
 	})
 	n := newNode(t, nil)
 	port := freePort(t)
+	agents := freePort(t)
 	names := []string{
-		"http://controller:5000", c.keystone.url, "controller:6666", "127.0.0.1:" + port, "/etc/arqd/arqd.conf", n.conf,
-		"/usr/local/bin/arqd", n.program, "NOVA_PASS", cloudPassword,
+		"http://controller:5000", c.keystone.url, "controller:6666", "127.0.0.1:" + port, "controller:6668", "localhost:" + agents,
+		"in controller", "in localhost", "/etc/arqd/controller", g.dir + "/localhost",
+		"/etc/arqd/arqd.conf", n.conf, "/etc/arqd", g.dir, "/var/lib/arqd-agent", filepath.Join(g.dir, "agent-state"),
+		"/usr/local/bin/arqd", n.program, "NOVA_PASS", cloudPassword, "nvidia_gpu_driver, intel_fpga_driver", "fake_driver",
 	}
 	g.names = strings.NewReplacer(names...)
 
@@ -141,27 +163,36 @@ port = %s
 admin_port = 0
 [placement]
 check_interval = 1
-[fake]
-hosts = compute1
-`, n.state(), port)))
-	if out := g.shell(g.block("sh", 1), "#password = <hidden>", "auth_strategy = keystone", "cyborg:arq:create"); strings.Contains(out, strings.TrimSpace(password)) {
+[agents]
+host_ip = 127.0.0.1
+port = %s
+`, n.state(), port, agents)))
+	g.shell(g.block("sh", 1))
+	out := g.shell(g.block("sh", 2), "#password = <hidden>", "auth_strategy = keystone", "cyborg:arq:create")
+	if strings.Contains(out, strings.TrimSpace(password)) {
 		t.Errorf("the password is printed:\n%s", out)
 	}
-	unit := filepath.Join(g.dir, "arqd.service")
-	writeFile(t, unit, []byte(g.block("systemd", 0)))
-	if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("the unit: %v %s", err, out)
+	for i, name := range []string{"arqd.service", "arqd-agent.service"} {
+		unit := filepath.Join(g.dir, name)
+		writeFile(t, unit, []byte(g.block("systemd", i)))
+		if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
 	}
 
+	conf := filepath.Join(g.dir, "agent.conf")
+	writeFile(t, conf, []byte(g.block("ini", 1)))
+	g.shell(g.block("sh", 4), "compute1_FakeDevice")
 	p := n.start()
+	g.agent(conf)
 	g.names = strings.NewReplacer(append(names, "127.0.0.1:6667", host(p.admin))...)
 	g.shell("openstack --os-placement-api-version 1.14 resource provider create compute1", "compute1") // as nova-compute does
 	eventually(t, time.Minute, "the device is in Placement", func() bool { return len(p.placementPage("?state=synced").Devices) == 1 })
-	g.shell(g.block("sh", 2), `{"ready": true, "reasons": []}`, "FPGA", "compute1")
-	g.shell(g.block("sh", 3))
-	g.shell(g.block("sh", 4), "compute1_FakeDevice", "OWNER_CYBORG", "CUSTOM_FAKE_DEVICE", "16")
-	g.shell(g.block("sh", 5), "fpga", "CUSTOM_FAKE_DEVICE")
-	if out := g.shell(g.block("sh", 6)); strings.Contains(out, "error") {
+	g.shell(g.block("sh", 3), `{"ready": true, "reasons": []}`, "FPGA", "compute1")
+	g.shell(g.block("sh", 5))
+	g.shell(g.block("sh", 6), "compute1_FakeDevice", "OWNER_CYBORG", "CUSTOM_FAKE_DEVICE", "16")
+	g.shell(g.block("sh", 7), "fpga", "CUSTOM_FAKE_DEVICE")
+	if out := g.shell(g.block("sh", 8)); strings.Contains(out, "error") {
 		t.Errorf("disabling and enabling: %s", out)
 	}
 	for _, action := range []string{"disable", "enable"} {
@@ -170,13 +201,14 @@ hosts = compute1
 			t.Errorf("there was no %s", action)
 		}
 	}
-	g.shell(g.block("sh", 7), `"ready": true`, `"state":"synced"`, "arqd_keystone_up 1", "arqd_nova_up", "arqd_placement_devices")
-	if total := len(g.blocks["sh"]); total != 8 {
+	g.shell(g.block("sh", 9), `"ready": true`, `"state":"synced"`, "arqd_keystone_up 1", "arqd_nova_up", "arqd_placement_devices",
+		`arqd_hosts{state="fresh"} 1`)
+	if total := len(g.blocks["sh"]); total != 10 {
 		t.Errorf("the guide has %d blocks for a shell; not all of them were carried out", total)
 	}
 
-	conf := filepath.Join(g.dir, "nova.conf")
-	writeFile(t, conf, []byte(g.block("ini", 1)))
+	conf = filepath.Join(g.dir, "nova.conf")
+	writeFile(t, conf, []byte(g.block("ini", 2)))
 	admin := p.client().with(c.passes(t).as("admin"))
 	if out := c.novaWalk(t, admin.deployable(), "--profile", "fpga", "--conf", conf); !strings.Contains(out, "every call answered") {
 		t.Errorf("Nova's walk did not come to its end:\n%s", out)
