@@ -15,22 +15,32 @@ import (
 // goroutine; what it finds is published.
 type doctor struct {
 	scanner *scanner
-	found   atomic.Pointer[map[string]devices.Health] // by control path
+	found   atomic.Pointer[findings]
+	pace    atomic.Int64 // nanoseconds between rounds
 	// hung are devices whose driver has not answered in time. They are not asked
 	// about again until it has.
 	hung map[string]chan struct{}
 }
 
-const (
-	examineEvery = protocol.HeartbeatEvery
-	examineLimit = 3 * time.Second // for one device
-)
+// findings are those of one round. A device that could not be examined is not
+// among them.
+type findings struct {
+	round  int                       // from 1
+	health map[string]devices.Health // by control path
+}
+
+// examineLimit is how long a driver may take over one device.
+const examineLimit = 3 * time.Second
 
 func newDoctor(s *scanner) *doctor {
 	d := &doctor{scanner: s, hung: make(map[string]chan struct{})}
-	d.found.Store(&map[string]devices.Health{})
+	d.keepPace(protocol.HeartbeatEvery)
+	d.found.Store(&findings{})
 	return d
 }
+
+// keepPace has a round before each heartbeat.
+func (d *doctor) keepPace(every time.Duration) { d.pace.Store(int64(every)) }
 
 func (d *doctor) run(ctx context.Context) {
 	select {
@@ -38,38 +48,29 @@ func (d *doctor) run(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	tick := time.NewTicker(examineEvery)
-	defer tick.Stop()
 	for {
 		d.round(ctx)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if !sleep(ctx, time.Duration(d.pace.Load())) {
 			return
 		}
 	}
 }
 
-// round examines all devices. One of which nothing is known keeps what was known.
+// round examines all devices.
 func (d *doctor) round(ctx context.Context) {
 	newest := d.scanner.newest.Load()
 	if newest == nil {
 		return
 	}
-	before := *d.found.Load()
-	now := make(map[string]devices.Health, len(newest.content.Devices))
+	now := &findings{d.found.Load().round + 1, make(map[string]devices.Health, len(newest.content.Devices))}
 	for i := range newest.content.Devices {
 		path := newest.content.Devices[i].ControlPath
-		h, ok := d.examine(ctx, newest.owners[path.Info], path)
-		if !ok {
-			h, ok = before[path.Info]
-		}
-		if ok {
-			now[path.Info] = h
+		if h, ok := d.examine(ctx, newest.owners[path.Info], path); ok {
+			now.health[path.Info] = h
 		}
 	}
 	if ctx.Err() == nil {
-		d.found.Store(&now)
+		d.found.Store(now)
 	}
 }
 
@@ -107,16 +108,23 @@ func (d *doctor) examine(ctx context.Context, driver devices.Driver, path device
 }
 
 // chart is what the service was told of the health of devices in a session.
-type chart map[string]devices.Health
+type chart struct {
+	round int
+	told  map[string]devices.Health
+}
 
 // news gives what it is to be told: all that is not ok, or was last told
-// otherwise.
-func (c chart) news(s *scan, found map[string]devices.Health) []protocol.DeviceHealth {
+// otherwise. Nothing is told twice of one look: the service takes that as a second
+// one.
+func (c *chart) news(s *scan, found *findings) []protocol.DeviceHealth {
+	if s == nil || found.round == c.round {
+		return nil
+	}
 	var all []protocol.DeviceHealth
 	for i := range s.content.Devices {
 		path := s.content.Devices[i].ControlPath
-		h, known := found[path.Info]
-		told, before := c[path.Info]
+		h, known := found.health[path.Info]
+		told, before := c.told[path.Info]
 		if !known || before && h.State == devices.HealthOK && told.State == devices.HealthOK &&
 			slices.Equal(told.Reasons, h.Reasons) && maps.Equal(told.Errors, h.Errors) {
 			continue
@@ -126,10 +134,11 @@ func (c chart) news(s *scan, found map[string]devices.Health) []protocol.DeviceH
 	return all
 }
 
-// told notes that the service has heard it.
-func (c chart) told(all []protocol.DeviceHealth) {
+// heard notes that the service has heard it.
+func (c *chart) heard(round int, all []protocol.DeviceHealth) {
+	c.round = round
 	for i := range all {
-		c[all[i].Device.Info] = all[i].Health
+		c.told[all[i].Device.Info] = all[i].Health
 	}
 }
 

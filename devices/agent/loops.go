@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/agent/work"
 	"github.com/arqd/arqd/devices/protocol"
 )
@@ -12,7 +13,8 @@ import (
 // was opened is the first sign.
 func (s *session) beat(life context.Context) {
 	var p pause
-	told := chart{}
+	told := chart{told: make(map[string]devices.Health)}
+	s.health.keepPace(s.every)
 	timer := time.NewTimer(s.every)
 	defer timer.Stop()
 	for {
@@ -21,10 +23,8 @@ func (s *session) beat(life context.Context) {
 			return
 		case <-timer.C:
 		}
-		body := &protocol.Heartbeat{Session: s.id, Digest: *s.taken.Load()}
-		if newest := s.scanner.newest.Load(); newest != nil {
-			body.Health = told.news(newest, *s.health.found.Load())
-		}
+		found := s.health.found.Load()
+		body := &protocol.Heartbeat{Session: s.id, Digest: *s.taken.Load(), Health: told.news(s.scanner.newest.Load(), found)}
 		reply, err := s.opt.Service.Beat(life, body)
 		if err != nil {
 			wait, goesOn := s.failed(life, &p, err)
@@ -36,7 +36,7 @@ func (s *session) beat(life context.Context) {
 		}
 		p.reset()
 		s.contact.found()
-		told.told(body.Health)
+		told.heard(found.round, body.Health)
 		if reply.SendInventory {
 			select {
 			case s.wants <- struct{}{}:
