@@ -57,10 +57,9 @@ func (a *simAgent) tryFormer(ctx context.Context, l *life) {
 	if a.former == uuid.Nil {
 		return
 	}
-	none := protocol.Content{Complete: map[string]bool{fake.Name: true}}
 	_, beat := l.sys.Heartbeat(ctx, a.host, &protocol.Heartbeat{Session: a.former})
 	_, report := l.sys.ReportInventory(ctx, a.host, []string{a.host}, &protocol.Inventory{
-		Session: a.former, Seq: 1000, Scan: 1000, Digest: none.Digest(), Content: none,
+		Session: a.former, Seq: 1000, Scan: 1000, Digest: a.noneDigest, Content: a.none,
 	}, nil)
 	_, poll := l.sys.AwaitCommands(ctx, a.host, a.former, 0, time.Second)
 	if l.isDead() || ctx.Err() != nil {
@@ -73,15 +72,15 @@ func (a *simAgent) tryFormer(ctx context.Context, l *life) {
 	}
 }
 
-func (a *simAgent) content() protocol.Content {
-	c := protocol.Content{Complete: map[string]bool{fake.Name: true}}
+// content gives what the host has, and the digest of that.
+func (a *simAgent) content() (protocol.Content, string) {
+	h := a.s.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if a.pulled {
-		return c
+		return a.none, a.noneDigest
 	}
-	for _, d := range simInventory(a.host) {
-		c.Devices = append(c.Devices, protocol.Device{Driver: fake.Name, Device: d})
-	}
-	return c
+	return a.full, a.fullDigest
 }
 
 // report says what the host has, until that is taken.
@@ -89,14 +88,11 @@ func (a *simAgent) report(ctx context.Context, l *life) bool {
 	for {
 		a.seq++
 		a.scan++
-		h := a.s.history
-		h.mu.Lock()
-		content := a.content()
-		h.mu.Unlock()
+		content, digest := a.content()
 		var reply *protocol.InventoryReply
 		if a.tell(l, func() (err error) {
 			reply, err = l.sys.ReportInventory(ctx, a.host, []string{a.host}, &protocol.Inventory{
-				Session: a.session, Seq: a.seq, Scan: a.scan, Digest: content.Digest(), Content: content,
+				Session: a.session, Seq: a.seq, Scan: a.scan, Digest: digest, Content: content,
 			}, nil)
 			return err
 		}) {
@@ -112,13 +108,10 @@ func (a *simAgent) report(ctx context.Context, l *life) bool {
 }
 
 func (a *simAgent) beat(ctx context.Context, l *life) bool {
-	h := a.s.history
-	h.mu.Lock()
-	content := a.content()
-	h.mu.Unlock()
+	_, digest := a.content()
 	var reply *protocol.HeartbeatReply
 	if !a.tell(l, func() (err error) {
-		reply, err = l.sys.Heartbeat(ctx, a.host, &protocol.Heartbeat{Session: a.session, Digest: content.Digest()})
+		reply, err = l.sys.Heartbeat(ctx, a.host, &protocol.Heartbeat{Session: a.session, Digest: digest})
 		return err
 	}) {
 		return false

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -38,6 +39,9 @@ type simAgent struct {
 	answers []time.Time // of them
 	pulled  bool        // its device is not in its slot
 
+	full, none             protocol.Content // what it reports
+	fullDigest, noneDigest string
+
 	session, former uuid.UUID
 	of              *life // that the session is with
 	seq, scan       uint64
@@ -55,6 +59,7 @@ func (s *simulation) withAgents(odd func(host string) *rand.Rand) {
 	s.agents = map[string]*simAgent{}
 	for _, host := range agentHosts {
 		a := &simAgent{s: s, host: host, journal: map[uuid.UUID]*journaled{}}
+		a.see()
 		if odd != nil {
 			a.rng = odd(host)
 		}
@@ -64,6 +69,16 @@ func (s *simulation) withAgents(odd func(host string) *rand.Rand) {
 	for _, a := range s.agents {
 		a.start()
 	}
+}
+
+// see makes up what the host has.
+func (a *simAgent) see() {
+	a.full.Complete = map[string]bool{fake.Name: true}
+	a.none = a.full
+	for _, d := range simInventory(a.host) {
+		a.full.Devices = append(a.full.Devices, protocol.Device{Driver: fake.Name, Device: d})
+	}
+	a.fullDigest, a.noneDigest = a.full.Digest(), a.none.Digest()
 }
 
 // hosts are all hosts there are.
@@ -163,7 +178,7 @@ func (a *simAgent) talk(ctx context.Context, l *life) {
 	go func() {
 		defer close(beats)
 		defer cancel() // without a session there is nothing to talk about
-		for wait(ctx, simLease/3) && a.beat(ctx, l) {
+		for wait(ctx, simLease/2) && a.beat(ctx, l) {
 		}
 	}()
 	for ctx.Err() == nil {

@@ -265,8 +265,10 @@ func (r *Report) String() string {
 	for _, k := range []persistence.Kind{kindARQ, kindHandle, kindInstance, kindDevice, kindProfile, kindEvent, kindSequence} {
 		fmt.Fprintf(&b, "%-9s %d\n", k, r.Records[k])
 	}
-	if n := r.Records[kindRestoration]; n > 0 { // there only after a restore
-		fmt.Fprintf(&b, "%s %d\n", kindRestoration, n)
+	for _, k := range []persistence.Kind{kindHost, kindCommand, kindShown, kindRestoration} {
+		if n := r.Records[k]; n > 0 { // with agents, with Placement, after a restore
+			fmt.Fprintf(&b, "%-9s %d\n", k, n)
+		}
 	}
 	for _, s := range r.Violations {
 		fmt.Fprintf(&b, "VIOLATION %s\n", s)
