@@ -129,6 +129,20 @@ var store = []mutant{
 		tests: in(storage, "TestConformance"),
 	},
 	{
+		name: "newest-batch-not-noted", rule: "Last changes that are missing are found.",
+		file:  "persistence/badger/committer.go",
+		old:   "	c.latest.note(c.batch.db)\n",
+		new:   "",
+		tests: in(storage, "TestTheNoteFollowsEveryStart", "TestLostChangesAreFound"),
+	},
+	{
+		name: "newest-batch-not-compared", rule: "Last changes that are missing are found.",
+		file:  "persistence/badger/latest.go",
+		old:   "	case version > found:\n",
+		new:   "	case version > found+999:\n",
+		tests: in(storage, "TestLostChangesAreFound"),
+	},
+	{
 		name: "batch-without-bounds", rule: "A batch stays below what the engine takes.",
 		file:  "persistence/badger/committer.go",
 		old:   "c.batch.bytes+r.bytes <= c.limits.bytes",
