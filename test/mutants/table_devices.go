@@ -110,8 +110,8 @@ var devices = []mutant{
 	{
 		name: "image-not-cleared-by-the-bind", rule: "The bitstream on record is cleared before the first byte may be loaded.",
 		file:  "actors/device_proposal.go",
-		old:   "\t\tdep.BitstreamID = uuid.Nil\n",
-		new:   "\t\tdep.BitstreamID = c.Image\n",
+		old:   "\t\tdep.overwritten()\n",
+		new:   "\t\tdep.loaded(c.Image, \"\")\n",
 		tests: in(actors, points, simulation),
 	},
 	{

@@ -152,7 +152,7 @@ var hosts = []mutant{
 	{
 		name: "images-outlive-a-start", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/host_reboot.go",
-		old:   "		dep.BitstreamID, forgets = uuid.Nil, true\n",
+		old:   "		dep.loaded(uuid.Nil, \"\")\n		forgets = true\n",
 		new:   "		forgets = true\n",
 		tests: in(actors, "TestImagesAfterAStartOfTheHost", simulation),
 	},
