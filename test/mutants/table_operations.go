@@ -40,8 +40,8 @@ var operations = []mutant{
 	{
 		name: "instance-generation-unchecked", rule: "What was checked of an instance is what its write rests on.",
 		file:  "actors/operation_compose.go",
-		old:   "\t\tb.setInstance(i, m.before[i], m.after[i])\n",
-		new:   "\t\tb.setInstance(i, m.dir.instance(i), m.after[i])\n",
+		old:   "\t\tb.setInstance(i.instance, i.before, i.after)\n",
+		new:   "\t\tb.setInstance(i.instance, m.dir.instance(i.instance), i.after)\n",
 		tests: in(actors, "TestAnInstanceTakesNoSecondBindThatWasCheckedBeforeTheFirst", simulation),
 	},
 	{

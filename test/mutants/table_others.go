@@ -66,7 +66,7 @@ var outboxAndRecovery = []mutant{
 		name: "event-removed-first", rule: "An event's record goes when it was taken.",
 		file:  "actors/outbox.go",
 		old:   "\to.workers++\n\to.sys.work(",
-		new:   "\to.workers++\n\to.forget(e.Event)\n\to.sys.work(",
+		new:   "\to.workers++\n\to.records.forget(e.ID)\n\to.sys.work(",
 		tests: in(actors, "TestEventsOutliveARestart", points, simulation),
 	},
 	{
@@ -85,9 +85,9 @@ var outboxAndRecovery = []mutant{
 	},
 	{
 		name: "event-never-removed", rule: "An event's record goes when it was taken.",
-		file:  "actors/outbox.go",
-		old:   "\tb.remove(eventKey(e.ID), 1)\n",
-		new:   "\tb.remove(eventKey(e.ID), 2)\n",
+		file:  "actors/outbox_records.go",
+		old:   "\t\tb.remove(eventKey(id), 1)\n",
+		new:   "\t\tb.remove(eventKey(id), 2)\n",
 		tests: in(actors, "TestEventsOutliveARestart"),
 	},
 	{
