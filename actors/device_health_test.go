@@ -317,6 +317,23 @@ func TestAScanThatCannotReportADevice(t *testing.T) {
 	})
 }
 
+// A device that was suspected once, and was well since, is not suspected any more:
+// the next reset of its function is the first again.
+func TestASuspicionIsForgotten(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.says(d, ok, nil)
+		a.says(d, lost, nil, "its configuration space cannot be read")
+		a.says(d, ok, nil)
+		a.beats(time.Hour)
+		a.says(d, lost, nil, "its configuration space cannot be read")
+		w.wantShown(d, Healthy, "")
+		a.says(d, lost, nil, "its configuration space cannot be read")
+		w.wantShown(d, Quarantined, "its configuration space cannot be read")
+	})
+}
+
 // What is said of a device before it is registered is not lost.
 func TestHealthComesBeforeTheDevice(t *testing.T) {
 	inBubble(t, 1, func(w *world) {

@@ -36,14 +36,12 @@ func (h *hostActor) examinedLate() {
 }
 
 // examinedByAgent tells a device what its host's agent says of it; false: there
-// is no such device. What a healthy device knows already is not told.
+// is no such device. A healthy one is told that it is well, too: it may have been
+// suspected of something.
 func (s *System) examinedByAgent(host, boot string, e *protocol.DeviceHealth) bool {
 	d := s.dir.deviceAt(host, e.Device.Info)
 	if d == nil {
 		return false
-	}
-	if h := d.Health; e.State == devices.HealthOK && len(e.Errors) == 0 && h != nil && h.Condition == Healthy {
-		return true
 	}
 	return s.devices.tell(d.UUID, &examined{source: sourceAgent, finding: newFinding(e.Health), errors: e.Errors, boot: boot})
 }
