@@ -295,6 +295,29 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// A card that loses more functions than an inventory may name is told of bit by
+// bit: no inventory is beyond the bounds, and none of it is lost.
+func TestManyAreRemoved(t *testing.T) {
+	atWork(t, func(h *host) {
+		told := map[string]bool{}
+		for i := range uint32(protocol.MaxDevices + 10) {
+			h.events <- uevent.Event{Action: "remove", Subsystem: "pci", IsPCI: true, Slot: sysfs.Address{Domain: 1 + i}}
+		}
+		h.after(time.Minute)
+		for _, inv := range h.saw().reports {
+			if err := inv.Validate(); err != nil {
+				t.Errorf("an inventory that would be refused: %v", err)
+			}
+			for _, path := range inv.Removed {
+				told[path] = true
+			}
+		}
+		if len(told) != protocol.MaxDevices+10 {
+			t.Errorf("%d of the removed are told", len(told))
+		}
+	})
+}
+
 // The service is away, then it has forgotten the session.
 func TestTheServiceIsAway(t *testing.T) {
 	atWork(t, func(h *host) {

@@ -41,6 +41,7 @@ type scanner struct {
 	took     chan uint64 // the scans that the service has taken
 
 	removed map[string]uint64 // control paths, and the first scan to tell so; 0: none has
+	more    bool              // an inventory can name no more of them: the others come with the next one
 	said    map[string]bool   // about drivers and problems, in the log
 }
 
@@ -131,6 +132,10 @@ func (s *scanner) look(ctx context.Context) {
 			delete(s.removed, path)
 			continue
 		}
+		if len(next.content.Removed) == protocol.MaxDevices {
+			s.more = true
+			continue
+		}
 		if since == 0 {
 			s.removed[path] = next.number
 		}
@@ -152,6 +157,10 @@ func (s *scanner) forget(number uint64) {
 		if since > 0 && since <= number {
 			delete(s.removed, path)
 		}
+	}
+	if s.more {
+		s.more = false
+		s.request()
 	}
 }
 
