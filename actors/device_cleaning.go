@@ -38,9 +38,7 @@ func (a *deviceActor) cleanUp() {
 
 func (a *deviceActor) clean(h *heldHandle) {
 	j := &job{handles: []uuid.UUID{h.UUID}}
-	if dep := a.dev.deployable(h.Deployable); h.Undo == undoMdev && dep != nil && !a.dev.Missing {
-		c := a.dev.command(devices.RemoveMdev, dep)
-		c.Handle, c.HandleInfo = h.UUID, h.Info
+	if c, needed := a.undoing(h); needed {
 		j.commands = []devices.Command{c}
 	}
 	j.then = func(err error) {

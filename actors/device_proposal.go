@@ -262,8 +262,8 @@ func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 		return change[heldHandle]{}, false
 	}
 	given, event := *h, evGive
-	if h.Type == handleTypeMdev && !a.dev.Missing {
-		given.Undo, event = undoMdev, evRelease
+	if undo := a.undoOf(h); undo != undoNothing {
+		given.Undo, event = undo, evRelease
 	}
 	if event == evGive && (a.gone[h.UUID] || a.dev.Missing) {
 		event = evGiveGone
@@ -274,33 +274,4 @@ func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 	given.State, _ = h.State.next(event)
 	given.Holder = uuid.Nil
 	return change[heldHandle]{h, &given}, true
-}
-
-const handleTypeMdev = "MDEV"
-
-// plan gives the commands that must succeed before guests can use the handles.
-func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.Command, error) {
-	var commands []devices.Command
-	images := map[uuid.UUID]uuid.UUID{} // by deployable
-	for i, w := range wants {
-		dep := a.dev.deployable(w.deployable)
-		image := w.image
-		if other, seen := images[dep.UUID]; seen && other != image {
-			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
-		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {
-			if _, joins := a.jobs.loading(dep.UUID); !joins && a.sets[dep.UUID].ntaken > 0 {
-				return nil, Refuse(CodeConflict, "the deployable %s is in use with another image", dep.Name)
-			}
-			c := a.dev.command(devices.ProgramFPGA, dep)
-			c.Image = image
-			commands = append(commands, c)
-		}
-		images[dep.UUID] = image
-		if h := picked[i]; h.Type == handleTypeMdev {
-			c := a.dev.command(devices.CreateMdev, dep)
-			c.Handle, c.HandleInfo = h.UUID, h.Info
-			commands = append(commands, c)
-		}
-	}
-	return commands, nil
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/arqd/arqd/devices"
 )
 
 // A host that was started again has no mediated devices, and nobody knows what is
@@ -113,12 +111,10 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 func (a *deviceActor) makeAnew(m *hostRebooted) {
 	j := &job{then: func(err error) { m.promise.resolve(struct{}{}, err) }}
 	for _, h := range a.handles {
-		dep := a.dev.deployable(h.Deployable)
-		if h.State != handleTaken || h.Type != handleTypeMdev || dep == nil || a.dev.Missing {
+		c, needed := a.making(h)
+		if h.State != handleTaken || !needed {
 			continue
 		}
-		c := a.dev.command(devices.CreateMdev, dep)
-		c.Handle, c.HandleInfo = h.UUID, h.Info
 		j.commands = append(j.commands, c)
 		j.handles = append(j.handles, h.UUID)
 	}

@@ -161,6 +161,7 @@ type commandKindCode uint8
 const (
 	undoNothing commandKindCode = iota
 	undoMdev
+	undoVGPU
 )
 
 func encodeHandle(h *heldHandle) []byte {

@@ -116,6 +116,7 @@ func (m *machines) effect(c devices.Command) {
 		m.mdevs[c.Handle] = c.Host
 	case devices.RemoveMdev:
 		delete(m.mdevs, c.Handle)
+	default:
 	}
 }
 
@@ -137,6 +138,7 @@ func (m *machines) mayBegin(c devices.Command) {
 		if now := latestOf[heldHandle](h, handleKey(c.Handle)); now == nil || now.State != handleReleasing {
 			h.violated("the mediated device of handle %s is removed, which is not to be cleaned up", c.Handle)
 		}
+	default:
 	}
 }
 

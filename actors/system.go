@@ -35,7 +35,10 @@ type Options struct {
 	LocalHosts    []string      // that Hardware is there for; they have no agent
 	Lease         time.Duration // of an agent's session; 30 s
 	HostDeadAfter time.Duration // how long a host without a lease is only stale; 5 min
-	HealthHold    time.Duration // how long a device has to be well to leave its quarantine; 5 min
+	// NovaMakesMdevs leaves mediated devices to Nova, which has what it needs in
+	// the handle: its uuid and, in its info, the type.
+	NovaMakesMdevs bool
+	HealthHold     time.Duration // how long a device has to be well to leave its quarantine; 5 min
 }
 
 func (o *Options) fill() {

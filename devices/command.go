@@ -20,6 +20,9 @@ const (
 	CreateMdev CommandKind = "mdev_create"
 	// RemoveMdev removes it; an absent one is done.
 	RemoveMdev CommandKind = "mdev_remove"
+	// SetVGPUType has the virtual function of a handle be a vGPU of a type; of
+	// the type NoVGPU it is none any more.
+	SetVGPUType CommandKind = "vgpu_set_type"
 )
 
 // Command is one piece of work on one device of one host. ID is its
@@ -35,7 +38,17 @@ type Command struct {
 	Image uuid.UUID
 	// Content is what the image service says of it; zero without such a service.
 	Content Image
-	// Handle and HandleInfo are the attach handle of the mdev commands.
+	// Handle and HandleInfo are the attach handle of the mdev and vGPU commands.
 	Handle     uuid.UUID
 	HandleInfo string
+	// VGPUType is the type of SetVGPUType: the number that the kernel's driver
+	// has for it.
+	VGPUType string
 }
+
+// NoVGPU is the type of a virtual function that is no vGPU.
+const NoVGPU = "0"
+
+// AttributeVGPUType is the attribute of a deployable whose handles are virtual
+// functions that have to become vGPUs: the type.
+const AttributeVGPUType = "vgpu_type"

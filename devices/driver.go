@@ -16,9 +16,9 @@ import (
 // text in them, is the same as long as the hardware is.
 //
 // Do carries out one command and returns when the device has finished.
-// ProgramFPGA and CreateMdev prepare a device for a guest, RemoveMdev takes
-// back what a guest had. The mdev commands may be repeated: what is done
-// already succeeds. A kind that the driver does not know is refused with
+// ProgramFPGA, CreateMdev and SetVGPUType prepare a device for a guest; RemoveMdev,
+// and SetVGPUType with NoVGPU, take back what a guest had. The mdev and vGPU commands
+// may be repeated: what is done already succeeds. A kind that the driver does not know is refused with
 // ErrUnsupported; Commands gives the others. Calls for different devices may run at the same time, calls
 // for one device never do.
 //

@@ -41,10 +41,11 @@ func (s *service) systemOptions() actors.Options {
 
 		InventoryInterval: s.cfg.Placement.CheckInterval,
 
-		LocalHosts:    s.cfg.Fake.Hosts,
-		Lease:         s.cfg.Agents.Lease,
-		HostDeadAfter: s.cfg.Agents.DeadAfter,
-		HealthHold:    s.cfg.Agents.HealthHold,
+		LocalHosts:     s.cfg.Fake.Hosts,
+		Lease:          s.cfg.Agents.Lease,
+		HostDeadAfter:  s.cfg.Agents.DeadAfter,
+		HealthHold:     s.cfg.Agents.HealthHold,
+		NovaMakesMdevs: s.cfg.Arqd.MdevCreatedBy == config.MdevByNova,
 	}
 }
 

@@ -62,7 +62,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("it ends with its context", func(t *testing.T) { s.testCancelled(t) })
 	t.Run("it refuses commands that it does not know", func(t *testing.T) {
 		d := s.New(t, s.root)
-		for _, kind := range []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev, "make_coffee"} {
+		for _, kind := range []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev, devices.SetVGPUType, "make_coffee"} {
 			err := d.Do(t.Context(), devices.Command{ID: uuid.New(), Kind: kind})
 			if known := slices.Contains(d.Commands(), kind); known == errors.Is(err, devices.ErrUnsupported) {
 				t.Errorf("%s, among its commands: %v: error %v", kind, known, err)
@@ -106,7 +106,7 @@ func (s *Subject) testCancelled(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev} {
+	for _, kind := range []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev, devices.SetVGPUType} {
 		if err := d.Do(ctx, devices.Command{ID: uuid.New(), Kind: kind, Image: uuid.New(), Handle: uuid.New()}); err == nil {
 			t.Errorf("%s was carried out", kind)
 		}

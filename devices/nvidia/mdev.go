@@ -17,14 +17,17 @@ const mdevTypes = "mdev_supported_types"
 
 // Commands gives what Do carries out.
 func (d *Driver) Commands() []devices.CommandKind {
-	return []devices.CommandKind{devices.CreateMdev, devices.RemoveMdev}
+	return []devices.CommandKind{devices.CreateMdev, devices.RemoveMdev, devices.SetVGPUType}
 }
 
-// Do makes and removes the mediated device of a handle. It has the handle's
-// uuid, so both can be repeated.
+// Do makes and removes the mediated device of a handle, or sets the vGPU type of
+// its virtual function. The mediated device has the handle's uuid, so all of it can
+// be repeated.
 func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	switch c.Kind {
 	case devices.CreateMdev, devices.RemoveMdev:
+	case devices.SetVGPUType:
+		return d.setType(ctx, c)
 	default:
 		return d.Driver.Do(ctx, c)
 	}

@@ -25,8 +25,9 @@ const vendor = 0x10de
 type Options struct {
 	// NoVFs leaves virtual functions out, also those with a vGPU type.
 	NoVFs bool
-	// VGPUTypes are the functions that are offered as mediated vGPUs, and the
-	// type of each, as the kernel names it: nvidia-222.
+	// VGPUTypes are the functions that are offered as vGPUs, and the type of each,
+	// as the kernel names it: nvidia-222 of mediated ones, or the number of a type
+	// that a virtual function is to become.
 	VGPUTypes map[sysfs.Address]string
 }
 
@@ -47,6 +48,7 @@ func (d *Driver) Name() string { return Name }
 // many VGPU as its type still allows or has made already.
 func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 	var unsupported []devices.Problem
+	var full []string
 	offered := make(map[sysfs.Address]bool)
 	found, err := d.Each(ctx, func(_ *sysfs.Scan, f *sysfs.Function) (devices.Device, bool, error) {
 		if !isGPU(f) || d.opts.NoVFs && f.IsVF() {
@@ -57,7 +59,16 @@ func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 		if vgpu == "" {
 			return d.whole(f), true, nil
 		}
-		device, err := d.vgpus(f, vgpu)
+		var device devices.Device
+		var err error
+		if isVFIO(vgpu) {
+			var room bool
+			if device, room, err = d.vfio(f, vgpu); err == nil && !room {
+				full = append(full, fmt.Sprintf("%s is configured for vGPU type %s, which cannot be made there at present", f.Address, vgpu))
+			}
+		} else {
+			device, err = d.vgpus(f, vgpu)
+		}
 		if errors.Is(err, errType) {
 			unsupported = append(unsupported, devices.Problem{
 				Where: f.Address.String(), Kind: devices.ProblemVGPUType, Detail: err.Error(),
@@ -70,6 +81,7 @@ func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 		return found, err
 	}
 	found.Problems = append(found.Problems, unsupported...)
+	found.Notes = append(found.Notes, full...)
 	for _, a := range slices.SortedFunc(maps.Keys(d.opts.VGPUTypes), sysfs.Address.Compare) {
 		if !offered[a] {
 			found.Notes = append(found.Notes, fmt.Sprintf("%s is configured for %s, and there is no GPU that could be offered", a, d.opts.VGPUTypes[a]))

@@ -48,6 +48,8 @@ type Args struct {
 	// mediated device, and its info, a JSON object as text.
 	Handle     *uuid.UUID `json:"handle,omitempty"`
 	HandleInfo string     `json:"handle_info,omitempty"`
+	// Of vgpu_set_type: the type, beside the handle, which is the virtual function.
+	VGPUType string `json:"vgpu_type,omitempty"`
 }
 
 // NewCommand makes what is sent of a command.
@@ -55,7 +57,7 @@ func NewCommand(c *devices.Command, n uint64, deadlineS float64) Command {
 	w := Command{
 		ID: c.ID, N: n, DeadlineS: deadlineS, Kind: c.Kind,
 		Device: c.Device, Deployable: c.Deployable, DriverName: c.DriverName,
-		Args: Args{Size: c.Content.Size, Hash: c.Content.Hash, Digest: c.Content.Digest, HandleInfo: c.HandleInfo},
+		Args: Args{Size: c.Content.Size, Hash: c.Content.Hash, Digest: c.Content.Digest, HandleInfo: c.HandleInfo, VGPUType: c.VGPUType},
 	}
 	if c.Image != uuid.Nil {
 		w.Args.Image = &c.Image
@@ -71,7 +73,7 @@ func (w *Command) For(host string) devices.Command {
 	c := devices.Command{
 		ID: w.ID, Kind: w.Kind, Host: host,
 		Device: w.Device, Deployable: w.Deployable, DriverName: w.DriverName,
-		HandleInfo: w.Args.HandleInfo,
+		HandleInfo: w.Args.HandleInfo, VGPUType: w.Args.VGPUType,
 	}
 	if w.Args.Image != nil {
 		c.Image = *w.Args.Image

@@ -69,6 +69,9 @@ func (b *Bus) read(path string) (string, error) {
 	}
 }
 
+// ReadFile gives the text of an attribute by its path, as Function.Read does.
+func (b *Bus) ReadFile(path string) (string, error) { return b.read(path) }
+
 // readHex reads an attribute such as 0x10de of at most so many bits.
 func (b *Bus) readHex(path string, bits int) (uint64, error) {
 	text, err := b.read(path)

@@ -82,15 +82,15 @@ var devices = []mutant{
 	{
 		name: "mdev-free-at-once", rule: "A mediated device is removed before its handle is free.",
 		file:  "actors/device_proposal.go",
-		old:   "\tif h.Type == handleTypeMdev && !a.dev.Missing {\n\t\tgiven.Undo, event = undoMdev, evRelease\n\t}\n",
+		old:   "\tif undo := a.undoOf(h); undo != undoNothing {\n\t\tgiven.Undo, event = undo, evRelease\n\t}\n",
 		new:   "",
 		tests: in(actors, "TestMdevHandlesAreMadeAndRemoved", simulation),
 	},
 	{
 		name: "mdev-not-made", rule: "A Bound ARQ's mediated device exists.",
-		file:  "actors/device_proposal.go",
-		old:   "\t\t\tc.Handle, c.HandleInfo = h.UUID, h.Info\n\t\t\tcommands = append(commands, c)\n",
-		new:   "\t\t\tc.Handle, c.HandleInfo = h.UUID, h.Info\n",
+		file:  "actors/preparation.go",
+		old:   "\t\tif c, needed := a.making(picked[i]); needed {\n",
+		new:   "\t\tif c, needed := a.making(picked[i]); needed && c.Kind != devices.CreateMdev {\n",
 		tests: in(actors, "TestMdevHandlesAreMadeAndRemoved", simulation),
 	},
 	{
@@ -130,7 +130,7 @@ var devices = []mutant{
 	},
 	{
 		name: "another-image-under-a-guest", rule: "A deployable in use keeps its image.",
-		file:  "actors/device_proposal.go",
+		file:  "actors/preparation.go",
 		old:   "!joins && a.sets[dep.UUID].ntaken > 0",
 		new:   "!joins && a.sets[dep.UUID].ntaken > 999",
 		tests: in(actors, simulation),

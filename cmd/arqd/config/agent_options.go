@@ -55,7 +55,7 @@ func AgentOptions() []Option {
 			"Time that such a tool may take; then it is ended."),
 
 		opt("gpu_devices", "enabled_vgpu_types", "", list(word(), "vGPU types"), func(c *Config) *[]string { return &c.GPUDevices.EnabledVGPUTypes },
-			"Types of vGPU that are offered, as the kernel names them (nvidia-222). Each needs a section [vgpu_<type>]."),
+			"Types of vGPU that are offered, as the kernel names them: nvidia-222 for mediated devices; a number for virtual functions that become vGPUs themselves (vendor-specific VFIO), whose guests need a Nova that does not manage them. Each needs a section [vgpu_<type>]."),
 		opt("gpu_devices", "filter_sriov_vfs", "false", boolean(), func(c *Config) *bool { return &c.GPUDevices.FilterSRIOVVFs },
 			"Leave virtual functions of GPUs out, also those with a vGPU type."),
 

@@ -141,6 +141,7 @@ type OsloPolicy struct {
 // Arqd is the section [arqd]: what the reference has no option for.
 type Arqd struct {
 	HostCheck         HostCheck
+	MdevCreatedBy     MdevCreatedBy
 	AdminHost         string
 	AdminPort         int // 0 is any free port
 	BindTimeout       time.Duration
@@ -201,6 +202,15 @@ const (
 	AuthHeaders AuthStrategy = "headers"
 	// AuthKeystone validates tokens with Keystone.
 	AuthKeystone AuthStrategy = "keystone"
+)
+
+// MdevCreatedBy says who makes mediated devices.
+type MdevCreatedBy string
+
+// The values of mdev_created_by.
+const (
+	MdevByAgent MdevCreatedBy = "agent"
+	MdevByNova  MdevCreatedBy = "nova"
 )
 
 // HostCheck says what becomes of a bind whose host is not the device's.

@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 		Glance:     Glance{Client: defaultClient("image"), DownloadTimeout: 10 * time.Minute},
 		OsloPolicy: OsloPolicy{EnforceNewDefaults: true, EnforceScope: true, PolicyFile: "policy.yaml"},
 		Arqd: Arqd{
-			HostCheck: HostCheckEnforce, AdminHost: "127.0.0.1", AdminPort: 6667,
+			HostCheck: HostCheckEnforce, MdevCreatedBy: MdevByAgent, AdminHost: "127.0.0.1", AdminPort: 6667,
 			BindTimeout: time.Minute, HoldFailed: true, MaxARQsPerProfile: 256, ShutdownTimeout: 30 * time.Second,
 		},
 		Agents: Agents{HostIP: "127.0.0.1", Port: 6668, Lease: 30 * time.Second, DeadAfter: 5 * time.Minute, HealthHold: 5 * time.Minute},

@@ -123,6 +123,8 @@ func arqdOptions() []Option {
 
 		opt("arqd", "host_check", "enforce", choice(HostCheckEnforce, HostCheckWarn, HostCheckOff), func(c *Config) *HostCheck { return &c.Arqd.HostCheck },
 			"What to do when a bind names another host than the device's: enforce gives no handle of that device, warn only logs it, off is silent."),
+		opt("arqd", "mdev_created_by", "agent", choice(MdevByAgent, MdevByNova), func(c *Config) *MdevCreatedBy { return &c.Arqd.MdevCreatedBy },
+			"Who makes the mediated device of a handle. agent: the host's agent, as the handle is bound, and it removes it afterwards. nova: nobody here; Nova has the uuid of the handle and, in its info, asked_type. To be changed while no such handle is bound."),
 		opt("arqd", "admin_host", "127.0.0.1", address(), func(c *Config) *string { return &c.Arqd.AdminHost },
 			"Address of the operators' listener: metrics and health, without authentication."),
 		opt("arqd", "admin_port", "6667", port(), func(c *Config) *int { return &c.Arqd.AdminPort },
