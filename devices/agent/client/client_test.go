@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
@@ -185,6 +186,38 @@ func TestImages(t *testing.T) {
 				t.Errorf("%d images are being read", n)
 			}
 		})
+	}
+}
+
+// Whoever gives up may close an image while it is read, and close it again.
+func TestAnImageThatIsGivenUp(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte("half of it"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		body, _, err := c.Images().Open(ctx, uuid.New())
+		if err != nil {
+			t.Fatal(err)
+		}
+		context.AfterFunc(ctx, func() { _ = body.Close() })
+		half := make([]byte, 10)
+		if _, err := io.ReadFull(body, half); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, err := body.Read(half); err == nil {
+			t.Error("it goes on")
+		}
+		if err := body.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := len(c.images); n != 0 {
+			t.Fatalf("%d images are being read", n)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,7 +42,11 @@ func (c images) Open(ctx context.Context, id uuid.UUID) (io.ReadCloser, devices.
 		return nil, devices.Image{}, ctx.Err()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r := &imageReader{client: c.Client, ctx: ctx, cancel: cancel, about: devices.Image{ID: id}}
+	r := &imageReader{client: c.Client, ctx: ctx, about: devices.Image{ID: id}}
+	r.end = sync.OnceFunc(func() {
+		cancel()
+		<-c.images
+	})
 	if err := r.retry(nil); err != nil { //nolint:contextcheck // the reader has it
 		return nil, r.about, errors.Join(err, r.Close())
 	}
@@ -53,13 +58,12 @@ func (c images) Open(ctx context.Context, id uuid.UUID) (io.ReadCloser, devices.
 type imageReader struct {
 	client *Client
 	ctx    context.Context //nolint:containedctx // a reader's calls have none; it ends with the one that it was opened with
-	cancel func()
+	end    func()
 	about  devices.Image
 	body   io.ReadCloser // nil between two tries
 	at     int64
 	sum    hash.Hash // nil: the service does not know the digest
 	tries  int       // since the last byte
-	closed bool
 }
 
 // Read implements io.Reader. io.EOF means that size and digest are right.
@@ -185,17 +189,10 @@ func (r *imageReader) take(response *http.Response) error {
 	return nil
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. It may come at any time, and more than once: a Read
+// under way fails. The end of the context gives up the body, which is the reader's.
 func (r *imageReader) Close() error {
-	if r.closed {
-		return nil
-	}
-	r.closed = true
-	r.cancel()
-	<-r.client.images
-	if r.body != nil {
-		return r.body.Close()
-	}
+	r.end()
 	return nil
 }
 
