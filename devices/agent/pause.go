@@ -2,10 +2,12 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync/atomic"
+	"net"
+	"sync"
 	"time"
 
 	"github.com/arqd/arqd/devices/protocol"
@@ -64,20 +66,46 @@ func code(err error) string {
 	return ""
 }
 
-// contact says in the log that the service is away, and that it is back.
-type contact struct {
-	log  *slog.Logger
-	away atomic.Bool
+// distrusted tells whether one side does not believe the other's certificate.
+func distrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	alert, ok := errors.AsType[*net.OpError](err)
+	return ok && alert.Op == "remote error" // as crypto/tls calls it
 }
 
+// contact says in the log that the service is away, and why, and that it is back.
+type contact struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	said map[string]bool // why it is away
+}
+
+// mostReasons bounds what is said while the service is away.
+const mostReasons = 8
+
 func (c *contact) lost(err error) {
-	if c.away.CompareAndSwap(false, true) {
+	why := err // without what differs from one try to the next, as ports do
+	for next := errors.Unwrap(why); next != nil; next = errors.Unwrap(why) {
+		why = next
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.said == nil {
+		c.said = make(map[string]bool)
+	}
+	if reason := why.Error(); !c.said[reason] && len(c.said) < mostReasons {
+		c.said[reason] = true
 		c.log.Warn("the service does not answer as it should; trying again", "error", err)
 	}
 }
 
 func (c *contact) found() {
-	if c.away.CompareAndSwap(true, false) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.said) > 0 {
+		clear(c.said)
 		c.log.Info("the service answers again")
 	}
 }

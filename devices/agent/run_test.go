@@ -1,11 +1,17 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,6 +308,9 @@ func TestManyAreRemoved(t *testing.T) {
 		told := map[string]bool{}
 		for i := range uint32(protocol.MaxDevices + 10) {
 			h.events <- uevent.Event{Action: "remove", Subsystem: "pci", IsPCI: true, Slot: sysfs.Address{Domain: 1 + i}}
+			if i%100 == 0 {
+				synctest.Wait() // a look may take a while, and what waits is bounded
+			}
 		}
 		h.after(time.Minute)
 		for _, inv := range h.saw().reports {
@@ -336,16 +345,53 @@ func TestTheServiceIsAway(t *testing.T) {
 	})
 }
 
+// Who is not believed, or does not believe the service, reads his files anew and
+// opens another session, in peace.
 func TestOpeningAgain(t *testing.T) {
-	atWork(t, func(h *host) {
-		h.office.set(func() { h.office.fail = &protocol.Error{Code: protocol.CodeUnauthorized} })
-		h.after(50 * time.Second)
-		h.office.set(func() { h.office.tried = 0 })
-		h.after(10 * time.Minute)
-		if n := h.saw().tried; n < 15 || n > 45 {
-			t.Errorf("%d tries in ten minutes, want one every 15 to 30 seconds", n)
-		}
-	})
+	for name, refusal := range map[string]error{
+		"the token":                 &protocol.Error{Code: protocol.CodeUnauthorized},
+		"the service's certificate": &url.Error{Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}},
+		"the agent's certificate":   &url.Error{Err: &net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			atWork(t, func(h *host) {
+				h.office.set(func() { h.office.fail = refusal })
+				h.after(50 * time.Second)
+				h.office.set(func() { h.office.tried = 0 })
+				h.after(10 * time.Minute)
+				if n := h.saw().tried; n < 15 || n > 45 {
+					t.Errorf("%d tries in ten minutes, want one every 15 to 30 seconds", n)
+				}
+			})
+		})
+	}
+}
+
+// The log says why the service cannot be spoken to, also when that is another
+// reason than before, and each only once.
+func TestWhyTheServiceIsAway(t *testing.T) {
+	var said bytes.Buffer
+	c := contact{log: slog.New(slog.NewTextHandler(&said, nil))}
+	lines := func() int {
+		defer said.Reset()
+		return strings.Count(said.String(), "\n")
+	}
+	refused := &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
+	forbidden := &protocol.Error{Code: protocol.CodeForbidden, Message: "not that of the host"}
+	for i := range 100 {
+		c.lost(refused)
+		c.lost(forbidden)
+		c.lost(&net.OpError{Op: "read", Err: syscall.Errno(i)})
+	}
+	if n := lines(); n < 3 || n > 10 {
+		t.Errorf("%d lines", n)
+	}
+	c.found()
+	c.found()
+	c.lost(refused)
+	if n := lines(); n != 2 {
+		t.Errorf("%d lines about that it is back, and away again", n)
+	}
 }
 
 func TestReplaced(t *testing.T) {

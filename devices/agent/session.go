@@ -116,11 +116,11 @@ func (s *session) failed(life context.Context, p *pause, err error) (time.Durati
 	if life.Err() != nil {
 		return 0, false
 	}
-	switch code(err) {
-	case protocol.CodeSessionUnknown:
+	switch reason := code(err); {
+	case reason == protocol.CodeSessionUnknown:
 		s.end(errOver)
 		return 0, false
-	case protocol.CodeSessionReplaced:
+	case reason == protocol.CodeSessionReplaced:
 		// Perhaps by an opening of this very agent that was heard of late.
 		if time.Since(s.doubtful) < doubtfulFor {
 			s.end(errOver)
@@ -128,8 +128,8 @@ func (s *session) failed(life context.Context, p *pause, err error) (time.Durati
 			s.end(ErrReplaced)
 		}
 		return 0, false
-	case protocol.CodeUnauthorized, protocol.CodeForbidden:
-		// Certificate and token are read anew with the next session.
+	case reason == protocol.CodeUnauthorized, reason == protocol.CodeForbidden, distrusted(err):
+		// Certificates and token are read anew with the next session.
 		s.contact.lost(err)
 		if sleep(life, p.after(err)) {
 			s.end(errOver)
