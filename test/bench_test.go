@@ -134,6 +134,28 @@ func TestBench(t *testing.T) {
 	})
 }
 
+// TestBenchOverload: it is found out what can be done, so much and more is sent, and
+// what came of it is said.
+func TestBenchOverload(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	f := p.bench(append(strings.Fields("overload --count 40"), shortly...)).end(t, 0)
+	rates := map[string]float64{}
+	for i := range f.Phases {
+		rates[f.Phases[i].Name] = f.Phases[i].Rate
+	}
+	if len(rates) != 5 || rates["capacity"] != 0 || rates["at 300 %"] < 2.9*rates["at 100 %"] || rates["at 100 %"] < 1.4*rates["at 70 %"] {
+		t.Errorf("rates: %v", rates)
+	}
+	if got := goods(t, f); got["capacity/capacity"] != 80 || got["at 300 %/at 300 %"] != 80 {
+		t.Errorf("good calls: %v", got)
+	}
+	if len(f.Notes) != 4 || !strings.Contains(f.Notes[3], "at 300 % of capacity") {
+		t.Errorf("notes: %q", f.Notes)
+	}
+	p.client().nothingLeft()
+}
+
 // shortly is not measured for its speed.
 var shortly = []string{"--duration", "0s", "--warmup", "0s", "--repeat", "2", "--concurrency", "4", "--quiet"}
 

@@ -45,6 +45,14 @@ type Options struct {
 	Progress     *Progress // nil: none
 }
 
+// Connections is the most calls that there are at a time.
+func (o *Options) Connections() int {
+	if o.Name == "overload" {
+		return max(o.Concurrency, MostOverload) + lookers
+	}
+	return o.Concurrency
+}
+
 // mostARQs is what a device profile may ask for.
 const mostARQs = 256
 

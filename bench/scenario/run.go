@@ -20,18 +20,21 @@ const Prefix = "arqd-bench-"
 
 // scenarios make the stages of each scenario, and what these need.
 var scenarios = map[string]func(*run) ([]stage, error){
-	"create": (*run).create,
-	"boot":   (*run).boot,
-	"storm":  (*run).boot,
-	"read":   (*run).read,
-	"mixed":  (*run).mixed,
-	"fill":   (*run).fill,
+	"create":   (*run).create,
+	"boot":     (*run).boot,
+	"storm":    (*run).boot,
+	"read":     (*run).read,
+	"mixed":    (*run).mixed,
+	"fill":     (*run).fill,
+	"overload": (*run).overload,
 }
 
 // stage is phases that take turns, as often as they are repeated.
 type stage struct {
 	phases []phase
 	once   bool // it is neither repeated nor warmed up
+	// prepare, if set, completes each phase with what those before it have shown.
+	prepare func(*phase)
 }
 
 // phase is one kind of load.
@@ -41,6 +44,8 @@ type phase struct {
 	step func(*work)
 	// timed is the operation whose tenths are timed.
 	timed string
+	// beside, if set, is a load of its own meanwhile.
+	beside *phase
 }
 
 // work is one iteration.
@@ -61,6 +66,7 @@ type run struct {
 	places   chan rest.Place // as many as instances fit in
 	profiles map[int]string  // by the ARQs that they ask for
 	file     *report.File
+	finally  func() // nil: there is nothing more to say in the end
 }
 
 // Run carries out a scenario. When ctx ends, it stops the load, removes what it
@@ -78,6 +84,9 @@ func Run(ctx context.Context, o *Options, auth string) (*report.File, error) {
 	stages, err := scenarios[o.Name](r)
 	if err == nil {
 		err = r.stages(stages) //nolint:contextcheck // the run has it
+	}
+	if r.finally != nil {
+		r.finally()
 	}
 	r.cleanUp(context.WithoutCancel(ctx))
 	r.file.Ended = time.Now().UTC()
@@ -100,6 +109,9 @@ func (r *run) stages(stages []stage) error {
 				return nil
 			}
 			p := &s.phases[i]
+			if s.prepare != nil {
+				s.prepare(p)
+			}
 			loop := "closed"
 			if p.plan.Rate > 0 {
 				loop = "open"
@@ -188,13 +200,31 @@ func (r *run) repetition(p *phase, n int) (report.Repetition, error) {
 	return done, nil
 }
 
-// load carries out a plan, each worker with chance of its own.
+// load carries out a plan, and what goes on beside it.
 func (r *run) load(plan measure.Plan, p *phase, rec *measure.Recorder, round uint64) measure.Pace {
+	if p.beside == nil {
+		return r.drive(r.ctx, plan, p, rec, round<<32)
+	}
+	ctx, stop := context.WithCancel(r.ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		other := p.beside.plan
+		other.Duration = plan.Duration
+		r.drive(ctx, other, p.beside, rec, round<<32|1<<31)
+	})
+	pace := r.drive(r.ctx, plan, p, rec, round<<32)
+	stop()
+	beside.Wait()
+	return pace
+}
+
+// drive carries out a plan, each worker with chance of its own.
+func (r *run) drive(ctx context.Context, plan measure.Plan, p *phase, rec *measure.Recorder, seed uint64) measure.Pace {
 	chances := make([]*rand.Rand, plan.Workers)
 	for i := range chances {
-		chances[i] = rand.New(rand.NewPCG(r.Seed, round<<32|uint64(i)))
+		chances[i] = rand.New(rand.NewPCG(r.Seed, seed|uint64(i)))
 	}
-	return measure.Run(r.ctx, plan, func(worker int, start time.Time) {
+	return measure.Run(ctx, plan, func(worker int, start time.Time) {
 		p.step(&work{r.ctx, rec, start, chances[worker]})
 	})
 }

@@ -29,6 +29,7 @@ Scenarios; each works on any implementation of the accelerator API v2:
   read     one ARQ, those of an instance, pages, whole lists: each by itself
   mixed    all of these together, by --mix
   fill     create and read, then creates up to --stored ARQs, then create and read again
+  overload creates as fast as they are done, then 0.7, 1, 2 and 3 times as many, with some reads
 
 `
 
@@ -68,7 +69,7 @@ func benchCommand(ctx context.Context, args, environ []string, stdout, stderr io
 	}
 	defer auth.close()
 	b.options.Client, err = rest.New(rest.Options{
-		URL: auth.url, Version: b.version, Auth: auth, TLS: auth.tls, Timeout: b.timeout, Connections: b.options.Concurrency + spareConnections,
+		URL: auth.url, Version: b.version, Auth: auth, TLS: auth.tls, Timeout: b.timeout, Connections: b.options.Connections() + spareConnections,
 	})
 	if err != nil {
 		return err

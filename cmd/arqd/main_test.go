@@ -34,7 +34,7 @@ func TestTheCommandLine(t *testing.T) {
 		"store, and what?":    {[]string{"store", "burn"}, 2, "", "arqd store restore"},
 		"help of store":       {[]string{"store", "--help"}, 0, "arqd store restore", ""},
 		"bench, and what?":    {[]string{"bench"}, 2, "", "arqd bench SCENARIO"},
-		"no such scenario":    {[]string{"bench", "crate"}, 1, "", `no scenario "crate"; there are boot, create, fill, mixed, read, storm`},
+		"no such scenario":    {[]string{"bench", "crate"}, 1, "", `no scenario "crate"; there are boot, create, fill, mixed, overload, read, storm`},
 		"help of bench":       {[]string{"bench", "help"}, 0, "arqd bench report", ""},
 		"bench's flags":       {[]string{"bench", "create", "--help"}, 0, "", "-concurrency"},
 		"no such results":     {[]string{"bench", "report", "/nope"}, 1, "", "/nope"},
