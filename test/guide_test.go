@@ -121,6 +121,43 @@ func (g *guide) agent(conf string) {
 	})
 }
 
+// verifyUnits has systemd look at the units that the guide names, that of agents
+// also with each of the files for drivers.
+func (g *guide) verifyUnits() {
+	g.t.Helper()
+	const units = "../docs/systemd"
+	more, err := filepath.Glob(units + "/arqd-agent.service.d/*.conf")
+	if err != nil || len(more) == 0 {
+		g.t.Fatalf("%d files for drivers: %v", len(more), err)
+	}
+	for _, file := range append([]string{""}, more...) {
+		dir := g.t.TempDir()
+		for _, name := range []string{"arqd.service", "arqd-agent.service"} {
+			text, err := os.ReadFile(filepath.Join(units, name))
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			writeFile(g.t, filepath.Join(dir, name), []byte(g.names.Replace(string(text))))
+		}
+		if file != "" {
+			besides := filepath.Join(dir, "arqd-agent.service.d")
+			if err := os.CopyFS(besides, os.DirFS(filepath.Dir(file))); err != nil {
+				g.t.Fatal(err)
+			}
+			for _, other := range more {
+				if other != file {
+					_ = os.Remove(filepath.Join(besides, filepath.Base(other)))
+				}
+			}
+		}
+		for _, name := range []string{"arqd.service", "arqd-agent.service"} {
+			if out, err := exec.Command("systemd-analyze", "verify", filepath.Join(dir, name)).CombinedOutput(); err != nil || len(out) > 0 {
+				g.t.Errorf("%s with %q: %v %s", name, filepath.Base(file), err, out)
+			}
+		}
+	}
+}
+
 // TestGuide installs arqd in a cloud as docs/openstack.md says, with its commands
 // and its configuration, and has Nova's own client use it with the configuration
 // that the guide gives Nova.
@@ -172,13 +209,7 @@ port = %s
 	if strings.Contains(out, strings.TrimSpace(password)) {
 		t.Errorf("the password is printed:\n%s", out)
 	}
-	for i, name := range []string{"arqd.service", "arqd-agent.service"} {
-		unit := filepath.Join(g.dir, name)
-		writeFile(t, unit, []byte(g.block("systemd", i)))
-		if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("%s: %v %s", name, err, out)
-		}
-	}
+	g.verifyUnits()
 
 	conf := filepath.Join(g.dir, "agent.conf")
 	writeFile(t, conf, []byte(g.block("ini", 1)))
