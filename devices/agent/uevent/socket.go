@@ -2,7 +2,6 @@ package uevent
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -15,8 +14,8 @@ type Socket string
 // Run implements Source.
 func (s Socket) Run(ctx context.Context, events func(Event)) error {
 	// What an agent before this one has left.
-	if err := os.Remove(string(s)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if info, err := os.Lstat(string(s)); err == nil && info.Mode().Type() == fs.ModeSocket {
+		_ = os.Remove(string(s)) // or else listening fails
 	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: string(s), Net: "unixgram"})
 	if err != nil {

@@ -93,9 +93,11 @@ func hear(t *testing.T, s Source, cause func(), wanted func(Event) bool) {
 
 func TestTheSocket(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "events")
-	if err := os.WriteFile(name, nil, 0o600); err != nil { // left by another agent
+	left, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"}) // by another agent
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer left.Close()
 	hear(t, Socket(name), func() {
 		conn, err := net.Dial("unixgram", name)
 		if err != nil {
@@ -105,4 +107,18 @@ func TestTheSocket(t *testing.T) {
 		_, _ = conn.Write([]byte("rubbish"))
 		_, _ = conn.Write(message("add@/devices/virtual/net/x", "SUBSYSTEM=net"))
 	}, func(e Event) bool { return e.Subsystem == "net" && e.Action == "add" })
+}
+
+// A file that is no socket is somebody's, and stays.
+func TestAFileThatIsNoSocket(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "notes")
+	if err := os.WriteFile(name, []byte("dear diary"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Socket(name).Run(t.Context(), func(Event) {}); err == nil {
+		t.Error("it listens there")
+	}
+	if text, err := os.ReadFile(name); string(text) != "dear diary" {
+		t.Errorf("it has %q: %v", text, err)
+	}
 }
