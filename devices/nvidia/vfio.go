@@ -82,6 +82,9 @@ func (d *Driver) setType(ctx context.Context, c devices.Command) error {
 	}
 	file := d.Bus.FunctionDir(at) + "/" + currentType
 	now, err := d.Bus.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && c.VGPUType == devices.NoVGPU {
+		return nil // what is not there, or has no types, is no vGPU
+	}
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,9 @@ func TestSettingATypeOfVGPU(t *testing.T) {
 	if err := set(t.Context(), "0000:3b:00.5", "1414"); err == nil {
 		t.Error("a type is set where there is none")
 	}
+	if err := set(t.Context(), "0000:3b:00.5", "0"); err != nil {
+		t.Errorf("where there is no type, none can be taken: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := set(ctx, "0000:3b:00.3", "1414"); !errors.Is(err, context.Canceled) {

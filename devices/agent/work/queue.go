@@ -11,8 +11,8 @@ import (
 )
 
 // recover looks at what was begun by an agent that ended before it was done. An
-// FPGA is in no known state then. Mediated devices can be made and removed again,
-// but only when the service still wants it.
+// FPGA is in no known state then. Mediated devices can be made and removed again, and
+// types of vGPUs set, but only when the service still wants it.
 func (e *Executor) recover() {
 	for _, entry := range e.opt.Journal.Unfinished() {
 		c := &entry.Command
@@ -29,7 +29,7 @@ func (e *Executor) recover() {
 }
 
 func repeatable(kind devices.CommandKind) bool {
-	return kind == devices.CreateMdev || kind == devices.RemoveMdev
+	return kind == devices.CreateMdev || kind == devices.RemoveMdev || kind == devices.SetVGPUType
 }
 
 // Take takes commands up that came at a certain time. Of those that are known the

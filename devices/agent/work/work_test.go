@@ -268,30 +268,34 @@ func TestUndone(t *testing.T) {
 }
 
 // Of a programming that was under way nobody knows; mediated devices are made and
-// removed again, when it is wanted still, however late that is.
+// removed again, and types of vGPUs set, when it is wanted still, however late that is.
 func TestACrash(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		program, create, remove := command(devices.ProgramFPGA, "a"), command(devices.CreateMdev, "b"), command(devices.RemoveMdev, "c")
+		set := command(devices.SetVGPUType, "d")
 		s.take(program)
 		s.take(create)
 		s.take(remove)
+		s.take(set)
 		s.crash()
 		s.wantBegun()
 		s.wantReports(protocol.ResultUnknown)
-		if all := s.Unfinished(); len(all) != 2 || all[0].Result.State != protocol.ResultRunning {
+		if all := s.Unfinished(); len(all) != 3 || all[0].Result.State != protocol.ResultRunning {
 			t.Errorf("unfinished: %+v", all)
 		}
 		s.Acknowledged(remove.ID) // the service does not know it
-		create.DeadlineS = 0
+		create.DeadlineS, set.DeadlineS = 0, 0
 		s.take(create, program)
-		s.wantBegun(create)
+		s.take(set)
+		s.wantBegun(create, set)
 		if all := s.Unfinished(); len(all) != 0 {
 			t.Errorf("unfinished: %+v", all)
 		}
 		s.finish(create, nil)
-		s.wantReports(protocol.ResultUnknown, "done")
+		s.finish(set, nil)
+		s.wantReports(protocol.ResultUnknown, "done", "done")
 		s.crash()
-		s.wantReports(protocol.ResultUnknown, "done")
+		s.wantReports(protocol.ResultUnknown, "done", "done")
 	})
 }
 
