@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -46,15 +45,12 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 		return err
 	}
 	dir := filepath.Join(cfg.Default.StatePath, "agent")
-	j, err := openJournal(ctx, dir, log)
+	images := filepath.Join(dir, "images")
+	j, err := openJournal(ctx, dir, images, log)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	images, err := emptyDir(filepath.Join(dir, "images"))
-	if err != nil {
-		return err
-	}
 	service := client.New(client.Options{URL: cfg.Agent.ServiceURL, Host: cfg.Default.Host, Identity: cfg.AgentIdentity})
 	defer service.Close()
 	drivers, err := newDrivers(cfg, bus, bitstream.Loader{
@@ -109,13 +105,15 @@ const (
 	journalPause    = 100 * time.Millisecond
 )
 
-func openJournal(ctx context.Context, dir string, log *slog.Logger) (*journal.Journal, error) {
+// openJournal waits for the journal. What the images of an agent that was killed take
+// of the disk is given back before the journal wants some.
+func openJournal(ctx context.Context, dir, images string, log *slog.Logger) (*journal.Journal, error) {
 	limit := time.NewTimer(journalPatience)
 	defer limit.Stop()
 	tick := time.NewTicker(journalPause)
 	defer tick.Stop()
 	for waited := false; ; waited = true {
-		j, err := journal.Open(dir)
+		j, err := journal.Open(dir, func() error { return emptyDir(images) })
 		if !errors.Is(err, journal.ErrLocked) {
 			return j, err
 		}
@@ -133,12 +131,9 @@ func openJournal(ctx context.Context, dir string, log *slog.Logger) (*journal.Jo
 }
 
 // emptyDir makes a directory, and removes what a run before has left in it.
-func emptyDir(name string) (string, error) {
+func emptyDir(name string) error {
 	if err := os.RemoveAll(name); err != nil {
-		return "", err
+		return err
 	}
-	if err := os.Mkdir(name, 0o700); err != nil {
-		return "", fmt.Errorf("for images: %w", err)
-	}
-	return name, nil
+	return os.Mkdir(name, 0o700)
 }

@@ -57,7 +57,9 @@ var ErrLocked = errors.New("another agent of this host, or a tool that one has s
 
 // Open opens the journal in a directory, which is made if it is absent, and locks
 // it. Damage, other than a last line that was not written to its end, is refused.
-func Open(dir string) (*Journal, error) {
+// What is to be done first, such as to make room on the disk, is done once the lock
+// is held, so in nobody's way.
+func Open(dir string, first ...func() error) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -66,8 +68,10 @@ func Open(dir string) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{dir: dir, lock: lock, most: mostBytes, kept: kept, entries: make(map[uuid.UUID]*Entry)}
-	if err = j.load(); err == nil {
-		err = j.rewrite()
+	for _, do := range append(first, j.load, j.rewrite) {
+		if err = do(); err != nil {
+			break
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the journal %s: %w", j.path(), err), lock.Close())

@@ -89,6 +89,29 @@ func TestTheLock(t *testing.T) {
 	must(t, open(t, dir).Close())
 }
 
+// Who makes room first does so once nobody else is at work, and before anything is
+// written.
+func TestRoomIsMadeFirst(t *testing.T) {
+	dir := t.TempDir()
+	made := 0
+	room := func() error {
+		if _, err := os.Stat(filepath.Join(dir, fileName)); err == nil {
+			t.Error("something is written already")
+		}
+		made++
+		return nil
+	}
+	if _, err := Open(dir, func() error { return os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("opened: %v", err)
+	}
+	j, err := Open(dir, room)
+	must(t, err)
+	if _, err := Open(dir, room); !errors.Is(err, ErrLocked) || made != 1 {
+		t.Errorf("%d times while it is locked: %v", made, err)
+	}
+	must(t, j.Close())
+}
+
 // A line that was not written to its end was never relied on. Any other damage is
 // refused, because a command might be carried out twice.
 func TestDamage(t *testing.T) {
