@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/arqd/arqd/cmd/arqd/config"
 	"github.com/arqd/arqd/devices/agent"
 	"github.com/arqd/arqd/devices/agent/client"
 	"github.com/arqd/arqd/devices/agent/journal"
@@ -31,10 +32,13 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	if err := cfg.CheckAgentRuns(); err != nil {
 		return err
 	}
-	log, _ := newLogger(cfg, stderr)
+	log, level := newLogger(cfg, stderr)
 	for _, w := range warnings {
 		log.Warn("configuration", "where", w.Where, "text", w.Text)
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -59,6 +63,7 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
+	drivers = agent.Guarded(drivers)
 	a := agent.New(agent.Options{
 		Host: cfg.Default.Host, Version: version, BootID: boot, Service: service, Journal: j, Log: log,
 		Drivers: drivers, Look: func(ctx context.Context) agent.Inventory { return look(ctx, cfg, bus, drivers) },
@@ -66,11 +71,38 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 		ScanInterval: cfg.Agent.ScanInterval, Spread: cfg.Agent.SessionSpread, Grace: cfg.Agent.ShutdownTimeout,
 	})
 	log.Info("the agent runs", "host", cfg.Default.Host, "service", cfg.Agent.ServiceURL, "drivers", cfg.Agent.EnabledDrivers)
+	go onHangup(ctx, hangups, func() {
+		next, _, err := config.LoadAgent(flags.files, environ)
+		if err != nil {
+			log.Error("the configuration was not reloaded", "error", err)
+			return
+		}
+		setLevel(level, next)
+		for _, o := range cfg.Changed(next) {
+			if !o.Reloadable {
+				log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
+			}
+		}
+		a.Look()
+		log.Info("configuration reloaded")
+	})
 	if err := a.Run(ctx); err != nil {
 		return err
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// onHangup does something at each SIGHUP, until ctx ends.
+func onHangup(ctx context.Context, hangups <-chan os.Signal, do func()) {
+	for {
+		select {
+		case <-hangups:
+			do()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // eventSource gives where events come from. The kernel's are not about a tree that

@@ -56,15 +56,20 @@ func (d *doctor) run(ctx context.Context) {
 	}
 }
 
-// round examines all devices.
+// round examines all devices but those that are at work: what is done to them makes
+// them look ill.
 func (d *doctor) round(ctx context.Context) {
 	newest := d.scanner.newest.Load()
 	if newest == nil {
 		return
 	}
 	now := &findings{d.found.Load().round + 1, make(map[string]devices.Health, len(newest.content.Devices))}
+	working := d.scanner.working()
 	for i := range newest.content.Devices {
 		path := newest.content.Devices[i].ControlPath
+		if working[path.Info] {
+			continue
+		}
 		if h, ok := d.examine(ctx, newest.owners[path.Info], path); ok {
 			now.health[path.Info] = h
 		}

@@ -65,7 +65,7 @@ var ErrReplaced = errors.New("another agent of this host has taken over; there c
 // New makes an agent.
 func New(opt Options) *Agent {
 	a := &Agent{opt: opt, contact: contact{log: opt.Log}}
-	a.scanner = newScanner(&a.opt, func(s *scan) { a.executor.Know(s.owners) })
+	a.scanner = newScanner(&a.opt, func(s *scan) { a.executor.Know(s.owners) }, func() map[string]bool { return a.executor.Working() })
 	a.executor = work.New(work.Options{
 		Host: opt.Host, Journal: opt.Journal, Drivers: opt.Drivers, Log: opt.Log, Done: a.scanner.request,
 	})
@@ -107,6 +107,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	<-worked
 	return errors.Join(err, failed)
 }
+
+// Look has the agent look at the hardware.
+func (a *Agent) Look() { a.scanner.request() }
 
 // lastReports is how long the service gets for the last results.
 const lastReports = 5 * time.Second

@@ -170,6 +170,13 @@ func (d examined) Health(context.Context, devices.ControlPathID) (devices.Health
 	return d.host.health, nil
 }
 
+func (d examined) Do(ctx context.Context, c devices.Command) error {
+	d.host.office.mu.Lock()
+	driver := fake.New(d.host.opts)
+	d.host.office.mu.Unlock()
+	return driver.Do(ctx, c)
+}
+
 func (d examined) Discover(ctx context.Context) (devices.Found, error) {
 	d.host.office.mu.Lock()
 	defer d.host.office.mu.Unlock()
@@ -429,6 +436,62 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%+v", h.saw().results)
 		}
 		h.ended <- nil
+	})
+}
+
+// A card that is being programmed may leave the bus, and look ill: that is no
+// reason to give it up.
+func TestADeviceAtWork(t *testing.T) {
+	atWork(t, func(h *host) {
+		before := h.wantReports(1)
+		h.office.set(func() { h.opts.OperationDelay = 40 * time.Second })
+		work := before.Devices[1].ControlPath
+		h.office.commands <- []protocol.Command{{ID: uuid.New(), N: 1, DeadlineS: 60, Kind: devices.ProgramFPGA, Device: work}}
+		synctest.Wait()
+		h.office.set(func() { h.opts.DevicesPerHost = 1; h.health.State = devices.HealthGone })
+		address, err := record.ParsePCI(work.Info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.events <- uevent.Event{Action: "remove", Subsystem: "pci", Slot: address, IsPCI: true}
+		h.after(20 * time.Second)
+		h.wantReports(1)
+		for _, beat := range h.saw().beats {
+			for _, d := range beat.Health {
+				if d.Device == work && d.State == devices.HealthGone {
+					t.Error("it is told to be gone")
+				}
+			}
+		}
+		h.after(21 * time.Second)
+		if last := h.wantReports(2); len(last.Devices) != 1 || len(last.Removed) != 0 {
+			t.Errorf("afterwards: %d devices, removed %q", len(last.Devices), last.Removed)
+		}
+	})
+}
+
+// A driver that hangs is waited for once.
+func TestADriverThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		drivers := Guarded([]devices.Driver{stranger{name: "hangs", discover: func(context.Context) (devices.Found, error) {
+			<-release
+			return devices.Found{}, nil
+		}}})
+		for i := range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			began := time.Now()
+			inv := Discover(ctx, drivers)
+			if waited := time.Since(began); !inv.Failed() || (i == 0) != (waited == time.Minute) {
+				t.Errorf("look %d took %v: %v", i, waited, inv[0].Err)
+			}
+			cancel()
+		}
+		close(release)
+		synctest.Wait()
+		if inv := Discover(t.Context(), drivers); inv.Failed() {
+			t.Error(inv[0].Err)
+		}
 	})
 }
 

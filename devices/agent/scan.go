@@ -10,6 +10,7 @@ import (
 	"github.com/arqd/arqd/devices/agent/uevent"
 	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/devices/record"
+	"github.com/arqd/arqd/devices/sysfs"
 )
 
 // Times between an event and a look: what one card does comes as many events.
@@ -32,9 +33,10 @@ type scan struct {
 type scanner struct {
 	opt     *Options
 	looked  func(*scan)
-	ready   chan struct{}        // closed after the first look
-	newest  atomic.Pointer[scan] // nil before the first
-	changed chan struct{}        // has something in it when newest is another one
+	working func() map[string]bool // control paths of devices that are at work
+	ready   chan struct{}          // closed after the first look
+	newest  atomic.Pointer[scan]   // nil before the first
+	changed chan struct{}          // has something in it when newest is another one
 
 	requests chan struct{}
 	events   chan uevent.Event
@@ -49,9 +51,9 @@ type scanner struct {
 // there is a new look in any case, though without proof of what was removed.
 const eventsAhead = 1024
 
-func newScanner(opt *Options, looked func(*scan)) *scanner {
+func newScanner(opt *Options, looked func(*scan), working func() map[string]bool) *scanner {
 	return &scanner{
-		opt: opt, looked: looked, ready: make(chan struct{}), changed: make(chan struct{}, 1), requests: make(chan struct{}, 1),
+		opt: opt, looked: looked, working: working, ready: make(chan struct{}), changed: make(chan struct{}, 1), requests: make(chan struct{}, 1),
 		events: make(chan uevent.Event, eventsAhead), took: make(chan uint64, 1), removed: make(map[string]uint64),
 	}
 }
@@ -97,7 +99,7 @@ func (s *scanner) run(ctx context.Context) {
 			s.forget(number)
 			continue
 		case e := <-s.events:
-			if e.Action == "remove" && e.IsPCI {
+			if e.Action == "remove" && e.IsPCI && !s.worksNear(e.Slot) {
 				s.removed[record.ControlPath(e.Slot).Info] = 0
 			}
 			if due == nil {
@@ -126,6 +128,7 @@ func (s *scanner) look(ctx context.Context) {
 	next := &scan{number: 1, content: inv.content(), owners: inv.owners(s.opt.Drivers)}
 	if before := s.newest.Load(); before != nil {
 		next.number = before.number + 1
+		s.keepWorking(before, next)
 	}
 	for path, since := range s.removed {
 		if next.owners[path] != nil { // it, or another, has come since
@@ -148,6 +151,30 @@ func (s *scanner) look(ctx context.Context) {
 	select {
 	case s.changed <- struct{}{}:
 	default:
+	}
+}
+
+// worksNear says whether a device is at work that the function may be a part of.
+func (s *scanner) worksNear(a sysfs.Address) bool {
+	for path := range s.working() {
+		if at, err := record.ParsePCI(path); err == nil && at.Domain == a.Domain && at.Bus == a.Bus {
+			return true
+		}
+	}
+	return false
+}
+
+// keepWorking reports devices that are at work as they were: one that is being
+// programmed may leave the bus for a while.
+func (s *scanner) keepWorking(before, next *scan) {
+	working := s.working()
+	for i := range before.content.Devices {
+		d := &before.content.Devices[i]
+		path := d.ControlPath.Info
+		if working[path] && next.owners[path] == nil {
+			next.content.Devices = append(next.content.Devices, *d)
+			next.owners[path] = before.owners[path]
+		}
 	}
 }
 

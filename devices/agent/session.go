@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +63,9 @@ func (a *Agent) open(life context.Context) (s *session, known string) {
 	var p pause
 	for life.Err() == nil {
 		reply, err := a.opt.Service.Open(life, request)
+		if err == nil && !slices.Contains(request.Versions, reply.Version) {
+			err = fmt.Errorf("the service wants to speak version %d of the protocol", reply.Version)
+		}
 		if err == nil {
 			a.contact.found()
 			a.opt.Log.Info("session opened", "host", a.opt.Host, "session", reply.Session)

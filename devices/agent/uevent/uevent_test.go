@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,22 +61,21 @@ func hear(t *testing.T, s Source, cause func(), wanted func(Event) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	var once sync.Once
 	heard := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.Run(ctx, func(e Event) {
-			if wanted(e) && heard != nil {
-				close(heard)
-				heard = nil
+			if wanted(e) {
+				once.Do(func() { close(heard) })
 			}
 		})
 	}()
-	done := heard
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for waiting := true; waiting; {
 		select {
-		case <-done:
+		case <-heard:
 			waiting = false
 		case err := <-ended:
 			t.Fatalf("it has ended: %v", err)

@@ -129,6 +129,17 @@ func (e *Executor) Know(drivers map[string]devices.Driver) {
 	e.ask(func() { maps.Copy(e.drivers, drivers) })
 }
 
+// Working gives the control paths of the devices that are at work.
+func (e *Executor) Working() map[string]bool {
+	working := make(map[string]bool)
+	e.ask(func() {
+		for path := range e.busy {
+			working[path] = true
+		}
+	})
+	return working
+}
+
 // News has something in it when there may be results to report.
 func (e *Executor) News() <-chan struct{} { return e.news }
 
