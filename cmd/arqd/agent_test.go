@@ -213,15 +213,29 @@ func TestDiscoverWithoutSysfs(t *testing.T) {
 	}
 }
 
-// What is wrong in the configuration is refused before anything is looked at.
-func TestDiscoverRefusesABadConfiguration(t *testing.T) {
-	conf := filepath.Join(t.TempDir(), "arqd.conf")
-	if err := os.WriteFile(conf, []byte("[agent]\nenabled_drivers = pci_driver\n[pci]\npassthrough_whitelist = {\"address\": {\"bus\": \"(\"}}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stdout, code, stderr := discoverIn(t, "--config-file", conf)
-	if want := conf + ":4: [pci] passthrough_whitelist: address: bus: "; code != 1 || stdout != "" || !strings.Contains(stderr, want) {
-		t.Errorf("exit code %d, printed %q, said %s", code, stdout, stderr)
+// What is wrong in the configuration is refused with its line, before anything is
+// looked at, by who runs and by who only looks.
+func TestAgentsRefuseABadConfiguration(t *testing.T) {
+	const vgpus = "[agent]\nenabled_drivers = nvidia_gpu_driver\n[gpu_devices]\nenabled_vgpu_types = nvidia-35, nvidia-36\n" +
+		"[vgpu_nvidia-35]\ndevice_addresses = 0000:84:00.0\n"
+	for text, want := range map[string]string{
+		"[agent]\nenabled_drivers = pci_driver,\n  nvidia_gpu_drivers\n": `:2: [agent] enabled_drivers: there is no driver "nvidia_gpu_drivers"`,
+		vgpus: ":4: [gpu_devices] enabled_vgpu_types: nvidia-36 has no device_addresses in a section [vgpu_nvidia-36]",
+		vgpus + "[vgpu_nvidia-36]\ndevice_addresses = 0000:85:00.0, 0000:84:00.0\n": ":8: [vgpu_nvidia-36] device_addresses: 0000:84:00.0 is listed under nvidia-35 already",
+		"[agent]\nenabled_drivers = pci_driver\n[pci]\npassthrough_whitelist = {\"vendor_id\": \"10de\"}\n" +
+			"passthrough_whitelist = {\"address\": {\"bus\": \"(\"}}\n": ":5: [pci] passthrough_whitelist: address: bus: error parsing regexp",
+	} {
+		conf := filepath.Join(t.TempDir(), "arqd.conf")
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range [][]string{{"agent"}, {"agent", "discover"}} {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), append(command, "--config-file", conf), nil, strings.NewReader(""), &stdout, &stderr)
+			if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), conf+want) {
+				t.Errorf("%q: exit code %d, printed %q, said %s, want %s", command, code, &stdout, &stderr, want)
+			}
+		}
 	}
 }
 
