@@ -31,8 +31,9 @@ type deviceActor struct {
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
 	left      bool               // its record is gone
 	pulse     pulse
-	recovery  func() // stops the timer of the next look at it
-	flagged   int    // holders that are counted as having something of a quarantined device
+	recovery  func()                // stops the timer of the next look at it
+	unwritten [healthSources]func() // stop those after which what was said is heard again
+	flagged   int                   // holders that are counted as having something of a quarantined device
 }
 
 // deviceOffer is an undecided proposal, or the refusal of one for lack of

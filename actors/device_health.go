@@ -18,6 +18,10 @@ type healthDue struct{}
 const healthRetry = 5 * time.Second
 
 func (a *deviceActor) examined(m *examined) {
+	if stop := a.unwritten[m.source]; stop != nil {
+		stop() // what is said now is newer
+		a.unwritten[m.source] = nil
+	}
 	next := a.pulse.hear(a.dev.Health, m, a.sys.now())
 	if next == nil {
 		a.awaitRecovery()
@@ -25,23 +29,31 @@ func (a *deviceActor) examined(m *examined) {
 	}
 	a.writeHealth(next, func() { // it may not be said again
 		self := a.self
-		a.sys.after(healthRetry, func() { a.sys.engine.tell(self, m) })
+		a.unwritten[m.source] = a.sys.after(healthRetry, func() { a.sys.engine.tell(self, m) })
 	})
 }
 
 // awaitRecovery sees to it that what has become better is on record in time.
 func (a *deviceActor) awaitRecovery() {
+	since := a.pulse.since()
+	if since.IsZero() {
+		a.stopRecovery()
+		return
+	}
+	a.recoverAfter(max(since.Add(a.sys.opts.HealthHold).Sub(a.sys.now()), 0))
+}
+
+func (a *deviceActor) recoverAfter(d time.Duration) {
+	a.stopRecovery()
+	self := a.self
+	a.recovery = a.sys.after(d, func() { a.sys.engine.tell(self, healthDue{}) })
+}
+
+func (a *deviceActor) stopRecovery() {
 	if a.recovery != nil {
 		a.recovery()
 		a.recovery = nil
 	}
-	since := a.pulse.since()
-	if since.IsZero() {
-		return
-	}
-	self := a.self
-	left := since.Add(a.sys.opts.HealthHold).Sub(a.sys.now())
-	a.recovery = a.sys.after(max(left, 0), func() { a.sys.engine.tell(self, healthDue{}) })
 }
 
 // recover takes a device out of quarantine that has been well for long enough.
@@ -58,10 +70,7 @@ func (a *deviceActor) recover() {
 		a.awaitRecovery()
 		return
 	}
-	a.writeHealth(next, func() {
-		self := a.self
-		a.sys.after(healthRetry, func() { a.sys.engine.tell(self, healthDue{}) })
-	})
+	a.writeHealth(next, func() { a.recoverAfter(healthRetry) })
 }
 
 // writeHealth puts a device's health on record.

@@ -358,3 +358,44 @@ func TestHealthThatCannotBeWritten(t *testing.T) {
 		w.wantShown(d, Degraded, "few lanes")
 	})
 }
+
+// While the store refuses, a device is tried again at a steady pace, however often
+// its agent repeats what it says; what has been taken back since is not.
+func TestHealthIsTriedAgainAtASteadyPace(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		a.says(d, ok, nil)
+		tries := 0
+		lose := func(persistence.Transition) memory.Fault {
+			tries++
+			return memory.Fault{Effect: memory.Lose}
+		}
+		w.setFaults(lose)
+		for range 60 {
+			a.says(d, failed, nil, "smoke")
+		}
+		if most := 600/5 + 60; tries == 0 || tries > most {
+			t.Errorf("%d tries in ten minutes, want %d at most", tries, most)
+		}
+		a.says(d, ok, nil)
+		w.setFaults(nil)
+		a.beats(time.Minute)
+		w.wantShown(d, Healthy, "")
+
+		a.quarantines(d)
+		a.says(d, ok, nil)
+		a.beats(4 * time.Minute)
+		tries = 0
+		w.setFaults(lose)
+		for i := range 60 {
+			a.says(d, ok, map[devices.ErrorCounter]uint64{"correctable": uint64(i)})
+		}
+		if most := 600/5 + 60; tries == 0 || tries > most {
+			t.Errorf("%d tries in ten minutes, want %d at most", tries, most)
+		}
+		w.setFaults(nil)
+		a.beats(time.Minute)
+		w.wantShown(d, Healthy, "")
+	})
+}
