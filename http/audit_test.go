@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/http/auth"
 )
 
 // TestEveryChangeIsAudited: who, what, of whom, and what became of it; also when
@@ -44,15 +45,15 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		},
 		"without the service token": {
 			method: "PATCH", path: "/v2/accelerator_requests", body: bind, as: "demo",
-			want: map[string]string{"outcome": "denied", "status": "403"},
+			want: map[string]string{"outcome": "denied", "status": "403", "reason": errNoServiceToken.message},
 		},
 		"without a token": {
 			method: "DELETE", path: "/v2/accelerator_requests?arqs=x", as: "none",
-			want: map[string]string{"outcome": "denied", "status": "401", "path": "/v2/accelerator_requests?arqs=x"},
+			want: map[string]string{"outcome": "denied", "status": "401", "reason": auth.ErrUnauthorized.Error(), "path": "/v2/accelerator_requests?arqs=x"},
 		},
 		"refused": {
 			method: "DELETE", path: "/v2/accelerator_requests/" + arq2.String(), as: "demo",
-			want: map[string]string{"action": "cyborg:arq:delete", "outcome": "refused", "status": "404"},
+			want: map[string]string{"action": "cyborg:arq:delete", "outcome": "refused", "status": "404", "reason": "no such ARQ"},
 		},
 		"not known": {
 			method: "DELETE", path: "/v2/accelerator_requests?instance=" + uuid.NewString(), as: "demo", service: "nova",

@@ -34,9 +34,10 @@ type call struct {
 	globalID  string // the caller's request id, if valid
 	linkBase  []byte // JSON text
 	forwarded forwarded
-	forbidden bool // a page of another origin may not send this
-	unknown   bool // the outcome is
-	shed      bool // refused because there is too much to do
+	forbidden bool   // a page of another origin may not send this
+	unknown   bool   // the outcome is
+	shed      bool   // refused because there is too much to do
+	reason    string // why it was refused, or failed; for the log
 	pass      admission.Pass
 	touched   []uuid.UUID // by a change
 	buffer    []byte      // for the answer

@@ -15,10 +15,12 @@ func (c *call) fail(err error) {
 	var route *routeError
 	switch {
 	case errors.As(err, &route):
+		c.reason = route.message
 		c.failRoute(route)
-	case errors.Is(err, errUnauthorized):
+	case errors.Is(err, errUnauthorized): // the log has the reason, the answer has not
 		c.failUnauthorized()
 	case errors.Is(err, errLocked):
+		c.reason = errLocked.Error()
 		c.json(fasthttp.StatusLocked, append(c.scratch(), `{"error_message": "null"}`...))
 	default:
 		f := faultOf(err)
@@ -32,6 +34,7 @@ func (c *call) fail(err error) {
 }
 
 func (c *call) failFault(f *fault) {
+	c.reason = f.message
 	if f.retry {
 		c.ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(max(f.after, retryAfterSeconds)))
 	}

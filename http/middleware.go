@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -128,6 +129,16 @@ func loggedPath(uri []byte) string {
 	return string(uri)
 }
 
+// maxReason bounds what a line says of a refusal: the text may quote the request.
+const maxReason = 512
+
+func bounded(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
 // logAccess writes the line that says what was asked, and what the answer was.
 func (c *call) logAccess(took time.Duration) {
 	log := c.srv.opt.Log
@@ -145,6 +156,9 @@ func (c *call) answered(more []slog.Attr, took time.Duration) []slog.Attr {
 	}
 	more = append(more, slog.Int("status", r.StatusCode()), slog.Int("bytes", length),
 		slog.Duration("took", took), slog.String("peer", c.ctx.RemoteAddr().String()))
+	if c.reason != "" {
+		more = append(more, slog.String("reason", bounded(c.reason, maxReason)))
+	}
 	more = append(more, c.forwarded.attrs()...)
 	return c.attrs(more...)
 }
@@ -201,6 +215,7 @@ func (s *Server) admit(c *call) error {
 			slog.Any("error", err), slog.String("peer", c.ctx.RemoteAddr().String()))...)
 		return errUnauthorized
 	case errors.Is(err, auth.ErrUnauthorized), errors.Is(err, auth.ErrServiceUnauthorized):
+		c.reason = err.Error()
 		return errUnauthorized
 	case errors.Is(err, auth.ErrUnavailable):
 		return errIdentityUnknown

@@ -10,10 +10,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/arqd/arqd/actors"
+	"github.com/arqd/arqd/http/auth"
 )
 
 func TestRequestIDs(t *testing.T) {
@@ -64,6 +66,34 @@ func TestAccessLog(t *testing.T) {
 	quiet.do("GET", "/v2/devices", ask{})
 	if len(quiet.log.lines) != 0 {
 		t.Errorf("logged: %v", quiet.log.lines)
+	}
+}
+
+// TestRefusalsAreExplained: callers like Nova show their users a number and
+// nothing else, so the log says why, with reads and changes alike.
+func TestRefusalsAreExplained(t *testing.T) {
+	h := serve(t)
+	for path, c := range map[string]struct {
+		as     ask
+		reason string
+	}{
+		"/v2/devices":                        {ask{as: "demo", service: "bad"}, auth.ErrServiceUnauthorized.Error()},
+		"/v2/devices?colour=red":             {ask{}, "colour"},
+		"/v2/accelerator_requests/" + nobody: {ask{as: "demo"}, "not found"},
+		"/v2/" + strings.Repeat("x", 20):     {ask{}, "could not be found"},
+	} {
+		h.do("GET", path, c.as)
+		if line := h.log.find(t, "request"); !strings.Contains(line["reason"], c.reason) {
+			t.Errorf("%s: the log says %q, want %q", path, line["reason"], c.reason)
+		}
+	}
+	h.do("GET", "/v2/devices", ask{})
+	if line := h.log.find(t, "request"); line["reason"] != "" {
+		t.Errorf("the reason of a success: %q", line["reason"])
+	}
+	long := bounded("a"+strings.Repeat("ä", maxReason), maxReason)
+	if len(long) > maxReason+3 || !utf8.ValidString(long) || !strings.HasSuffix(long, "ä...") {
+		t.Errorf("a reason of %d bytes: %q", len(long), long)
 	}
 }
 

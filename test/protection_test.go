@@ -99,4 +99,7 @@ func TestChangesAreAudited(t *testing.T) {
 		want := fmt.Sprintf(`"action":%q,"outcome":%q`, action, outcome)
 		eventually(t, time.Minute, "a line with "+want, func() bool { return strings.Contains(p.log.tail(), want) })
 	}
+	if !strings.Contains(p.log.tail(), `"reason":"accelerator request`) {
+		t.Errorf("the log does not say why a deletion was refused:\n%s", p.log.tail())
+	}
 }
