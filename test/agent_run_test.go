@@ -2,12 +2,14 @@ package test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -253,4 +255,35 @@ func killAtEachStep(t *testing.T, cloud *agentCloud) {
 		c.delete(id)
 	}
 	agent.stop()
+}
+
+// An agent is killed while it makes a mediated device, then its host is started
+// again, which takes the device with it: it is there in the end both times.
+func TestAVGPUOutlivesAgentAndHost(t *testing.T) {
+	p := start(t, withAgents(t, "node1"))
+	p.mayFail = true // a guest's device has to be made anew
+	host := newHypervisor(t, "node1", tesla, p.agentsURL(), nil)
+	create := host.sys("class", "mdev_bus", "0000:af:00.0", "mdev_supported_types", "nvidia-222", "create")
+	if err := errors.Join(os.Remove(create), syscall.Mkfifo(create, 0o600)); err != nil { // it takes for ever
+		t.Fatal(err)
+	}
+	agent := host.start()
+	c := p.client()
+	c.want(201, http.MethodPost, "/device_profiles", `[{"name": "vgpu", "groups": [{"resources:VGPU": "1"}]}]`)
+	id := c.bindTo("vgpu", named(t, c.awaitDeployables("node1", 2), "node1_0000:af:00.0"))
+	agent.awaitLog(readyLimit, "a command is begun")
+	agent.kill()
+	kernel := host.vgpuKernel("0000:af:00.0", "nvidia-222")
+	agent = host.start()
+	got := c.settled(id)
+	if got.State != "Bound" || !slices.Equal(kernel.made(), []string{got.Handle}) {
+		t.Errorf("%+v; made: %q", got, kernel.made())
+	}
+	agent.stop()
+	kernel.reboot()
+	host.start()
+	eventually(t, readyLimit, "the mediated device is made anew", func() bool { return slices.Equal(kernel.made(), []string{got.Handle}) })
+	if after := c.arq(id); after != got {
+		t.Errorf("after the start of the host %+v, before %+v", after, got)
+	}
 }

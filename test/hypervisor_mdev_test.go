@@ -13,14 +13,15 @@ import (
 // vgpuKernel plays the kernel for one type of mediated device of a tree: what is
 // written to "create" is there then, and what is written to "remove" takes it away.
 type vgpuKernel struct {
-	t   *testing.T
-	dir string // of the type
-	was []string
+	t    *testing.T
+	root string
+	dir  string // of the type
+	was  []string
 }
 
 func (c *hypervisor) vgpuKernel(address, vgpu string) *vgpuKernel {
 	c.t.Helper()
-	k := &vgpuKernel{c.t, c.sys("class", "mdev_bus", address, "mdev_supported_types", vgpu), nil}
+	k := &vgpuKernel{c.t, c.root, c.sys("class", "mdev_bus", address, "mdev_supported_types", vgpu), nil}
 	k.was = k.made()
 	k.serve(filepath.Join(k.dir, "create"), func(id string) bool {
 		device := filepath.Join(k.dir, "devices", id)
@@ -94,4 +95,21 @@ func (k *vgpuKernel) made() []string {
 		}
 	}
 	return names
+}
+
+// reboot starts the machine anew: what was made is gone, and the kernel has another
+// id of its start.
+func (k *vgpuKernel) reboot() {
+	k.t.Helper()
+	for _, id := range k.made() {
+		if err := os.RemoveAll(filepath.Join(k.dir, "devices", id)); err != nil {
+			k.t.Fatal(err)
+		}
+		k.available(+1)
+	}
+	file := filepath.Join(k.root, "proc", "sys", "kernel", "random", "boot_id")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		k.t.Fatal(err)
+	}
+	writeFile(k.t, file, []byte(newUUID()+"\n"))
 }
