@@ -86,11 +86,15 @@ func (r *reporting) send(life context.Context) (time.Duration, bool) {
 	}
 	r.pause.reset()
 	r.contact.found()
+	log := r.opt.Log.Debug
+	if *r.taken.Load() == "" || reply.Digest != r.known {
+		log = r.opt.Log.Info
+	}
 	r.known, r.forced = reply.Digest, false
 	r.taken.Store(&reply.Digest)
 	r.scanner.taken(life, newest.number)
 	r.refused(reply.Refused)
-	r.opt.Log.Debug("inventory taken", "scan", newest.number, "devices", len(newest.content.Devices), "digest", reply.Digest)
+	log("the service has taken what the host has", "scan", newest.number, "devices", len(newest.content.Devices), "refused", len(reply.Refused), "problems", len(newest.content.Problems), "digest", reply.Digest)
 	return 0, true
 }
 

@@ -188,3 +188,12 @@ func (a *authority) issueUntil(cn string, end time.Time) tls.Certificate {
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: c.PrivateKey}
 }
+
+// A clock that is set back by hours does not silence the log for so long.
+func TestWarningsAfterTheClockWasSetBack(t *testing.T) {
+	s := New(Options{}, nil)
+	s.quiet.Store(time.Now().Add(time.Hour).UnixNano())
+	if !s.mayWarn() || s.mayWarn() {
+		t.Error("the log is quiet for an hour, or not at all")
+	}
+}

@@ -56,7 +56,8 @@ const warnPause = 100 * time.Millisecond
 func (s *Server) mayWarn() bool {
 	now := time.Now().UnixNano()
 	until := s.quiet.Load()
-	return now >= until && s.quiet.CompareAndSwap(until, now+int64(warnPause))
+	passed := now >= until || until-now > int64(warnPause) // or else the clock was set back
+	return passed && s.quiet.CompareAndSwap(until, now+int64(warnPause))
 }
 
 func (s *Server) logStranger(text string, ctx *fasthttp.RequestCtx, host string, names []string) {
