@@ -77,7 +77,7 @@ type Gate struct {
 	least   int      // of limit
 	aside   int      // admitted ones that have taken so long that they are waiting for somebody else
 	waiting int
-	ticking bool // while somebody waits
+	ticking bool // while there is much to do
 
 	window window
 	rate   float64 // changes a second, the last time that anybody waited for long
@@ -171,6 +171,9 @@ func (g *Gate) admit(p *Pass, now time.Time) {
 	p.since = now
 	p.flow.present++
 	g.working.push(p)
+	if g.opt.Patience > 0 && g.much() {
+		g.watch(now)
+	}
 	g.counts.Admitted[index(p.flow.caller.Service)]++
 }
 

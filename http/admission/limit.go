@@ -8,7 +8,7 @@ const (
 	// firstRate is how many are thought to be done in a second until then.
 	firstRate = 1000
 	// leastLimit keeps commits shared, however slow everything is.
-	leastLimit = 64
+	leastLimit = 32
 	// workTime is how long a change should be in work.
 	workTime = 100 * time.Millisecond
 	// A change in work waits for the durable write that has begun, and for its own.
@@ -16,14 +16,14 @@ const (
 	// there would be as many writes of fewer changes each, and nobody sooner done. But
 	// a write takes longer, too, when there is more in it, hence mostWorkTime.
 	writesOf     = 2.5
-	mostWorkTime = 250 * time.Millisecond
+	mostWorkTime = 500 * time.Millisecond
 	// leaseOf is how many times as long a change may take before it is set aside.
 	leaseOf = 4
 	// windowLength is for how long the rate is measured at least.
 	windowLength = 100 * time.Millisecond
 )
 
-// window is a time during which somebody waited throughout, so that what was
+// window is a time during which there was much to do throughout, so that what was
 // done in it is all that can be done.
 type window struct {
 	since    time.Time
@@ -38,10 +38,14 @@ func (g *Gate) target(write time.Duration) time.Duration {
 	return min(max(workTime, time.Duration(writesOf*float64(write))), mostWorkTime)
 }
 
-// adjust lets as many be in work as are done within the target (Little's law).
-// It is called at each look, so at least once while anybody waits.
+// much tells whether so much is to be done that the limit is to be looked after.
+func (g *Gate) much() bool { return g.waiting > 0 || g.working.length > g.least }
+
+// adjust lets as many be in work as are done within the target (Little's law). While
+// nobody waits the limit is only lowered, when those in work take longer than they
+// should: they are then all that can be done, or fewer.
 func (g *Gate) adjust(now time.Time) {
-	if g.waiting == 0 {
+	if !g.much() {
 		g.window.begin(now)
 		return
 	}
@@ -59,8 +63,10 @@ func (g *Gate) adjust(now time.Time) {
 	}
 	done := float64(g.window.turnover) / length.Seconds()
 	want := int(done * g.target(write).Seconds())
-	g.rate = done
-	g.limit = min(max((g.limit+want)/2, g.least), g.opt.Most)
+	if g.waiting > 0 || g.working.length > want {
+		g.rate = done
+		g.limit = min(max((g.limit+want)/2, g.least), g.opt.Most)
+	}
 	if g.window.turnover > 0 {
 		g.counts.Excess = 1 + float64(g.window.refused)/float64(g.window.turnover)
 	}

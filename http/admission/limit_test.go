@@ -50,6 +50,46 @@ func TestTheLimitFollowsTheRate(t *testing.T) {
 	}
 }
 
+// TestTheLimitFallsThoughNobodyWaits: when those in work take long, more had better
+// not be let in with them. When they are quick, or slow because of somebody else, it
+// stays.
+func TestTheLimitFallsThoughNobodyWaits(t *testing.T) {
+	for name, test := range map[string]struct {
+		each        time.Duration // of one, with the one worker that there is
+		users       int
+		least, most int
+	}{
+		"slow":  {10 * time.Millisecond, 200, leastLimit, leastLimit}, // 100 a second: 2 s in work
+		"quick": {100 * time.Microsecond, 200, firstLimit, firstLimit},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := New(Options{Most: 4096, Patience: time.Second})
+			var users sync.WaitGroup
+			end, worker := time.Now().Add(4*time.Second), make(chan struct{}, 1)
+			for range test.users {
+				users.Go(func() {
+					var p Pass
+					for time.Now().Before(end) {
+						if g.Enter(&p, greedy, Begins) != Admitted {
+							continue
+						}
+						worker <- struct{}{}
+						<-time.After(test.each)
+						<-worker
+						g.Leave(&p)
+					}
+				})
+			}
+			pass(3 * time.Second)
+			if n := g.Counts(); n.Limit < test.least || n.Limit > test.most {
+				t.Errorf("%s: %d may be in work, want %d to %d (%+v)", name, n.Limit, test.least, test.most, n)
+			}
+			users.Wait()
+			pass(2 * time.Second)
+		})
+	}
+}
+
 // TestGoodputAndWaitsBeyondCapacity: three times as many come as can be done, of one
 // greedy project, beside a modest one and Nova. All that can be done is done; who is
 // admitted is done soon; and the others notice nothing.

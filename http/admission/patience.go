@@ -11,7 +11,7 @@ const servicePatience = 4
 // reportEvery is how often refusals are told of.
 const reportEvery = time.Second
 
-// tick looks after those who wait, until nobody does.
+// tick looks after the changes while there are many.
 func (g *Gate) tick() {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
@@ -36,7 +36,7 @@ func (g *Gate) look(now time.Time) bool {
 	g.adjust(now)
 	g.admitWaiting(now)
 	news := g.takeNews(now)
-	g.ticking = g.waiting > 0 || g.news != (Refusals{})
+	g.ticking = g.much() || g.news != (Refusals{})
 	goOn := g.ticking
 	g.mu.Unlock()
 	if g.opt.Report != nil && news != (Refusals{}) {
