@@ -35,14 +35,21 @@ PARTS = $$($(GO) list ./... | grep -v -e '/arqd/test$$' -e '/arqd/test/' -e '/ar
 # What the benchmarks of the whole take from the environment.
 LIMITS = ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) ARQD_BENCH_ROUNDS=$(ROUNDS_EACH) ARQD_BENCH_SECONDS=$(SECONDS)
 
+# NVIDIA's binding calls what its header deprecates.
+NVML = CGO_ENABLED=1 CGO_CFLAGS='-O1 -Wno-deprecated-declarations'
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim crash verify mutants cover clean
+.PHONY: help build build-nvml run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim crash verify mutants cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/arqd, one static binary
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/arqd ./cmd/arqd
+
+build-nvml: ## bin/arqd with NVIDIA's management library, which needs a C compiler and the host's C library
+	@.ci/need-cc
+	@$(NVML) $(GO) build -tags nvml -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/arqd ./cmd/arqd
 
 run: build ## build and serve on 127.0.0.1:6666 with fake devices
 	@exec ./bin/arqd serve
@@ -51,6 +58,8 @@ test: build ## every test: vet, unit tests under the race detector, the whole se
 	@$(GO) vet ./...
 	@$(GO) vet -tags faults ./cmd/...
 	@$(MAKE) --no-print-directory race
+	@$(NVML) $(GO) vet -tags nvml ./devices/nvidia/... ./cmd/arqd
+	@$(NVML) $(GO) test -tags nvml -count=1 ./devices/nvidia/...
 	@$(GO) test -count=1 -timeout 30m ./test/...
 
 check: lint race ## before a push: linter, and unit tests under the race detector

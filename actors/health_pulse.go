@@ -33,6 +33,8 @@ type pulse struct {
 var countedReasons = map[devices.ErrorCounter]string{
 	devices.ErrorsFatal:    "it has counted fatal PCIe errors",
 	devices.ErrorsNonfatal: "it has counted nonfatal PCIe errors",
+	devices.ErrorsECC:      "it has counted errors in its memory that could not be corrected",
+	devices.ErrorsXid:      "its driver has reported critical errors (Xid)",
 }
 
 // hear takes what is said and gives the record that is to be written; nil: none

@@ -106,6 +106,10 @@ const (
 	ErrorsFatal ErrorCounter = "pcie_fatal"
 	// ErrorsNonfatal are those that have lost a transaction.
 	ErrorsNonfatal ErrorCounter = "pcie_nonfatal"
+	// ErrorsECC are errors in a GPU's memory that could not be corrected.
+	ErrorsECC ErrorCounter = "ecc_uncorrectable"
+	// ErrorsXid are critical errors that a GPU's driver has reported.
+	ErrorsXid ErrorCounter = "xid_critical"
 )
 
 // Worsen adds a reason for a state that is at least as bad.

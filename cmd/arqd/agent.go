@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/arqd/arqd/cmd/arqd/config"
@@ -90,7 +91,9 @@ func discover(ctx context.Context, args, environ []string, stdout, stderr io.Wri
 		fmt.Fprintf(stderr, "arqd: warning: %s\n", w)
 	}
 	bus := sysfs.New(*flags.root)
-	drivers, err := newDrivers(cfg, bus, bitstream.Loader{})
+	gpus, end := manageGPUs(cfg, bus, slog.New(slog.NewTextHandler(stderr, nil)))
+	defer end()
+	drivers, err := newDrivers(cfg, bus, bitstream.Loader{}, gpus)
 	if err != nil {
 		return err
 	}

@@ -57,9 +57,11 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	defer j.Close()
 	service := client.New(client.Options{URL: cfg.Agent.ServiceURL, Host: cfg.Default.Host, Identity: cfg.AgentIdentity})
 	defer service.Close()
+	gpus, end := manageGPUs(cfg, bus, log)
+	defer end()
 	drivers, err := newDrivers(cfg, bus, bitstream.Loader{
 		Images: service.Images(), Dir: images, Limit: cfg.Agent.ProgramTimeout, Lock: j.Lock(),
-	})
+	}, gpus)
 	if err != nil {
 		return err
 	}

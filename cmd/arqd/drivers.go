@@ -24,8 +24,8 @@ import (
 )
 
 // newDrivers makes the enabled drivers, for the bus of this host. Images are loaded
-// by way of the loader.
-func newDrivers(cfg *config.Config, bus *sysfs.Bus, loader bitstream.Loader) ([]devices.Driver, error) {
+// by way of the loader; gpus, unless nil, say more of NVIDIA's.
+func newDrivers(cfg *config.Config, bus *sysfs.Bus, loader bitstream.Loader, gpus nvidia.Management) ([]devices.Driver, error) {
 	names, err := pciNames(cfg.Agent.PCIIDs, bus)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,9 @@ func newDrivers(cfg *config.Config, bus *sysfs.Bus, loader bitstream.Loader) ([]
 		case pci.Name:
 			drivers[i] = pci.New(common, pci.Options{Whitelist: cfg.PCI.PassthroughWhitelist, VFsOfPF: cfg.PCI.MatchVFsOfPF})
 		case nvidia.Name:
-			drivers[i] = nvidia.New(common, names, nvidia.Options{NoVFs: cfg.GPUDevices.FilterSRIOVVFs, VGPUTypes: cfg.GPUDevices.VGPUTypes()})
+			drivers[i] = nvidia.New(common, names, nvidia.Options{
+				NoVFs: cfg.GPUDevices.FilterSRIOVVFs, VGPUTypes: cfg.GPUDevices.VGPUTypes(), Management: gpus,
+			})
 		case intelfpga.Name:
 			drivers[i] = intelfpga.New(intel, intelfpga.Options{Fpgaconf: cfg.Agent.Fpgaconf, Loader: loader})
 		case inspurfpga.Name:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/base"
@@ -29,6 +30,17 @@ type Options struct {
 	// as the kernel names it: nvidia-222 of mediated ones, or the number of a type
 	// that a virtual function is to become.
 	VGPUTypes map[sysfs.Address]string
+	// Management says more of GPUs that the host's driver has; nil: nobody does.
+	Management Management
+}
+
+// Management is NVIDIA's management library: see devices/nvidia/nvml.
+type Management interface {
+	// MIG tells whether a GPU is partitioned, and into how many instances; known:
+	// it can say so.
+	MIG(a sysfs.Address) (on bool, instances int, known bool)
+	// Examine adds what it says of a GPU's health.
+	Examine(a sysfs.Address, h *devices.Health)
 }
 
 // Driver is a devices.Driver.
@@ -106,7 +118,37 @@ func (d *Driver) card(f *sysfs.Function, class, trait string) record.Card {
 	}
 }
 
+// whole offers a function as it is. A GPU that is partitioned belongs to those who
+// have its instances, and is offered to nobody.
 func (d *Driver) whole(f *sysfs.Function) devices.Device {
 	c := d.card(f, "PGPU", f.DeviceText())
-	return c.At(d.Host, f.Address)
+	device := c.At(d.Host, f.Address)
+	if d.opts.Management == nil || f.IsVF() {
+		return device
+	}
+	on, instances, known := d.opts.Management.MIG(f.Address)
+	if !known || !on {
+		return device
+	}
+	dep := &device.Deployables[0]
+	dep.Attributes = append(
+		dep.Attributes,
+		devices.Attribute{Key: "mig_mode", Value: "enabled"}, devices.Attribute{Key: "mig_instances", Value: strconv.Itoa(instances)},
+	)
+	if instances > 0 {
+		dep.NumAccelerators, dep.AttachHandles = 0, []devices.AttachHandle{}
+	}
+	return device
+}
+
+// Health describes a GPU's function, and what its management says of it.
+func (d *Driver) Health(ctx context.Context, device devices.ControlPathID) (devices.Health, error) {
+	h, err := d.Driver.Health(ctx, device)
+	if err != nil || h.State == devices.HealthGone || d.opts.Management == nil {
+		return h, err
+	}
+	if a, err := record.ParsePCI(device.Info); err == nil {
+		d.opts.Management.Examine(a, &h)
+	}
+	return h, nil
 }

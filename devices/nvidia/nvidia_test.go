@@ -220,3 +220,42 @@ func TestVFsAreLeftOutOnDemand(t *testing.T) {
 		t.Errorf("%d devices, problems %+v, %v", len(found.Devices), found.Problems, err)
 	}
 }
+
+// managed is a management library with one partitioned GPU.
+type managed struct{ instances int }
+
+func (m managed) MIG(a sysfs.Address) (on bool, instances int, known bool) {
+	return a.Bus == 0x18, m.instances, a.Bus == 0x18 || a.Bus == 0x2a
+}
+
+func (managed) Examine(a sysfs.Address, h *devices.Health) {
+	if a.Bus == 0x18 {
+		h.Worsen(devices.HealthDegraded, "it says so")
+	}
+}
+
+func TestAGPUInPartsIsOfferedToNobody(t *testing.T) {
+	host := fixture.Definition{Functions: []fixture.Functions{
+		{Addresses: []string{"0000:18:00.0", "0000:2a:00.0", "0000:3a:00.0"}, Vendor: "0x10de", Device: "0x2335", Class: "0x030200"},
+	}}
+	bus := sysfs.New(host.Build(t))
+	for instances, want := range map[int]int{0: 1, 2: 0} {
+		d := New(base.Driver{Bus: bus, Host: "h"}, &pciids.Names{}, Options{Management: managed{instances}})
+		found, err := d.Discover(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		dep := found.Devices[0].Deployables[0]
+		if dep.NumAccelerators != want || len(dep.AttachHandles) != want || dep.Attributes[len(dep.Attributes)-1].Key != "mig_instances" {
+			t.Errorf("with %d instances: %+v", instances, dep)
+		}
+		for _, other := range found.Devices[1:] {
+			if dep := other.Deployables[0]; dep.NumAccelerators != 1 || len(dep.Attributes) != 3 {
+				t.Errorf("%+v", dep)
+			}
+		}
+		if h, err := d.Health(t.Context(), found.Devices[0].ControlPath); err != nil || h.State != devices.HealthDegraded {
+			t.Errorf("%+v, %v", h, err)
+		}
+	}
+}

@@ -37,6 +37,7 @@ type Agent struct {
 type GPUDevices struct {
 	EnabledVGPUTypes []string
 	FilterSRIOVVFs   bool
+	CriticalXids     []int
 	Addresses        map[string][]sysfs.Address // by type
 }
 

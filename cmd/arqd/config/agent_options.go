@@ -59,6 +59,8 @@ func AgentOptions() []Option {
 		opt("gpu_devices", "filter_sriov_vfs", "false", boolean(), func(c *Config) *bool { return &c.GPUDevices.FilterSRIOVVFs },
 			"Leave virtual functions of GPUs out, also those with a vGPU type."),
 
+		opt("gpu_devices", "critical_xids", "48,63,64,74,79,94,95", list(integer(1, 999), "numbers"), func(c *Config) *[]int { return &c.GPUDevices.CriticalXids },
+			"Errors (Xid) of NVIDIA's driver for which a GPU is quarantined. Only in an arqd that was built with the tag nvml."),
 		opt("pci", "passthrough_whitelist", "", checked("JSON objects"), func(c *Config) *string { return new(string) },
 			`Functions that pci_driver reports: a JSON object, or a list of them, with the keys vendor_id, product_id, and address or devname. address is "domain:bus:slot.function" with * for anything, or an object of regular expressions for domain, bus, slot and function.`),
 		opt("pci", "match_vfs_of_pf", "false", boolean(), func(c *Config) *bool { return &c.PCI.MatchVFsOfPF },
