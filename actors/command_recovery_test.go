@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,5 +166,35 @@ func TestACommandThatIsNotNeededAfterARestart(t *testing.T) {
 		}
 		w.wantStates("Bound", ids...)
 		w.wantCommandsOnRecord(0)
+	})
+}
+
+// A host that is started once more while it is put in order is put in order for
+// that start, too, whatever becomes of the first try.
+func TestAHostIsStartedAgainAndAgain(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withMdevs("n")
+		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
+		w.must(err)
+		w.finishAll(a)
+		a.boot = "boot-2"
+		a.open()
+		a.fetch()
+		a.boot = "boot-3"
+		a.open()
+		a.failed(a.fetch(), protocol.ResultUnknown)
+		for range 4 {
+			<-time.After(10 * time.Second)
+			a.beat()
+		}
+		if kinds := w.finishAll(a); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
+			t.Errorf("made anew: %v", kinds)
+		}
+		w.wantStates("Bound", id)
+		w.crash()
+		a.open()
+		if kinds := w.finishAll(a); kinds != nil {
+			t.Errorf("made anew once more: %v", kinds)
+		}
 	})
 }

@@ -121,7 +121,7 @@ func (h *hostActor) serve(msg any) {
 	case hostTurned:
 		h.turned()
 	case restoreHost:
-		h.restore(m.boot)
+		h.restore()
 	case *hostRestored:
 		h.restored(m)
 	}
@@ -200,7 +200,7 @@ func (h *hostActor) begin(m *openSession) {
 		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state.String())
 	h.alive()
 	h.publish() // also when the state is what it was
-	h.restore(m.request.BootID)
+	h.restore()
 	lease := h.sys.opts.Lease
 	m.promise.resolve(&protocol.Session{
 		Session: h.session.id, Version: m.version, LeaseS: lease.Seconds(), HeartbeatS: (lease / 3).Seconds(),

@@ -17,11 +17,12 @@ import (
 // restorePause is how long putting a host in order waits for the next try.
 const restorePause = 30 * time.Second
 
-// restore puts a host in order after it was started again.
-func (h *hostActor) restore(boot string) {
-	if h.restoring || h.session == nil || h.session.bootID != boot || h.rec.BootID == boot {
+// restore puts a host in order after its last start.
+func (h *hostActor) restore() {
+	if h.restoring || h.session == nil || h.rec.BootID == h.session.bootID {
 		return
 	}
+	boot := h.session.bootID
 	h.restoring = true
 	h.sys.log.Info("a host was started again; what its guests have of it is made anew", "host", h.name)
 	self := h.self
@@ -57,7 +58,7 @@ func (h *hostActor) restored(m *hostRestored) {
 	again := func(err error) {
 		h.sys.log.Error("not all that guests have of a host could be made anew; trying again", "host", h.name, "error", err)
 		self := h.self
-		h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{m.boot}) })
+		h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{}) })
 	}
 	if m.err != nil {
 		again(m.err)
@@ -70,9 +71,7 @@ func (h *hostActor) restored(m *hostRestored) {
 			again(err)
 			return
 		}
-		if h.session != nil { // which may have been opened after yet another start
-			h.restore(h.session.bootID)
-		}
+		h.restore() // the host may have been started once more
 	})
 }
 

@@ -405,8 +405,8 @@ type hostRebooted struct{ promise promise[struct{}] }
 
 func (m *hostRebooted) fail(err error) { m.promise.fail(err) }
 
-// restoreHost has a host put in order after its start.
-type restoreHost struct{ boot string }
+// restoreHost has a host put in order after its last start.
+type restoreHost struct{}
 
 // hostRestored is the end of that.
 type hostRestored struct {

@@ -131,8 +131,8 @@ var hosts = []mutant{
 	{
 		name: "host-not-restored", rule: "What guests have of a host that was started again is made anew.",
 		file:  "actors/host_actor.go",
-		old:   "	h.restore(m.request.BootID)\n",
-		new:   "",
+		old:   "	h.publish() // also when the state is what it was\n	h.restore()\n",
+		new:   "	h.publish()\n",
 		tests: in(actors, "TestAHostIsStartedAgain", simulation),
 	},
 	{
