@@ -90,6 +90,8 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 			err = errMachine
 		}
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	h.mu.Lock()
