@@ -201,7 +201,7 @@ func added(d *Device) []uuid.UUID {
 // deployable at some time of a span.
 func (h *history) loadingAround(dep string, from, to time.Time) bool {
 	return slices.ContainsFunc(h.commands, func(span *commandSpan) bool {
-		return span.loads && span.command.Deployable == dep && span.from.Before(to.Add(simSlack)) &&
+		return span.loads && span.command.Deployable == dep && span.from.Before(to.Add(simSlack+simDelay)) &&
 			(span.to.IsZero() || span.to.Add(simSlack).After(from))
 	})
 }
@@ -217,3 +217,7 @@ func (h *history) failedAround(kind devices.CommandKind, dep string, from, to ti
 // simSlack is how long news of the service's own work may take to reach all
 // of its actors, when the order of things is disturbed.
 const simSlack = time.Second
+
+// simDelay is how long the store holds a write up at the most, and with it what waits
+// for that.
+const simDelay = 6 * time.Second

@@ -284,7 +284,7 @@ func (r *simRun) mishap(persistence.Transition) memory.Fault {
 	case n < 12:
 		return memory.Fault{Effect: memory.DropUnknown}
 	case n < 13:
-		return memory.Fault{Delay: time.Duration(r.faults.IntN(6)) * time.Second}
+		return memory.Fault{Delay: time.Duration(r.faults.IntN(int(simDelay/time.Second))) * time.Second}
 	}
 	return memory.Fault{}
 }
