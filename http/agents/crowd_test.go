@@ -1,13 +1,12 @@
 package agents
 
 import (
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,15 +141,16 @@ func TestBodiesOfManyElements(t *testing.T) {
 // A certificate counts until it ends, also on a connection that was opened before.
 func TestACertificateThatEnds(t *testing.T) {
 	ca := newAuthority(t)
-	n := start(t, &tls.Config{
+	var later atomic.Int64 // than it is
+	n := startWithOptions(t, &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{ca.issue("service")},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
-	})
-	end := time.Now().Add(2 * time.Second).Truncate(time.Second)
-	brief := ca.issueUntil("a", end)
-	n.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.pool(), Certificates: []tls.Certificate{brief}}}
+	}, Options{now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+	n.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: ca.pool(), Certificates: []tls.Certificate{ca.issue("a")},
+	}}
 	n.want(200, "", "POST", protocol.SessionPath("a"), "", text("{}"))
-	<-time.After(time.Until(end) + 50*time.Millisecond)
+	later.Store(int64(2 * time.Hour))
 	n.want(401, protocol.CodeUnauthorized, "POST", protocol.SessionPath("a"), "", text("{}"))
 }
 
@@ -174,19 +174,6 @@ func TestNamesOfCertificates(t *testing.T) {
 			t.Errorf("host %q: %d, want %d", host, status, want)
 		}
 	}
-}
-
-// issueUntil makes a certificate that ends soon.
-func (a *authority) issueUntil(cn string, end time.Time) tls.Certificate {
-	a.t.Helper()
-	c := a.issue(cn)
-	template := *c.Leaf
-	template.NotAfter = end
-	der, err := x509.CreateCertificate(rand.Reader, &template, a.cert, c.Leaf.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: c.PrivateKey}
 }
 
 // A clock that is set back by hours does not silence the log for so long.

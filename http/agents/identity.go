@@ -32,7 +32,7 @@ func (s *Server) identify(ctx *fasthttp.RequestCtx, host string) ([]string, erro
 func (s *Server) namesOf(ctx *fasthttp.RequestCtx) []string {
 	if state := ctx.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
 		leaf := state.VerifiedChains[0][0]
-		if time.Now().After(leaf.NotAfter) {
+		if s.opt.now().After(leaf.NotAfter) {
 			return nil
 		}
 		names := slices.Clone(leaf.DNSNames)

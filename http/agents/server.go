@@ -50,11 +50,16 @@ type Options struct {
 	IdleTimeout    time.Duration // of a connection; 2 min
 	ReadTimeout    time.Duration // of a whole request; 30 s
 	ImageTimeout   time.Duration // of sending an image; 10 min
+
+	now func() time.Time // of tests
 }
 
 func (o *Options) fill() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.now == nil {
+		o.now = time.Now
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 4096
