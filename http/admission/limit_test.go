@@ -9,6 +9,28 @@ import (
 	"time"
 )
 
+// besiege has so many send changes without a pause, to one worker that needs a time
+// for each.
+func besiege(g *Gate, users int, each, during time.Duration) *sync.WaitGroup {
+	all, worker := &sync.WaitGroup{}, make(chan struct{}, 1)
+	end := time.Now().Add(during)
+	for range users {
+		all.Go(func() {
+			var p Pass
+			for time.Now().Before(end) {
+				if g.Enter(&p, greedy, Begins) != Admitted {
+					continue
+				}
+				worker <- struct{}{}
+				<-time.After(each)
+				<-worker
+				g.Leave(&p)
+			}
+		})
+	}
+	return all
+}
+
 // TestTheLimitFollowsTheRate: so many are in work as are done within workTime, from
 // above and from below.
 func TestTheLimitFollowsTheRate(t *testing.T) {
@@ -23,23 +45,7 @@ func TestTheLimitFollowsTheRate(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := New(Options{Most: 4096, Patience: time.Second, Pace: func() (time.Duration, bool) { return test.write, false }})
-			var users sync.WaitGroup
-			end := time.Now().Add(5 * time.Second)
-			worker := make(chan struct{}, 1)
-			for range 1000 {
-				users.Go(func() {
-					var p Pass
-					for time.Now().Before(end) {
-						if g.Enter(&p, greedy, Begins) != Admitted {
-							continue
-						}
-						worker <- struct{}{}
-						<-time.After(test.each)
-						<-worker
-						g.Leave(&p)
-					}
-				})
-			}
+			users := besiege(g, 1000, test.each, 5*time.Second)
 			pass(4 * time.Second)
 			if n := g.Counts(); n.Limit < test.least || n.Limit > test.most {
 				t.Errorf("%s: %d may be in work, want %d to %d (%+v)", name, n.Limit, test.least, test.most, n)
@@ -64,22 +70,7 @@ func TestTheLimitFallsThoughNobodyWaits(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := New(Options{Most: 4096, Patience: time.Second})
-			var users sync.WaitGroup
-			end, worker := time.Now().Add(4*time.Second), make(chan struct{}, 1)
-			for range test.users {
-				users.Go(func() {
-					var p Pass
-					for time.Now().Before(end) {
-						if g.Enter(&p, greedy, Begins) != Admitted {
-							continue
-						}
-						worker <- struct{}{}
-						<-time.After(test.each)
-						<-worker
-						g.Leave(&p)
-					}
-				})
-			}
+			users := besiege(g, test.users, test.each, 4*time.Second)
 			pass(3 * time.Second)
 			if n := g.Counts(); n.Limit < test.least || n.Limit > test.most {
 				t.Errorf("%s: %d may be in work, want %d to %d (%+v)", name, n.Limit, test.least, test.most, n)
