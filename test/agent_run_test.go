@@ -287,3 +287,24 @@ func TestAVGPUOutlivesAgentAndHost(t *testing.T) {
 		t.Errorf("after the start of the host %+v, before %+v", after, got)
 	}
 }
+
+// A disk of the same kind in the place of another is told apart by its serial
+// number, and is a device of its own.
+func TestASwappedDisk(t *testing.T) {
+	p := start(t, withAgents(t, "node1"))
+	host := newHypervisor(t, "node1", "nvme-inspur", p.agentsURL(), nil)
+	serial := host.sys("bus", "pci", "devices", "0000:db:00.0", "nvme", "nvme0", "serial")
+	if err := os.MkdirAll(filepath.Dir(serial), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, serial, []byte("first\n"))
+	host.start()
+	c := p.client()
+	before := named(t, c.awaitDeployables("node1", 2), "node1_0000:db:00.0")
+	writeFile(t, serial, []byte("second\n"))
+	host.event("change", "nvme", "/devices/pci0000:da/0000:db:00.0/nvme/nvme0")
+	eventually(t, readyLimit, "the second disk is there", func() bool {
+		all := c.deployablesOf("node1")
+		return len(all) == 2 && named(t, all, before.Name).UUID != before.UUID
+	})
+}

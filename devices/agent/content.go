@@ -5,10 +5,12 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/devices/sysfs"
 )
 
-// content gives what the service is told of an inventory.
-func (inv Inventory) content() protocol.Content {
+// content gives what the service is told of an inventory, with the serial numbers
+// of what is on the bus.
+func (inv Inventory) content(bus *sysfs.Bus) protocol.Content {
 	c := protocol.Content{
 		Complete: make(map[string]bool, len(inv)),
 		Problems: []protocol.Problem{}, Devices: []protocol.Device{},
@@ -19,7 +21,11 @@ func (inv Inventory) content() protocol.Content {
 			c.Problems = append(c.Problems, protocol.Problem{Driver: r.Driver, Problem: p, Detail: clipped(p.Detail)})
 		}
 		for _, d := range r.Devices {
-			c.Devices = append(c.Devices, protocol.Device{Driver: r.Driver, Device: d})
+			serial := ""
+			if functions := claims(&d); len(functions) > 0 { // that of its control path is the first
+				serial = bus.Serial(functions[0])
+			}
+			c.Devices = append(c.Devices, protocol.Device{Driver: r.Driver, Serial: serial[:min(len(serial), protocol.MaxName)], Device: d})
 		}
 	}
 	return c

@@ -15,6 +15,7 @@ import (
 	"github.com/arqd/arqd/devices/agent/uevent"
 	"github.com/arqd/arqd/devices/agent/work"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/devices/sysfs"
 )
 
 // Service is the other side of the conversation. Errors that have a
@@ -35,6 +36,7 @@ type Options struct {
 	BootID  string // of this start of the machine
 	Service Service
 	Drivers []devices.Driver
+	Bus     *sysfs.Bus // that they look at
 	// Look looks with all of them.
 	Look    func(context.Context) Inventory
 	Journal *journal.Journal // the agent's alone from here on

@@ -200,7 +200,7 @@ func atWork(t *testing.T, test func(*host)) {
 		driver := examined{fake.New(h.opts), h}
 		drivers := []devices.Driver{driver}
 		h.Agent = New(Options{
-			Host: "h", Version: "test", BootID: "boot", Service: h.office, Drivers: drivers, Journal: j, Events: h,
+			Host: "h", Version: "test", BootID: "boot", Service: h.office, Drivers: drivers, Bus: sysfs.New(dir), Journal: j, Events: h,
 			Look:         func(ctx context.Context) Inventory { return Discover(ctx, drivers) },
 			Log:          slog.New(slog.DiscardHandler),
 			ScanInterval: 5 * time.Minute, Spread: 10 * time.Second, Grace: time.Minute,

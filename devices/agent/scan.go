@@ -125,7 +125,7 @@ func (s *scanner) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	next := &scan{number: 1, content: inv.content(), owners: inv.owners(s.opt.Drivers)}
+	next := &scan{number: 1, content: inv.content(s.opt.Bus), owners: inv.owners(s.opt.Drivers)}
 	if before := s.newest.Load(); before != nil {
 		next.number = before.number + 1
 		s.keepWorking(before, next)
