@@ -29,8 +29,14 @@ func TestWhatTheServiceIsToldOfHealth(t *testing.T) {
 		count uint64
 		told  int
 	}{
-		{devices.HealthOK, 0, 1}, {devices.HealthOK, 0, 0}, {devices.HealthOK, 1, 1}, {devices.HealthOK, 1, 0},
-		{devices.HealthDegraded, 1, 1}, {devices.HealthDegraded, 1, 1}, {devices.HealthOK, 1, 1}, {devices.HealthOK, 1, 0},
+		{devices.HealthOK, 0, 1},
+		{devices.HealthOK, 0, 0},
+		{devices.HealthOK, 1, 1},
+		{devices.HealthOK, 1, 0},
+		{devices.HealthDegraded, 1, 1},
+		{devices.HealthDegraded, 1, 1},
+		{devices.HealthOK, 1, 1},
+		{devices.HealthOK, 1, 0},
 	} {
 		found := &findings{round: i + 1, health: counted(tt.state, tt.count)}
 		news := c.news(s, found)
