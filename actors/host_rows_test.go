@@ -84,6 +84,7 @@ func TestAnInventoryWhilePlacementIsAway(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		s := &shelf{}
 		inBubble(t, 1, func(w *world) {
+			w.wantSupplies(map[string]int{"synced": 1}) // that is shown before
 			s.answers(0, ErrInventoryAway)
 			a := w.joined("n", 1)
 			d := w.wantDevices("n", 1)[0]
