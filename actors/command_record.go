@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,10 +26,14 @@ type commandRecord struct {
 	Handles    []uuid.UUID     `json:"handles,omitempty"`  // that it is done for
 	Deadline   int64           `json:"deadline,omitempty"` // Unix milliseconds; 0: none
 	// Of a bind: which, of which ARQs, and the place among its commands.
-	Bind    uuid.UUID   `json:"bind,omitzero"`
-	ARQs    []uuid.UUID `json:"arqs,omitempty"`
-	Request string      `json:"request,omitempty"`
-	Order   int         `json:"order,omitempty"`
+	Bind uuid.UUID   `json:"bind,omitzero"`
+	ARQs []uuid.UUID `json:"arqs,omitempty"`
+	// Generations are those of ARQs since they are BindStarted: a later bind of
+	// the same ARQ is another one.
+	Generations []uint64 `json:"generations,omitempty"`
+
+	Request string `json:"request,omitempty"`
+	Order   int    `json:"order,omitempty"`
 	// What became of it, once that is known.
 	State   protocol.ResultState `json:"state,omitempty"`
 	Code    string               `json:"code,omitempty"`
@@ -63,6 +68,13 @@ func (c *commandRecord) left(now time.Time) (time.Duration, bool) {
 	return time.UnixMilli(c.Deadline).Sub(now), true
 }
 
+// prepares tells whether the command is of the bind that an ARQ was in with a
+// generation.
+func (c *commandRecord) prepares(arq uuid.UUID, generation uint64) bool {
+	i := slices.Index(c.ARQs, arq)
+	return i >= 0 && i < len(c.Generations) && c.Generations[i] == generation
+}
+
 // ended tells whether it is known what became of it.
 func (c *commandRecord) ended() bool { return c.State != "" }
 
@@ -88,14 +100,16 @@ func (a *deviceActor) recordCommands(p *deviceProposal) {
 func (o *operation) composeCommands(b *batch) {
 	bind := uuid.New()
 	var arqs []uuid.UUID
+	var generations []uint64
 	for _, p := range o.parts {
 		if p.ask.event == evBind && !p.repeat {
 			arqs = append(arqs, p.id)
+			generations = append(generations, p.arq.Generation+1)
 		}
 	}
 	for _, d := range o.devices {
 		for _, rec := range d.proposal.records {
-			rec.Bind, rec.ARQs, rec.Request = bind, arqs, o.request
+			rec.Bind, rec.ARQs, rec.Generations, rec.Request = bind, arqs, generations, o.request
 			b.putCommand(nil, rec)
 			o.records = append(o.records, rec)
 		}

@@ -82,7 +82,7 @@ func (f *recovered) partsOf(recs []*commandRecord) []*part {
 	var parts []*part
 	for instance, waiting := range f.unsettled {
 		f.unsettled[instance] = slices.DeleteFunc(waiting, func(p *part) bool {
-			ours := slices.Contains(recs[0].ARQs, p.id)
+			ours := recs[0].prepares(p.id, p.ask.generation)
 			if ours {
 				parts = append(parts, p)
 			}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -196,5 +197,33 @@ func TestAHostIsStartedAgainAndAgain(t *testing.T) {
 		if kinds := w.finishAll(a); kinds != nil {
 			t.Errorf("made anew once more: %v", kinds)
 		}
+	})
+}
+
+// What an agent does for a bind that is over prepares no later bind of the same
+// ARQ.
+func TestACommandOfAnEarlierBind(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		id := w.program("n", instance)
+		c := a.fetch()
+		w.must(w.unbind(id))
+		w.do = func(ctx context.Context, _ devices.Command) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		w.must(w.bind(w.to("h", instance), id))
+		w.wantStates("BindStarted", id)
+		w.crash()
+		a.open()
+		synctest.Wait()
+		w.wantStates("BindFailed", id)
+		w.must(a.tryResult(c, protocol.ResultDone, ""))
+		synctest.Wait()
+		w.wantStates("BindFailed", id)
+		w.finishAll(a)
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
 	})
 }

@@ -122,6 +122,13 @@ var hosts = []mutant{
 		tests: in(actors, "TestABindGoesOnAfterARestart", simulation),
 	},
 	{
+		name: "command-of-an-earlier-bind", rule: "What is done for a bind prepares no later one.",
+		file:  "actors/command_record.go",
+		old:   "	return i >= 0 && i < len(c.Generations) && c.Generations[i] == generation\n",
+		new:   "	return i >= 0 && generation > 0\n",
+		tests: in(actors, "TestACommandOfAnEarlierBind"),
+	},
+	{
 		name: "recovery-skips-hosts", rule: "A restart knows the hosts with agents.",
 		file:  "actors/recovery.go",
 		old:   "		f.hosts = append(f.hosts, h)\n",
