@@ -62,7 +62,7 @@ func (a *simAgent) tryFormer(ctx context.Context, l *life) {
 		Session: a.former, Seq: 1000, Scan: 1000, Digest: a.noneDigest, Content: a.none,
 	}, nil)
 	_, poll := l.sys.AwaitCommands(ctx, a.host, a.former, 0, time.Second)
-	if l.isDead() || ctx.Err() != nil {
+	if l.isDead() || l.ending.Load() || ctx.Err() != nil { // a stop ends a poll
 		return
 	}
 	for what, err := range map[string]error{"heartbeat": beat, "inventory": report, "poll": poll} {
