@@ -262,3 +262,27 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(check.Microseconds())/1e3/float64(b.N), "check-ms/op")
 	b.ReportMetric(float64(open.Microseconds())/1e3/float64(b.N), "open-ms/op")
 }
+
+func BenchmarkEnvelope(b *testing.B) {
+	put := benchPut(1)
+	stored := appendKey(nil, put.Key)
+	value := appendEnvelope(nil, stored, &put)
+	b.Run("append", func(b *testing.B) {
+		memory := make([]byte, 0, 1024)
+		b.ReportAllocs()
+		b.SetBytes(int64(len(value)))
+		for b.Loop() {
+			appendEnvelope(memory, stored, &put)
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		var r persistence.Record
+		b.ReportAllocs()
+		b.SetBytes(int64(len(value)))
+		for b.Loop() {
+			if err := openEnvelope(&r, stored, value); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
