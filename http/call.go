@@ -190,6 +190,11 @@ func (h *headerSource) Method() string { return aliasOf(h.ctx.Method()) }
 // slashes. It is valid during the request only.
 func (h *headerSource) Path() string { return aliasOf(h.ctx.URI().PathOriginal()) }
 
+// bytesOf is text as bytes without a copy, not to be altered.
+func bytesOf(text string) []byte {
+	return unsafe.Slice(unsafe.StringData(text), len(text))
+}
+
 // aliasOf is b as text without a copy: for the time of the request only.
 func aliasOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))

@@ -57,8 +57,11 @@ func (o *CORS) allows(method, headers string) bool {
 // a page of another origin. Such a question has no token.
 func (c *call) preflight() bool {
 	cors := &c.srv.opt.CORS
+	if len(cors.Origins) == 0 || !c.ctx.IsOptions() {
+		return false
+	}
 	method := c.headers.Header(fasthttp.HeaderAccessControlRequestMethod)
-	if len(cors.Origins) == 0 || !c.ctx.IsOptions() || method == "" {
+	if method == "" {
 		return false
 	}
 	if cors.origin(c.headers.Header(fasthttp.HeaderOrigin)) == "" {

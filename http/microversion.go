@@ -142,6 +142,6 @@ func (c *call) negotiate() error {
 	}
 	c.minor = minor
 	c.writeVersionRange()
-	c.ctx.Response.Header.SetCanonical(headerVersion, []byte(versionTexts[minor]))
+	c.ctx.Response.Header.SetCanonical(headerVersion, bytesOf(versionTexts[minor]))
 	return nil
 }

@@ -58,7 +58,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) *call {
 	c.headers.ctx = ctx
 	c.newRequestID()
 	c.globalID = globalRequestID(c.headers.Header(requestIDHeader))
-	ctx.Response.Header.Set(requestIDHeader, c.requestID)
+	ctx.Response.Header.SetCanonical(requestIDKey, bytesOf(c.requestID))
 	ctx.SetUserValue(callKey, c)
 	return c
 }

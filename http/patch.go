@@ -94,7 +94,10 @@ type arqPatch struct {
 
 func parsePatchItem(id uuid.UUID, list *fastjson.Value, rights patchRights) (actors.PatchItem, error) {
 	item := actors.PatchItem{ARQ: id}
-	elements, err := arrayOf(list, id.String())
+	if list.Type() != fastjson.TypeArray {
+		return item, invalid("%s: must be a JSON list.", id)
+	}
+	elements, err := list.Array()
 	if err != nil {
 		return item, err
 	}

@@ -1,9 +1,12 @@
 package http
 
 import (
-	"crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 )
+
+var requestIDKey = []byte(requestIDHeader)
 
 const (
 	requestIDHeader = "X-Openstack-Request-Id"
@@ -12,9 +15,10 @@ const (
 )
 
 // newRequestID gives the call a random uuid (version 4), made in place: every
-// request needs one.
+// request needs one. It is a name and no secret.
 func (c *call) newRequestID() {
-	_, _ = rand.Read(c.random[:]) // never fails
+	binary.LittleEndian.PutUint64(c.random[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(c.random[8:], rand.Uint64())
 	c.random[6] = c.random[6]&0x0f | 0x40
 	c.random[8] = c.random[8]&0x3f | 0x80
 	var text [requestIDLength]byte
