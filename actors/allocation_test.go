@@ -13,7 +13,7 @@ func TestAllocations(t *testing.T) {
 	d, ids, _ := timedDirectory(100)
 	a, bound := timedARQ(false), timedARQ(true)
 	bind := arqAsk{event: evBind, scope: Scope{Admin: true}, bind: &BindTo{}}
-	box := newMailbox()
+	box := newMailbox(&runners{})
 	box.RegisterHandlers(ignoring{}, nil)
 	handled := make(chan struct{})
 	var message any = func() { handled <- struct{}{} }

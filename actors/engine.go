@@ -49,6 +49,9 @@ type engine struct {
 	root   *actor.RootContext
 	log    *slog.Logger
 	active [kindCount]atomic.Int64
+	// mailbox gives each actor one of ours.
+	mailbox actor.PropsOption
+	runners runners
 	// before is called with every message before its actor is, on the actor's
 	// goroutine. The simulation steps in there; otherwise it is nil.
 	before func(kind actorKind, msg any)
@@ -60,10 +63,10 @@ func newEngine(log *slog.Logger) *engine {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 		actor.WithDeadLetterRequestLogging(false),
 	)
-	return &engine{system: system, root: system.Root, log: log}
+	e := &engine{system: system, root: system.Root, log: log}
+	e.mailbox = actor.WithMailbox(func() actor.Mailbox { return newMailbox(&e.runners) })
+	return e
 }
-
-var withMailbox = actor.WithMailbox(newMailbox)
 
 // spawn starts an actor and gives its address.
 func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
@@ -71,7 +74,7 @@ func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
 	shell := &shell{engine: e, kind: kind, receiver: r}
 	return e.root.Spawn(actor.PropsFromProducer(
 		func() actor.Actor { return shell },
-		withMailbox,
+		e.mailbox,
 	))
 }
 

@@ -13,6 +13,7 @@ import (
 // an operation is an actor that lives for four messages.
 type mailbox struct {
 	invoker actor.MessageInvoker
+	runners *runners
 	process func() // m.run, made once
 
 	mu        sync.Mutex
@@ -25,8 +26,8 @@ type mailbox struct {
 
 var _ actor.Mailbox = (*mailbox)(nil)
 
-func newMailbox() actor.Mailbox {
-	m := &mailbox{}
+func newMailbox(r *runners) *mailbox {
+	m := &mailbox{runners: r}
 	m.process = m.run
 	m.system.waiting, m.user.waiting = m.room[:0:2], m.room[2:2:4]
 	return m
@@ -94,7 +95,7 @@ func (m *mailbox) post(to *letters, msg any) {
 	m.running = m.running || idle
 	m.mu.Unlock()
 	if idle {
-		go m.process()
+		m.runners.run(m.process)
 	}
 }
 

@@ -55,7 +55,7 @@ func (w *witness) await(t *testing.T, n int, want ...string) {
 }
 
 func mailboxOf(w *witness) actor.Mailbox {
-	m := newMailbox()
+	m := newMailbox(&runners{})
 	m.RegisterHandlers(w, nil)
 	m.Start()
 	return m
