@@ -214,7 +214,7 @@ func TestRecordsOfEventsGoTogether(t *testing.T) {
 				defer mu.Unlock()
 				sizes = append(sizes, len(c.Deletes))
 			}
-			return memory.Fault{}
+			return memory.Fault{Delay: time.Millisecond} // in which others come
 		})
 		const n = 40
 		var stored persistence.Transition
