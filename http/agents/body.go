@@ -28,15 +28,12 @@ const (
 func (c *call) body(into any) error {
 	length := c.ctx.Request.Header.ContentLength()
 	if length > protocol.MaxBody {
-		c.ctx.SetConnectionClose()
-		c.hearOut()
-		return errTooLarge
+		return c.unheard(errTooLarge)
 	}
 	packed := len(c.ctx.Request.Header.Peek(fasthttp.HeaderContentEncoding)) > 0
 	if length < 0 || length > smallBody || packed {
 		if !c.gate.enlarge(c.host) {
-			c.ctx.SetConnectionClose()
-			return errBusy
+			return c.unheard(errBusy)
 		}
 		leave := c.leave
 		c.leave = func() {
@@ -44,8 +41,7 @@ func (c *call) body(into any) error {
 			leave()
 		}
 		if !c.room() {
-			c.ctx.SetConnectionClose()
-			return errNoRoom
+			return c.unheard(errNoRoom)
 		}
 		defer func() { <-c.bodies }()
 	}
@@ -76,12 +72,15 @@ func (c *call) room() bool {
 	}
 }
 
-// hearOut reads some more of a body that is too large: a client that is still
-// writing when the connection closes does not get to read why.
-func (c *call) hearOut() {
+// unheard ends the connection of a body that is not taken, and reads on for a
+// while: a client that is still writing when the connection closes does not get
+// to read why.
+func (c *call) unheard(why error) error {
+	c.ctx.SetConnectionClose()
 	if sent := c.ctx.RequestBodyStream(); sent != nil {
 		_, _ = io.CopyN(io.Discard, sent, protocol.MaxBody) // the answer is made either way
 	}
+	return why
 }
 
 func (c *call) read() ([]byte, error) {
