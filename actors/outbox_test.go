@@ -228,6 +228,7 @@ func TestRecordsOfEventsGoTogether(t *testing.T) {
 		r.forget(uuid.New()) // of which there is no record
 		w.store.Submit(stored, func(persistence.Result) {})
 		r.write()
+		<-time.After(time.Second) // the store takes its time
 		synctest.Wait()
 		if got := w.recorded(kindEvent); got != 0 {
 			t.Errorf("%d records are left", got)
