@@ -155,6 +155,9 @@ func (a *deviceActor) checkHost(hostname string) error {
 	if hostname == a.dev.Hostname || a.sys.opts.HostCheck == HostCheckOff {
 		return nil
 	}
+	if h := a.sys.host(a.dev.Hostname); h != nil && hostname == h.Provider {
+		return nil // what Nova calls the host
+	}
 	if a.sys.opts.HostCheck == HostCheckWarn {
 		a.sys.log.Warn("bound to a host that is not the device's",
 			"hostname", hostname, "device_hostname", a.dev.Hostname, "device", a.dev.UUID)

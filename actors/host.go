@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"cmp"
+
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
@@ -32,8 +34,10 @@ func (s HostState) String() string { return hostStateNames[s] }
 
 // Host is a compute host with an agent: a published, immutable view.
 type Host struct {
-	Name  string
-	State HostState
+	Name string
+	// Provider is the name of the compute host's own resource provider.
+	Provider string
+	State    HostState
 	// Capabilities are the commands that its agent carries out, if it has a
 	// session.
 	Capabilities []devices.CommandKind
@@ -58,7 +62,12 @@ type hostRecord struct {
 	BootID string `json:"boot_id"`
 	Digest string `json:"digest,omitempty"` // of the last inventory; "": none
 	Dead   bool   `json:"dead,omitempty"`
+	// Provider is the name of the host's resource provider; "": Name.
+	Provider string `json:"provider,omitempty"`
 }
+
+// provider gives the name of the host's resource provider.
+func (h *hostRecord) provider() string { return cmp.Or(h.Provider, h.Name) }
 
 func decodeHost(r persistence.Record) (*hostRecord, error) {
 	h := &hostRecord{Generation: r.Generation}

@@ -178,12 +178,20 @@ func (h *hostActor) open(m *openSession) {
 	if h.rec == nil {
 		next.BootID = m.request.BootID
 	}
+	if next.Provider = m.request.Provider; next.Provider == h.name {
+		next.Provider = ""
+	}
+	before := h.provider()
 	h.write(next, func(err error) {
 		if err != nil {
 			m.fail(err)
 			return
 		}
 		h.begin(m)
+		if after := h.provider(); after != before {
+			h.sys.log.Info("the devices of a host go below another resource provider", "host", h.name, "provider", after, "before", before)
+			h.sys.showBelow(h.name, after)
+		}
 	})
 }
 

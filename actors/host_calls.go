@@ -27,7 +27,8 @@ func (s *System) hostCall(name string, msg any) error {
 	return nil
 }
 
-// OpenSession begins the session of a host's agent, and ends that of another.
+// OpenSession begins the session of a host's agent, and ends that of another. The
+// provider that it names, the caller has proven to be the host's.
 func (s *System) OpenSession(ctx context.Context, host string, req *protocol.OpenSession) (*protocol.Session, error) {
 	if err := req.Validate(); err != nil {
 		return nil, invalid(err)

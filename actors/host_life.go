@@ -93,9 +93,17 @@ func (h *hostActor) turned() {
 	})
 }
 
+// provider gives the name of the host's resource provider.
+func (h *hostActor) provider() string {
+	if h.rec == nil {
+		return h.name
+	}
+	return h.rec.provider()
+}
+
 // publish shows others the state.
 func (h *hostActor) publish() {
-	v := &Host{Name: h.name, State: h.state}
+	v := &Host{Name: h.name, Provider: h.provider(), State: h.state}
 	if s := h.session; s != nil {
 		v.Session, v.Capabilities = true, s.capabilities
 	}

@@ -19,12 +19,14 @@ import (
 // scripted is an agent that says what the test wants.
 type scripted struct {
 	*world
-	host    string
-	boot    string
-	session uuid.UUID
-	seq     uint64
-	scan    uint64
-	content protocol.Content
+	host string
+	boot string
+	// provider is what the agent calls the host's resource provider.
+	provider string
+	session  uuid.UUID
+	seq      uint64
+	scan     uint64
+	content  protocol.Content
 }
 
 // agent makes one of a host with n fake devices of 4 handles each.
@@ -52,7 +54,7 @@ func (w *world) joined(host string, n int) *scripted {
 func (a *scripted) open() *protocol.Session {
 	a.t.Helper()
 	s, err := a.sys.OpenSession(a.t.Context(), a.host, &protocol.OpenSession{
-		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name},
+		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name}, Provider: a.provider,
 		Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
 	})
 	a.must(err)

@@ -29,8 +29,11 @@ var (
 
 // Supply is what one device has to give.
 type Supply struct {
-	Device    uuid.UUID
-	Host      string
+	Device uuid.UUID
+	Host   string
+	// Root is the name of the host's own provider, below which its devices go; "":
+	// all of them are to go.
+	Root      string
 	Providers []Provider // one per deployable
 }
 

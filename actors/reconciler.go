@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -24,9 +25,10 @@ type reconciler struct {
 	devices map[uuid.UUID]*supplied
 	ready   []uuid.UUID // devices that wait for a worker
 	workers int
-	silent  bool            // the inventory does not answer
-	unknown map[string]bool // hosts that the inventory did not know when last asked
-	dead    map[string]bool // hosts that give nothing away
+	silent  bool              // the inventory does not answer
+	unknown map[string]bool   // hosts that the inventory did not know when last asked
+	dead    map[string]bool   // hosts that give nothing away
+	roots   map[string]string // names of hosts' own providers; none: the host's
 	// leaving are providers that are being taken back, and of which device. A new
 	// device may have them again, and waits: that of another card in the same slot.
 	leaving map[uuid.UUID]uuid.UUID
@@ -62,6 +64,9 @@ type supplyOfHost struct {
 	dead     bool
 }
 
+// supplyBelow says what the provider is called that a host's devices go below.
+type supplyBelow struct{ hostname, root string }
+
 // supplyGone brings devices that are not on record any more and were shown.
 type supplyGone struct{ devices []uuid.UUID }
 
@@ -88,7 +93,7 @@ type supplyDone struct {
 func newReconciler(s *System, known map[uuid.UUID]*shown) *reconciler {
 	r := &reconciler{
 		sys: s, devices: make(map[uuid.UUID]*supplied), unknown: make(map[string]bool), dead: make(map[string]bool),
-		leaving: make(map[uuid.UUID]uuid.UUID),
+		roots: make(map[string]string), leaving: make(map[uuid.UUID]uuid.UUID),
 	}
 	for id, sh := range known {
 		r.devices[id] = &supplied{shown: sh}
@@ -108,6 +113,9 @@ func (r *reconciler) receive(_ actor.Context, msg any) {
 		}
 	case supplyOfHost:
 		r.hostTurned(m)
+	case supplyBelow:
+		r.roots[m.hostname] = m.root
+		r.showAnew(m.hostname)
 	case supplyGone:
 		for _, id := range m.devices {
 			r.gone(id, nil)
@@ -140,7 +148,11 @@ func (r *reconciler) changed(d *Device) {
 		return
 	}
 	e.device = d
-	r.wants(d.UUID, d.supply(r.dead[d.Hostname]))
+	r.wants(d.UUID, r.supply(d))
+}
+
+func (r *reconciler) supply(d *Device) *Supply {
+	return d.supply(r.dead[d.Hostname], cmp.Or(r.roots[d.Hostname], d.Hostname))
 }
 
 // wants has a device shown as it should be, if it is not already.
@@ -186,9 +198,13 @@ func (r *reconciler) hostTurned(m supplyOfHost) {
 	if delete(r.dead, m.hostname); m.dead {
 		r.dead[m.hostname] = true
 	}
+	r.showAnew(m.hostname)
+}
+
+func (r *reconciler) showAnew(hostname string) {
 	for id, e := range r.devices {
-		if e.device != nil && e.device.Hostname == m.hostname {
-			r.wants(id, e.device.supply(m.dead))
+		if e.device != nil && e.device.Hostname == hostname {
+			r.wants(id, r.supply(e.device))
 		}
 	}
 }
@@ -363,6 +379,7 @@ func (s *System) reconcile(f *recovered) {
 		if h.Dead {
 			r.dead[h.Name] = true
 		}
+		r.roots[h.Name] = h.provider()
 	}
 	gone := supplyGone{}
 	for id := range f.shown {
@@ -386,5 +403,13 @@ func (s *System) supplyChanged(b *batch) {
 func (s *System) showHost(hostname string, dead bool) {
 	if s.reconciler != nil {
 		s.engine.tell(s.reconciler, supplyOfHost{hostname, dead})
+	}
+}
+
+// showBelow moves the devices of a host, as the scheduler sees them, below
+// another provider.
+func (s *System) showBelow(hostname, root string) {
+	if s.reconciler != nil {
+		s.engine.tell(s.reconciler, supplyBelow{hostname, root})
 	}
 }

@@ -16,6 +16,7 @@ import (
 type SupplyStatus struct {
 	Device    uuid.UUID
 	Host      string // "": it is gone, and so is the name of its host
+	Root      string // name of the host's provider; "": it is gone
 	State     SupplyState
 	Leaving   bool                 // the device is gone, and what was shown of it is being taken back
 	Since     time.Time            // since when the state is so
@@ -70,6 +71,7 @@ func (r *reconciler) post(id uuid.UUID, m *supplyDone) {
 		}
 	}
 	status.Device, status.Host, status.State, status.Leaving, status.Failures = id, e.want.Host, e.state, e.leaving, e.failures
+	status.Root = e.want.Root
 	status.Providers = make(map[uuid.UUID]string, len(e.want.Providers))
 	for i := range e.want.Providers {
 		status.Providers[e.want.Providers[i].UUID] = e.want.Providers[i].Name

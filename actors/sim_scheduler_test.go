@@ -117,7 +117,7 @@ func (p *scheduler) wantSeen() {
 	defer h.mu.Unlock()
 	expected := 0
 	for _, d := range latest[Device](h, kindDevice) {
-		for _, want := range d.supply(false).Providers {
+		for _, want := range d.supply(false, d.Hostname).Providers {
 			expected++
 			if seen := p.providers[want.UUID]; seen == nil {
 				h.violated("%s cannot be seen", want.Name)

@@ -15,9 +15,9 @@ const traitOwner = "OWNER_CYBORG"
 
 // supply is what the scheduler shall see of a device. A disabled one is there,
 // with all of it reserved: what guests have they keep.
-// The same is true of one on a dead host.
-func (d *Device) supply(hostDead bool) *Supply {
-	s := &Supply{Device: d.UUID, Host: d.Hostname}
+// The same is true of one on a dead host. root is the name of the host's provider.
+func (d *Device) supply(hostDead bool, root string) *Supply {
+	s := &Supply{Device: d.UUID, Host: d.Hostname, Root: root}
 	for _, dep := range d.Deployables {
 		p := Provider{UUID: dep.ProviderUUID, Name: dep.Name, Traits: dep.shownTraits()}
 		if class := dep.resourceClass(); class != "" && dep.NumAccelerators > 0 {

@@ -20,6 +20,7 @@ const PlacementPath = "/placement"
 type supplyView struct {
 	Device    uuid.UUID            `json:"device"`
 	Hostname  string               `json:"hostname"`
+	Root      *string              `json:"host_provider"` // its name; null: the device is leaving
 	State     string               `json:"state"`
 	Leaving   bool                 `json:"leaving"`
 	Since     time.Time            `json:"since"`
@@ -69,6 +70,9 @@ func viewSupply(s *actors.SupplyStatus) supplyView {
 	if !s.Tried.IsZero() {
 		tried := s.Tried.UTC().Truncate(time.Second)
 		v.Tried = &tried
+	}
+	if s.Root != "" {
+		v.Root = &s.Root
 	}
 	if s.Problem != "" {
 		v.Problem = &s.Problem

@@ -175,15 +175,15 @@ func TestPlacementPage(t *testing.T) {
 	at := time.Date(2026, 11, 29, 23, 0, 0, 5, time.FixedZone("", 3600))
 	one, provider := uuid.MustParse("10000000-0000-4000-8000-000000000001"), uuid.MustParse("20000000-0000-4000-8000-000000000002")
 	api.backend.shown = []*actors.SupplyStatus{
-		{Device: one, Host: "c1", State: actors.SupplyPending, Since: at, Providers: map[uuid.UUID]string{}},
+		{Device: one, Host: "c1", Root: "c1.example.org", State: actors.SupplyPending, Since: at, Providers: map[uuid.UUID]string{}},
 		{
 			Device: uuid.MustParse(nobody), Host: "c2", State: actors.SupplyWaiting, Since: at, Tried: at.Add(time.Hour), Failures: 3,
 			Problem: `no "c2"`, Leaving: true, Providers: map[uuid.UUID]string{provider: "c2_card"},
 		},
 	}
-	const first = `{"device":"10000000-0000-4000-8000-000000000001","hostname":"c1","state":"pending","leaving":false,` +
+	const first = `{"device":"10000000-0000-4000-8000-000000000001","hostname":"c1","host_provider":"c1.example.org","state":"pending","leaving":false,` +
 		`"since":"2026-11-29T22:00:00Z","tried":null,"failures":0,"problem":null,"resource_providers":{}}`
-	second := `{"device":"` + nobody + `","hostname":"c2","state":"waiting_for_host","leaving":true,` +
+	second := `{"device":"` + nobody + `","hostname":"c2","host_provider":null,"state":"waiting_for_host","leaving":true,` +
 		`"since":"2026-11-29T22:00:00Z","tried":"2026-11-29T23:00:00Z","failures":3,"problem":"no \"c2\"",` +
 		`"resource_providers":{"20000000-0000-4000-8000-000000000002":"c2_card"}}`
 	for query, want := range map[string]string{

@@ -31,12 +31,14 @@ type Service interface {
 
 // Options are what an Agent needs.
 type Options struct {
-	Host    string
-	Version string // of the program
-	BootID  string // of this start of the machine
-	Service Service
-	Drivers []devices.Driver
-	Bus     *sysfs.Bus // that they look at
+	Host string
+	// Provider is the name of the host's own resource provider; "": Host.
+	Provider string
+	Version  string // of the program
+	BootID   string // of this start of the machine
+	Service  Service
+	Drivers  []devices.Driver
+	Bus      *sysfs.Bus // that they look at
 	// Look looks with all of them.
 	Look    func(context.Context) Inventory
 	Journal *journal.Journal // the agent's alone from here on

@@ -58,7 +58,7 @@ func (a *Agent) open(life context.Context) (s *session, known string) {
 	}
 	request := &protocol.OpenSession{
 		Versions: protocol.Versions(), AgentVersion: a.opt.Version, BootID: a.opt.BootID,
-		Capabilities: capabilities(a.opt.Drivers), Drivers: drivers,
+		Capabilities: capabilities(a.opt.Drivers), Drivers: drivers, Provider: a.opt.Provider,
 	}
 	var p pause
 	for life.Err() == nil {

@@ -208,6 +208,9 @@ func TestSessionsAndHeartbeats(t *testing.T) {
 	if err := (&OpenSession{Drivers: make([]string, 65)}).Validate(); err == nil || !strings.Contains(err.Error(), "drivers: 65") {
 		t.Error(err)
 	}
+	if err := (&OpenSession{Provider: "a\nb"}).Validate(); err == nil || !strings.Contains(err.Error(), "resource_provider_name") {
+		t.Error(err)
+	}
 	if v, ok := Common([]int{Version + 1, Version}); v != Version || !ok {
 		t.Errorf("version %d", v)
 	}

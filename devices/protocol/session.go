@@ -18,6 +18,9 @@ type OpenSession struct {
 	// Drivers are those that look for devices, by their names in
 	// [agent]enabled_drivers.
 	Drivers []string `json:"drivers"`
+	// Provider is the name of the host's own resource provider in Placement, if it
+	// is another than the host's: one of the names that the agent has proven.
+	Provider string `json:"resource_provider_name,omitempty"`
 }
 
 // Session is what the service says to it.
@@ -70,6 +73,9 @@ func (o *OpenSession) Validate() error {
 	c.size("drivers", len(o.Drivers), MaxDrivers)
 	for _, name := range o.Drivers {
 		c.name("drivers", name)
+	}
+	if o.Provider != "" {
+		c.name("resource_provider_name", o.Provider)
 	}
 	return c.err()
 }

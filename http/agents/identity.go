@@ -26,6 +26,19 @@ func (s *Server) identify(ctx *fasthttp.RequestCtx, host string) ([]string, erro
 	return names, nil
 }
 
+// provesProvider refuses a resource provider that is not the host's: the devices of
+// one would go below another's, and be bound to its guests. Whoever has proven a name
+// may speak for the host of that name anyway.
+func (c *call) provesProvider(name string) error {
+	if name == "" || slices.Contains(c.names, name) {
+		return nil
+	}
+	c.stats.impostors.Add(1)
+	c.logStranger("an agent names a resource provider that is not its host's", c.ctx, c.host, c.names)
+	return forbidden(fmt.Sprintf("resource_provider_name: %q is none of the names that the certificate or token of host %q stands for",
+		shortened(name), shortened(c.host)))
+}
+
 // namesOf gives the names that a certificate, which the listener has verified,
 // or else a token stands for. A certificate that has ended since the connection
 // was opened stands for nobody.

@@ -98,6 +98,9 @@ func openSession(c *call) (any, error) {
 	if err := c.body(&body); err != nil {
 		return nil, err
 	}
+	if err := c.provesProvider(body.Provider); err != nil {
+		return nil, err
+	}
 	return c.backend.OpenSession(c.life, c.host, &body)
 }
 

@@ -19,7 +19,7 @@ type Stats struct {
 	Connections int               // open at present
 	Answers     map[string]uint64 // by class of status: 2xx, 4xx ...
 	Strangers   uint64            // requests without a certificate or a token that counts
-	Impostors   uint64            // requests for another host
+	Impostors   uint64            // requests for another host, or for the provider of one
 }
 
 // Stats gives counts.

@@ -12,13 +12,15 @@ import (
 
 // Agent is the section [agent].
 type Agent struct {
-	EnabledDrivers     []string
-	LegacyNames        bool
-	PCIIDs             string // "": the built-in names, or the host's if newer
-	TopologyAttributes bool
-	TopologyTraits     bool
-	QATProducts        []uint16
-	AscendProducts     []uint16
+	EnabledDrivers []string
+	LegacyNames    bool
+	// ResourceProviderName is that of the compute host's own provider; "": [DEFAULT] host.
+	ResourceProviderName string
+	PCIIDs               string // "": the built-in names, or the host's if newer
+	TopologyAttributes   bool
+	TopologyTraits       bool
+	QATProducts          []uint16
+	AscendProducts       []uint16
 
 	ServiceURL      string // without a slash at its end; "": it cannot run
 	CAFile          string // "": the machine's authorities

@@ -20,6 +20,8 @@ func AgentOptions() []Option {
 			"Drivers that look for devices: "+strings.Join(driverNames, ", ")+"."),
 		opt("agent", "legacy_names", "false", boolean(), func(c *Config) *bool { return &c.Agent.LegacyNames },
 			"Name the devices of Intel's drivers after the machine's host name, as the reference does, also where [DEFAULT] host is another."),
+		opt("agent", "resource_provider_name", "", optional(word()), func(c *Config) *string { return &c.Agent.ResourceProviderName },
+			"Name of the compute host's own resource provider in Placement, which is what Nova calls the node; its devices go below it, and binds may name it. The certificate, or the line of the token in the service's [agents] token_file, must have it as another name of the host. Empty: [DEFAULT] host."),
 		opt("agent", "pci_ids", "", optional(path()), func(c *Config) *string { return &c.Agent.PCIIDs },
 			"File with the names of PCI devices. Empty: the newer of the built-in one and the machine's own."),
 		opt("agent", "topology_attributes", "false", boolean(), func(c *Config) *bool { return &c.Agent.TopologyAttributes },

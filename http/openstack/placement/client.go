@@ -62,7 +62,7 @@ func (c *Client) Show(ctx context.Context, s *actors.Supply) (changes int, err e
 	if !slices.ContainsFunc(s.Providers, func(p actors.Provider) bool { return !p.Gone }) {
 		return w.changes, w.problems.err()
 	}
-	root, err := w.root(ctx, s.Host)
+	root, err := w.root(ctx, s.Root)
 	if err != nil {
 		return w.changes, classify(err)
 	}

@@ -48,7 +48,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(run{m}) }
 type world struct {
 	t         *testing.T
 	placement *openstacktest.Placement
-	host      string
+	host      string // the name of its provider
+	device    string // the name that its devices have for it
 	root      string
 	client    *Client
 }
@@ -74,6 +75,7 @@ func hostless(t *testing.T) *world {
 		t.Fatal(shared.err)
 	}
 	w := &world{t: t, placement: shared.placement, host: strings.ReplaceAll(t.Name(), "/", "-")}
+	w.device = w.host
 	w.client = New(session(t, w.placement.URL), openstack.Service{})
 	return w
 }
@@ -119,7 +121,7 @@ func (w *world) show(changes int, want error, providers ...actors.Provider) {
 func (w *world) tryShow(providers ...actors.Provider) (int, error) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	return w.client.Show(ctx, &actors.Supply{Device: uuid.New(), Host: w.host, Providers: providers})
+	return w.client.Show(ctx, &actors.Supply{Device: uuid.New(), Host: w.device, Root: w.host, Providers: providers})
 }
 
 // seen is what Placement has of a provider.

@@ -12,8 +12,8 @@ import (
 )
 
 // root finds the provider of a compute host, which Nova makes, by its name.
-func (w *work) root(ctx context.Context, host string) (string, error) {
-	page, err := resourceproviders.List(w.api, resourceproviders.ListOpts{Name: host}).AllPages(ctx)
+func (w *work) root(ctx context.Context, name string) (string, error) {
+	page, err := resourceproviders.List(w.api, resourceproviders.ListOpts{Name: name}).AllPages(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -22,7 +22,7 @@ func (w *work) root(ctx context.Context, host string) (string, error) {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%w: no resource provider is named %s", actors.ErrHostUnknown, host)
+		return "", fmt.Errorf("%w: no resource provider is named %s", actors.ErrHostUnknown, name)
 	}
 	return found[0].UUID, nil
 }

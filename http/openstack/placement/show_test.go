@@ -144,6 +144,19 @@ func TestTheHostComesLate(t *testing.T) {
 	w.wantSeen(p, []string{"FPGA 4-0"}, "OWNER_CYBORG")
 }
 
+// Nova may have another name for the host than its devices: it is moved to where
+// Nova has it.
+func TestTheHostIsCalledOtherwise(t *testing.T) {
+	w := newWorld(t)
+	p := w.deployable("one", 4)
+	w.show(3, nil, p)
+	w.host += ".example.org"
+	w.show(0, actors.ErrHostUnknown, p)
+	w.makeRoot()
+	w.show(1, nil, p)
+	w.wantSeen(p, []string{"FPGA 4-0"}, "OWNER_CYBORG")
+}
+
 func TestAProviderIsMovedBelowItsHost(t *testing.T) {
 	w := newWorld(t)
 	p, q := w.deployable("orphan", 4), w.deployable("foundling", 4)
