@@ -122,7 +122,7 @@ func arqdOptions() []Option {
 			"Rules that replace default ones. A relative path is looked for beside the configuration files, the last first, then in the working directory. It must exist if it is set here."),
 
 		opt("arqd", "host_check", "enforce", choice(HostCheckEnforce, HostCheckWarn, HostCheckOff), func(c *Config) *HostCheck { return &c.Arqd.HostCheck },
-			"What to do when a bind names another host than the device's: enforce gives no handle of that device, warn only logs it, off is silent."),
+			"What to do when a bind names another host than the device's, and not its resource provider either: enforce gives no handle of that device, warn only logs it, off is silent."),
 		opt("arqd", "mdev_created_by", "agent", choice(MdevByAgent, MdevByNova), func(c *Config) *MdevCreatedBy { return &c.Arqd.MdevCreatedBy },
 			"Who makes the mediated device of a handle. agent: the host's agent, as the handle is bound, and it removes it afterwards. nova: nobody here; Nova has the uuid of the handle and, in its info, asked_type. To be changed while no such handle is bound."),
 		opt("arqd", "admin_host", "127.0.0.1", address(), func(c *Config) *string { return &c.Arqd.AdminHost },
