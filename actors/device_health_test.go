@@ -309,6 +309,12 @@ func TestAScanThatCannotReportADevice(t *testing.T) {
 		taken := a.without(0)
 		a.content.Problems = []protocol.Problem{{Driver: "d", Problem: devices.Problem{Where: "0000:3b:00.0", Kind: devices.ProblemUnreadable}}}
 		a.report()
+		w.wantNotQuarantined(d)
+		<-time.After(protocol.ScansApart)
+		if !a.beat().SendInventory {
+			t.Error("no second scan is asked for")
+		}
+		a.report()
 		w.wantShown(d, Quarantined, "the scan of its host cannot report it: unreadable")
 		a.content.Problems, a.content.Devices = nil, append(a.content.Devices, taken)
 		a.report()
@@ -316,6 +322,39 @@ func TestAScanThatCannotReportADevice(t *testing.T) {
 		a.beats(5 * time.Minute)
 		w.wantShown(d, Healthy, "")
 	})
+}
+
+// A function that is just being reset, or that another program writes to, cannot
+// be read for a moment: a scan of that moment takes no device away for minutes.
+func TestAScanAtABadMoment(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 1)
+		a.content.Devices[0].ControlPath.Info = `{"bus": "3b", "device": "00", "domain": "0000", "function": "0"}`
+		a.open()
+		a.report()
+		d, whole := w.wantDevices("n", 1)[0], a.content
+		for range 3 {
+			a.content = whole
+			a.without(0)
+			a.content.Problems = []protocol.Problem{{Driver: "d", Problem: devices.Problem{Where: "0000:3b:00.0", Kind: devices.ProblemUnreadable}}}
+			a.report()
+			a.report()
+			w.wantNotQuarantined(d)
+			a.content = whole
+			a.report()
+			a.beats(time.Hour)
+		}
+		w.wantNotQuarantined(d)
+	})
+}
+
+// wantNotQuarantined looks at what is published of a device.
+func (w *world) wantNotQuarantined(d *Device) {
+	w.t.Helper()
+	synctest.Wait()
+	if now := w.sys.dir.deviceAt(d.Hostname, d.ControlPath.Info); now == nil || now.Quarantined() {
+		w.t.Errorf("%+v", now)
+	}
 }
 
 // A device that was suspected once, and was well since, is not suspected any more:

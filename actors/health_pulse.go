@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -14,7 +15,8 @@ type examined struct {
 	source  healthSource
 	finding Finding
 	errors  map[devices.ErrorCounter]uint64
-	boot    string // the start of the host since which errors are counted
+	boot    string    // the start of the host since which errors are counted
+	at      time.Time // of the scan; zero: it is said of now
 }
 
 // pulse is what a device's actor remembers of what was said, besides the
@@ -23,7 +25,7 @@ type pulse struct {
 	better    [healthSources]time.Time // since when it is in a better state than on record; zero: it is not
 	mild      [healthSources]Finding   // all that was said since
 	said      [healthSources]Finding   // what was said last
-	suspected time.Time                // when the agent first said that it is bad; zero: it did not, or that is on record
+	suspected [healthSources]time.Time // when it was first said that it is bad; zero: it was not, or that is on record
 	// errors are newer counts than those on record, and since which start.
 	errors map[devices.ErrorCounter]uint64
 	boot   string
@@ -39,12 +41,12 @@ var countedReasons = map[devices.ErrorCounter]string{
 
 // hear takes what is said and gives the record that is to be written; nil: none
 // is. A device that is said to be bad is believed to be when it is said twice: a
-// function that is just being reset reads as one that is gone. Counters do not
+// function that is just being reset reads as one that is gone, or not at all. Counters do not
 // err.
 func (p *pulse) hear(rec *DeviceHealth, m *examined, now time.Time) *DeviceHealth {
 	f, grown := m.finding, p.growth(rec, m)
 	known := rec.finding(m.source)
-	if p.doubts(known, m, now) {
+	if p.doubts(known, m, cmp.Or(m.at, now)) {
 		if rec == nil {
 			return nil
 		}
@@ -82,19 +84,17 @@ func (p *pulse) compare(source healthSource, known *Finding, now time.Time) {
 	}
 }
 
-// doubts tells whether an agent is not believed yet that a device is bad.
+// doubts tells whether it is not believed yet that a device is bad.
 func (p *pulse) doubts(known *Finding, m *examined, now time.Time) bool {
-	if m.source != sourceAgent {
-		return false
-	}
+	first := &p.suspected[m.source]
 	if !m.finding.bad() || known.bad() {
-		p.suspected = time.Time{}
+		*first = time.Time{}
 		return false
 	}
-	if p.suspected.IsZero() {
-		p.suspected = now
+	if first.IsZero() {
+		*first = now
 	}
-	return now.Sub(p.suspected) < protocol.ScansApart
+	return now.Sub(*first) < protocol.ScansApart
 }
 
 // worsened is the record with what is new.
@@ -113,7 +113,7 @@ func (m *examined) counts() bool { return m.source == sourceAgent && len(m.error
 // first tells whether there is nothing on record that it could be held against.
 func (m *examined) first(rec *DeviceHealth) bool {
 	if rec == nil {
-		return true
+		return m.source == sourceAgent || m.finding.bad()
 	}
 	for c := range countedReasons {
 		_, known := rec.Errors[c]
@@ -215,8 +215,8 @@ func (p *pulse) written(rec *DeviceHealth, now time.Time) {
 	for source := range healthSources {
 		p.better[source] = time.Time{}
 		p.compare(source, rec.finding(source), now)
-	}
-	if rec.Agent.bad() {
-		p.suspected = time.Time{}
+		if rec.finding(source).bad() {
+			p.suspected[source] = time.Time{}
+		}
 	}
 }

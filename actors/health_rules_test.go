@@ -204,7 +204,15 @@ func TestAnOperatorLiftsAQuarantine(t *testing.T) {
 
 func TestTheTwoSourcesOfHealth(t *testing.T) {
 	p := newPatient(t)
-	p.write(p.pulse.hear(p.rec, &examined{source: sourceScan, finding: Finding{failed, []string{"unreadable"}}}, p.now))
+	unreadable := Finding{failed, []string{"unreadable"}}
+	if p.pulse.hear(p.rec, &examined{source: sourceScan, finding: unreadable, at: p.now}, p.now) != nil {
+		t.Error("one scan is believed")
+	}
+	later := p.now.Add(time.Hour)
+	if p.pulse.hear(p.rec, &examined{source: sourceScan, finding: unreadable, at: p.now}, later) != nil {
+		t.Error("a scan that is sent again is believed")
+	}
+	p.write(p.pulse.hear(p.rec, &examined{source: sourceScan, finding: unreadable, at: later}, later))
 	p.wants(Quarantined, "unreadable")
 	p.says(ok)
 	p.waits(p.hold)

@@ -47,23 +47,22 @@ func (s *System) examinedByAgent(host, boot string, e *protocol.DeviceHealth) bo
 }
 
 // examinedByScan tells a device what an inventory says of it. A device that is
-// not shown, because something is wrong with it, can be given to nobody.
-func (s *System) examinedByScan(d *Device, r *report) {
+// not shown, because something is wrong with it, can be given to nobody. It says
+// whether another scan is wanted to believe that.
+func (s *System) examinedByScan(d *Device, r *report) (again bool) {
 	var f Finding
 	if !r.shows(d) {
 		i := slices.IndexFunc(r.inv.Problems, func(p protocol.Problem) bool {
 			return p.Kind != devices.ProblemGone && p.Of(d.ControlPath)
 		})
 		if i < 0 {
-			return // it may be gone, which others find out
+			return false // it may be gone, which others find out
 		}
 		f = newFinding(devices.Health{
 			State:   devices.HealthFailed,
 			Reasons: []string{fmt.Sprintf("the scan of its host cannot report it: %s", r.inv.Problems[i].Kind)},
 		})
 	}
-	if f.State == "" && d.Health.finding(sourceScan).State == "" {
-		return
-	}
-	s.devices.tell(d.UUID, &examined{source: sourceScan, finding: f})
+	s.devices.tell(d.UUID, &examined{source: sourceScan, finding: f, at: r.at})
+	return f.bad() && !d.Health.finding(sourceScan).bad()
 }

@@ -77,7 +77,7 @@ func (h *hostActor) inventoryTaken(m *inventoryTaken) {
 	if len(out.refused) > 0 {
 		h.rescan = h.sys.now().Add(scanAgainForRefused)
 	}
-	if len(out.absent) > 0 {
+	if len(out.absent) > 0 || out.doubted {
 		h.rescan = h.sys.now().Add(scanAgainForProof)
 	}
 	h.sys.hosts.stats.inventories.Add(1)
@@ -129,6 +129,7 @@ type report struct {
 type reportOutcome struct {
 	refused []protocol.Refused
 	absent  map[uuid.UUID]absence
+	doubted bool // something is said of a device that one scan does not prove
 }
 
 // takeInventory brings the records of a host's devices in line with a report.
@@ -143,7 +144,7 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 		return nil, err
 	}
 	for _, d := range s.devicesOf(r.host) {
-		s.examinedByScan(d, r)
+		out.doubted = s.examinedByScan(d, r) || out.doubted
 		if r.shows(d) || !r.provesAbsence(d, out) {
 			continue
 		}

@@ -19,7 +19,7 @@ var devices = []mutant{
 	{
 		name: "resets-quarantine", rule: "An agent is believed that a device is bad when it says so twice.",
 		file:  "actors/health_pulse.go",
-		old:   "\treturn now.Sub(p.suspected) < protocol.ScansApart\n",
+		old:   "\treturn now.Sub(*first) < protocol.ScansApart\n",
 		new:   "\treturn false\n",
 		tests: in(actors, "TestADeviceIsQuarantinedWhenItIsSaidTwice"),
 	},
