@@ -20,7 +20,7 @@ var devices = []mutant{
 		name: "resets-quarantine", rule: "An agent is believed that a device is bad when it says so twice.",
 		file:  "actors/health_pulse.go",
 		old:   "\treturn now.Sub(*first) < protocol.ScansApart\n",
-		new:   "\treturn false\n",
+		new:   "\treturn now.Sub(*first) < 0*protocol.ScansApart\n",
 		tests: in(actors, "TestADeviceIsQuarantinedWhenItIsSaidTwice"),
 	},
 	{
@@ -76,7 +76,7 @@ var devices = []mutant{
 		name: "mdev-left-behind", rule: "A mediated device goes with its holder.",
 		file:  "actors/device_cleaning.go",
 		old:   "\t\tj.commands = []devices.Command{c}\n",
-		new:   "\t\t_ = c\n",
+		new:   "\t\tj.commands = []devices.Command{c}[:0]\n",
 		tests: in(actors, "TestMdevHandlesAreMadeAndRemoved", simulation),
 	},
 	{
