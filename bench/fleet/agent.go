@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/bench/measure"
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
@@ -76,21 +77,21 @@ var errOver = errors.New("another agent of this host has come")
 
 // run is the life of an agent.
 func (a *agent) run(ctx context.Context, first time.Duration) {
-	if !pause(ctx, first) {
+	if !measure.Pause(ctx, first) {
 		return
 	}
 	for tries := 0; ctx.Err() == nil; {
 		s, err := a.open(ctx)
 		if err != nil {
 			tries++
-			pause(ctx, backOff(tries))
+			measure.Pause(ctx, backOff(tries))
 			continue
 		}
 		tries = 0
 		if errors.Is(s.live(ctx), errOver) {
 			return
 		}
-		pause(ctx, within(a.fleet.opt.Return))
+		measure.Pause(ctx, within(a.fleet.opt.Return))
 	}
 }
 
@@ -148,7 +149,7 @@ func (s *session) insist(ctx context.Context, call func(context.Context) error) 
 				return
 			}
 		}
-		pause(ctx, backOff(tries))
+		measure.Pause(ctx, backOff(tries))
 	}
 }
 
@@ -160,7 +161,7 @@ func (s *session) report(ctx context.Context) error {
 }
 
 func (s *session) beats(ctx context.Context) {
-	for pause(ctx, s.every) {
+	for measure.Pause(ctx, s.every) {
 		var reply protocol.HeartbeatReply
 		s.insist(ctx, func(ctx context.Context) error {
 			return s.call(ctx, opBeat, http.MethodPost, protocol.HeartbeatPath(s.agent.id.Host),

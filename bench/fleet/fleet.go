@@ -158,17 +158,5 @@ func (f *Fleet) turn(present bool) {
 	}
 }
 
-// pause waits, and says false if ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // within gives any time up to d.
 func within(d time.Duration) time.Duration { return time.Duration(rand.Float64() * float64(d)) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/arqd/arqd/bench/measure"
 	"github.com/arqd/arqd/bench/process"
 )
 
@@ -99,7 +100,7 @@ func Measure(ctx context.Context, opt Options, plan Plan) (*Result, error) {
 	}
 	plan.Say("all are there; %v of steady life", plan.Duration)
 	begin := time.Now()
-	if !pause(ctx, plan.Duration) {
+	if !measure.Pause(ctx, plan.Duration) {
 		return r, ctx.Err()
 	}
 	if r.Steady, err = f.measured(begin, m); err != nil {
@@ -123,7 +124,7 @@ func (f *Fleet) outlast(ctx context.Context, plan *Plan, r *Result) error {
 		if n := len(r.Outages); n >= before+plan.Outages && r.Outages[n-1].Seconds > 0 {
 			break
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if !measure.Pause(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("%w: %d of %d, %v after the outages were waited for", ErrAbsent, f.Present(), len(f.agents), plan.Patience)
 		}
 	}

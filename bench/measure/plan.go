@@ -115,7 +115,7 @@ func (r *running) await(ctx context.Context, i int64) (start time.Time, ok bool)
 		return start, false
 	}
 	start = r.begin.Add(r.offset(i))
-	if !waitUntil(ctx, start) || r.Duration > 0 && time.Since(r.begin) > 2*r.Duration {
+	if !Pause(ctx, time.Until(start)) || r.Duration > 0 && time.Since(r.begin) > 2*r.Duration {
 		return start, false
 	}
 	if lag := time.Since(start); lag > LateLimit {
@@ -125,8 +125,9 @@ func (r *running) await(ctx context.Context, i int64) (start time.Time, ok bool)
 	return start, true
 }
 
-func waitUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
+// Pause waits, and says false if ctx ended.
+func Pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
