@@ -6,10 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/arqd/arqd/cmd/arqd/config"
@@ -36,12 +34,8 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	for _, w := range warnings {
 		log.Warn("configuration", "where", w.Where, "text", w.Text)
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, hangups, release := withSignals(ctx)
+	defer release()
 
 	bus := sysfs.New(*flags.root)
 	boot, err := bootID(bus)
@@ -93,18 +87,6 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	}
 	log.Info("stopped")
 	return nil
-}
-
-// onHangup does something at each SIGHUP, until ctx ends.
-func onHangup(ctx context.Context, hangups <-chan os.Signal, do func()) {
-	for {
-		select {
-		case <-hangups:
-			do()
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // eventSource gives where events come from. The kernel's are not about a tree that

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/arqd/arqd/cmd/arqd/config"
 )
@@ -54,14 +51,8 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 		return cfg.Print(stdout)
 	}
 
-	// Taken from here to the end: a SIGHUP that nobody takes ends the process,
-	// also while it starts or answers its last requests.
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, hangups, release := withSignals(ctx)
+	defer release()
 	s := newService(cfg, log, len(files) == 0)
 	if err := s.open(ctx); err != nil {
 		stopped := s.close(context.WithoutCancel(ctx))
@@ -71,7 +62,7 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 		}
 		return errors.Join(err, stopped)
 	}
-	go reloadOnHangup(ctx, hangups, files, environ, s, level)
+	go onHangup(ctx, hangups, func() { reload(files, environ, s, level) })
 	select {
 	case <-ctx.Done():
 		log.Info("stopping: no new requests; those under way are answered first")
@@ -101,34 +92,25 @@ func setLevel(level *slog.LevelVar, cfg *config.Config) {
 	}
 }
 
-// reloadOnHangup reads the configuration again at each SIGHUP and takes over
-// what can be changed while running.
-func reloadOnHangup(
-	ctx context.Context, hangups <-chan os.Signal, files, environ []string, s *service, level *slog.LevelVar,
-) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangups:
-		}
-		next, _, err := config.Load(files, environ)
-		if err != nil {
-			s.log.Error("the configuration was not reloaded", "error", err)
-			continue
-		}
-		setLevel(level, next)
-		s.reloadCertificates(next)
-		s.reloadTokens()
-		for _, o := range s.cfg.Changed(next) {
-			if !o.Reloadable {
-				s.log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
-			}
-		}
-		select {
-		case s.lookNow <- struct{}{}:
-		default:
-		}
-		s.log.Info("configuration reloaded")
+// reload reads the configuration again and takes over what can be changed while
+// running.
+func reload(files, environ []string, s *service, level *slog.LevelVar) {
+	next, _, err := config.Load(files, environ)
+	if err != nil {
+		s.log.Error("the configuration was not reloaded", "error", err)
+		return
 	}
+	setLevel(level, next)
+	s.reloadCertificates(next)
+	s.reloadTokens()
+	for _, o := range s.cfg.Changed(next) {
+		if !o.Reloadable {
+			s.log.Warn("a changed option needs a restart", "section", o.Group, "option", o.Name)
+		}
+	}
+	select {
+	case s.lookNow <- struct{}{}:
+	default:
+	}
+	s.log.Info("configuration reloaded")
 }
