@@ -151,29 +151,40 @@ func twoRegions(n int) devices.Device {
 	return d
 }
 
+// twoRegions registers such a device on the host "two".
+func (w *world) twoRegions(n int) {
+	w.t.Helper()
+	w.must(w.sys.RegisterInventory(w.t.Context(), "two", []devices.Device{twoRegions(n)}))
+}
+
+// toRegion is a binding to one of its deployables.
+func (w *world) toRegion(n int, i uuid.UUID) *BindTo {
+	w.t.Helper()
+	for _, d := range w.sys.Devices() {
+		if d.Hostname == "two" {
+			return &BindTo{Hostname: "two", ProviderUUID: d.Deployables[n].ProviderUUID, InstanceUUID: i}
+		}
+	}
+	w.t.Fatal("no device of two deployables")
+	return nil
+}
+
 // A request that loads images into two deployables of a device keeps others
 // off both.
 func TestEveryDeployableThatIsBeingProgrammedTakesNoBind(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
-		w.must(w.sys.RegisterInventory(w.t.Context(), "two", []devices.Device{twoRegions(2)}))
+		w.twoRegions(2)
 		end := withProgramming(w)
 		w.profile("one")
-		var dev *Device
-		for _, d := range w.sys.Devices() {
-			if d.Hostname == "two" {
-				dev = d
-			}
-		}
 		ids := w.create("program", 2)
 		third := w.create("one", 1)[0]
 		w.must(w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
-			{ids[0], &BindTo{Hostname: "two", ProviderUUID: dev.Deployables[0].ProviderUUID, InstanceUUID: instance}},
-			{ids[1], &BindTo{Hostname: "two", ProviderUUID: dev.Deployables[1].ProviderUUID, InstanceUUID: instance}},
+			{ids[0], w.toRegion(0, instance)}, {ids[1], w.toRegion(1, instance)},
 		}}))
 		w.wantStates("BindStarted", ids...)
 		for i := range 2 {
 			err := w.sys.PatchARQs(context.Background(), Patch{Scope: demo, Items: []PatchItem{
-				{third, &BindTo{Hostname: "two", ProviderUUID: dev.Deployables[i].ProviderUUID, InstanceUUID: another}},
+				{third, w.toRegion(i, another)},
 			}})
 			w.wantCode(err, CodeConflict)
 			if err == nil {

@@ -25,30 +25,68 @@ func writesHandle(p persistence.Transition) bool {
 func TestARefusalDoesNotRestOnAnUndecidedProposal(t *testing.T) {
 	inBubble(t, 2, func(w *world) {
 		w.profile("one")
-		first, second := w.create("one", 2), w.create("one", 2)
-		failing := true
-		w.setFaults(func(p persistence.Transition) memory.Fault {
-			if !writesHandle(p) || !failing {
-				return memory.Fault{}
-			}
-			failing = false
-			return memory.Fault{
-				Effect: memory.Lose, Delay: 50 * time.Millisecond,
-				Err: fmt.Errorf("bad day: %w", persistence.ErrUnavailable),
-			}
-		})
-		var wg sync.WaitGroup
-		var lost, won error
-		wg.Go(func() { lost = w.bind(w.to("h", instance), first...) })
-		synctest.Wait()
-		wg.Go(func() { won = w.bind(w.to("h", another), second...) })
-		wg.Wait()
-		w.wantCode(lost, CodeUnavailable)
-		w.must(won)
-		w.wantStates("Initial", first...)
-		w.wantStates("Bound", second...)
-		w.wantConsistent()
+		w.wantTheSecondToWin(
+			w.bindEach(w.to("h", instance), w.to("h", instance)),
+			w.bindEach(w.to("h", another), w.to("h", another)))
 	})
+}
+
+// The same over the deployables of a device: what is offered of one of them is
+// no reason to refuse all of it.
+func TestARefusalOverSeveralDeployablesDoesNotRestOnAnUndecidedProposal(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.twoRegions(1)
+		w.profile("one")
+		w.wantTheSecondToWin(
+			w.bindEach(w.toRegion(0, instance)),
+			w.bindEach(w.toRegion(0, another), w.toRegion(1, another)))
+	})
+}
+
+// wantTheSecondToWin has the first of two requests lose its batch to a bad day of
+// the store while the second waits for what it was offered.
+func (w *world) wantTheSecondToWin(first, second Patch) {
+	w.t.Helper()
+	failing := true
+	w.setFaults(func(p persistence.Transition) memory.Fault {
+		if !writesHandle(p) || !failing {
+			return memory.Fault{}
+		}
+		failing = false
+		return memory.Fault{
+			Effect: memory.Lose, Delay: 50 * time.Millisecond,
+			Err: fmt.Errorf("bad day: %w", persistence.ErrUnavailable),
+		}
+	})
+	var wg sync.WaitGroup
+	var lost, won error
+	wg.Go(func() { lost = w.sys.PatchARQs(context.Background(), first) })
+	synctest.Wait()
+	wg.Go(func() { won = w.sys.PatchARQs(context.Background(), second) })
+	wg.Wait()
+	w.wantCode(lost, CodeUnavailable)
+	w.must(won)
+	w.wantStates("Initial", arqsOf(first)...)
+	w.wantStates("Bound", arqsOf(second)...)
+	w.wantConsistent()
+}
+
+// bindEach is a request that binds new ARQs, one to each of these.
+func (w *world) bindEach(to ...*BindTo) Patch {
+	w.t.Helper()
+	p := Patch{Scope: demo}
+	for i, id := range w.create("one", len(to)) {
+		p.Items = append(p.Items, PatchItem{id, to[i]})
+	}
+	return p
+}
+
+func arqsOf(p Patch) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, item := range p.Items {
+		ids = append(ids, item.ARQ)
+	}
+	return ids
 }
 
 // A proposal that stays undecided for long is no reason to wait for ever: the

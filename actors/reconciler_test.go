@@ -118,14 +118,6 @@ func TestDevicesAreShown(t *testing.T) {
 			!slices.Equal(p.Traits, []string{"CUSTOM_FAKE_DEVICE", traitOwner}) {
 			t.Errorf("shown: %+v", p)
 		}
-		w.must(w.sys.SetDeviceEnabled(w.t.Context(), w.device().UUID, false))
-		if p := s.last(w.t); p.Total != 4 || p.Reserved != 4 {
-			t.Errorf("disabled: %+v", p)
-		}
-		w.must(w.sys.SetDeviceEnabled(w.t.Context(), w.device().UUID, true))
-		if p := s.last(w.t); p.Total != 4 || p.Reserved != 0 {
-			t.Errorf("enabled: %+v", p)
-		}
 		made, err := w.sys.CreateAttribute(w.t.Context(), NewAttribute{DeployableID: dep.ID, Key: "trait7", Value: "CUSTOM_physnet-2"})
 		w.must(err)
 		if p := s.last(w.t); !slices.Contains(p.Traits, "CUSTOM_PHYSNET_2") {
@@ -137,6 +129,27 @@ func TestDevicesAreShown(t *testing.T) {
 		}
 		w.wantSupplies(map[string]int{"synced": 1})
 		w.wantConsistent()
+	}, withShelf(s))
+}
+
+// All of a disabled device is reserved until it is enabled, also after a restart.
+func TestADisabledDeviceIsReserved(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 4, func(w *world) {
+		wantReserved := func(n int) {
+			t.Helper()
+			if p := s.last(w.t); p.Total != 4 || p.Reserved != n {
+				t.Errorf("seen as %+v, want %d reserved", p, n)
+			}
+		}
+		wantReserved(0)
+		for _, enabled := range []bool{false, true} {
+			w.must(w.sys.SetDeviceEnabled(w.t.Context(), w.device().UUID, enabled))
+			reserved := map[bool]int{false: 4, true: 0}[enabled]
+			wantReserved(reserved)
+			w.crash()
+			wantReserved(reserved)
+		}
 	}, withShelf(s))
 }
 

@@ -33,9 +33,16 @@ var devices = []mutant{
 	{
 		name: "refused-for-an-offer", rule: "A refusal rests on committed state only.",
 		file:  "actors/device_proposal.go",
+		old:   "\tif len(picked) < n {\n\t\treturn nil, false\n\t}\n",
+		new:   "\tif len(picked) < n {\n\t\treturn nil, true\n\t}\n",
+		tests: in(actors, "TestARefusalDoesNotRestOnAnUndecidedProposal"),
+	},
+	{
+		name: "refused-for-an-offer-of-several", rule: "A refusal rests on committed state only, of each deployable.",
+		file:  "actors/device_proposal.go",
 		old:   "\tif wait {\n\t\treturn nil, false\n\t}\n",
 		new:   "\tif wait {\n\t\treturn nil, true\n\t}\n",
-		tests: in(actors, "TestARefusalDoesNotRestOnAnUndecidedProposal", simulation),
+		tests: in(actors, "TestARefusalOverSeveralDeployablesDoesNotRestOnAnUndecidedProposal"),
 	},
 	{
 		name: "handle-generation-stale", rule: "A handle's write rests on the handle as it is.",

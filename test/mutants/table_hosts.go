@@ -214,14 +214,14 @@ var shownSide = []mutant{
 		file:  "actors/reconciler.go",
 		old:   "	e.timer = r.sys.after(r.pause(e), func() { r.sys.engine.tell(self, supplyDue{m.device}) })\n",
 		new:   "	_ = self\n",
-		tests: in(actors, simulation),
+		tests: in(actors, "TestFailuresAreTriedAgain"),
 	},
 	{
 		name: "disabled-not-reserved", rule: "The scheduler gives nothing of a disabled device.",
 		file:  "actors/supply.go",
 		old:   "		if d.Maintaining() || hostDead {\n",
 		new:   "		if hostDead {\n",
-		tests: in(actors, points, simulation),
+		tests: in(actors, "TestADisabledDeviceIsReserved"),
 	},
 	{
 		name: "dead-host-not-reserved", rule: "The scheduler gives nothing of a dead host.",
