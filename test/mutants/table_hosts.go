@@ -190,7 +190,7 @@ var hosts = []mutant{
 var shownSide = []mutant{
 	{
 		name: "shown-before-it-is-noted", rule: "What is shown is on record before it is shown.",
-		file:  "actors/reconciler.go",
+		file:  "actors/reconciler_attempt.go",
 		old:   "	r.note(id, e.shown.with(e.want), func(err error) {\n",
 		new:   "	r.note(id, e.shown.Providers, func(err error) {\n",
 		tests: in(actors, points, simulation),
@@ -211,7 +211,7 @@ var shownSide = []mutant{
 	},
 	{
 		name: "not-shown-again", rule: "What could not be shown is tried again.",
-		file:  "actors/reconciler.go",
+		file:  "actors/reconciler_attempt.go",
 		old:   "	e.timer = r.sys.after(r.pause(e), func() { r.sys.engine.tell(self, supplyDue{m.device}) })\n",
 		new:   "	_ = self\n",
 		tests: in(actors, "TestFailuresAreTriedAgain"),

@@ -32,7 +32,7 @@ var operations = []mutant{
 	},
 	{
 		name: "instance-may-be-occupied", rule: "An instance that has ARQs takes no more.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\t\t\tif !leaving[m] {",
 		new:   "\t\t\tif !leaving[m] && len(leaving) > 999 {",
 		tests: in(actors, "TestRefusedBindsChangeNothing", simulation),
@@ -82,21 +82,21 @@ var operations = []mutant{
 	},
 	{
 		name: "unbind-keeps-the-handle", rule: "A handle is taken exactly when a live ARQ holds it.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\t\tcase p.ask.event != evBind && p.holds():",
 		new:   "\t\tcase p.ask.event != evBind && p.ask.event != evUnbind && p.holds():",
 		tests: in(actors, "TestBindingAgain", simulation),
 	},
 	{
 		name: "delete-keeps-the-handle", rule: "A handle is taken exactly when a live ARQ holds it.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\t\tcase p.ask.event != evBind && p.holds():",
 		new:   "\t\tcase p.ask.event != evBind && p.ask.event != evDelete && p.holds():",
 		tests: in(actors, "TestDeletingAnInstanceDoesNotEatItsNewARQs", simulation),
 	},
 	{
 		name: "failed-bind-keeps-the-handle", rule: "A BindFailed ARQ gives its handle back.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\t\tcase p.ask.event != evBind && p.holds():",
 		new:   "\t\tcase p.ask.event != evBind && p.ask.event != evFailBind && p.holds():",
 		tests: in(actors, "TestAPreparationThatFailsGivesTheHandlesBack", simulation),
@@ -170,7 +170,7 @@ var operations = []mutant{
 	},
 	{
 		name: "delete-by-instance-without-who-joined", rule: "A delete by instance takes whom the instance has then.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\tif o.joined() {",
 		new:   "\tif o.joined() && o.attempt == 0 {",
 		tests: in(actors, "TestADeletionByInstanceTakesWhatHasJoined", simulation),

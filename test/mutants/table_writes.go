@@ -67,7 +67,7 @@ var writePath = []mutant{
 	},
 	{
 		name: "gather-for-ever", rule: "Gathering again is bounded.",
-		file:  "actors/operation.go",
+		file:  "actors/operation_ask.go",
 		old:   "\tif o.attempt >= maxAttempts {",
 		new:   "\tif o.attempt >= 1000*maxAttempts {",
 		tests: in(actors, "TestTheStoresVerdicts"),
