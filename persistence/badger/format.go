@@ -58,11 +58,13 @@ func markEmpty(db *badgerdb.DB, dir string) error {
 	return nil
 }
 
-// markFormat writes the format, and the tally that belongs to it.
+// markFormat writes the format, the tally that belongs to it, and that a file
+// LATEST is kept.
 func markFormat(db *badgerdb.DB, t tally) error {
 	return db.Update(func(txn *badgerdb.Txn) error {
 		return errors.Join(
 			txn.Set([]byte(formatKey), strconv.AppendInt(nil, format, 10)),
+			txn.Set([]byte(keptKey), nil),
 			txn.Set([]byte(tallyKey), t.encode(nil)))
 	})
 }

@@ -15,7 +15,8 @@ const (
 	recordPrefix = "r/"
 	formatKey    = "m/format"
 	tallyKey     = "m/tally"
-	tidyKey      = "m/tidy" // there only while space is given back: see tidy.go
+	keptKey      = "m/latest" // there: a file LATEST is kept
+	tidyKey      = "m/tidy"   // there only while space is given back: see tidy.go
 	idLength     = len(uuid.UUID{})
 )
 

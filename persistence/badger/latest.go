@@ -22,8 +22,11 @@ import (
 // newest batch is older has lost what came after it: a log that is gone as a
 // whole, or was cut between two transactions, which Badger's files do not show.
 //
-// It is not synced. After a power failure it may be behind, which costs nothing
-// but what it would have found out.
+// It is there before the store is, and the store says that it has one. So where it
+// is lost together with the end of the store, or with all of it, that shows.
+//
+// What is written into it is not synced. After a power failure it may be behind,
+// which costs nothing but what it would have found out.
 type latest struct {
 	file *os.File
 	slot int64 // that is written next: a write that is torn leaves the other
@@ -34,6 +37,9 @@ type latest struct {
 const (
 	latestName = "LATEST"
 	latestSlot = 12 // bytes: a version, little endian, and a CRC-32C over it and a salt
+
+	// latestGiven in its place says that what may be missing is given up.
+	latestGiven = "LATEST.lost"
 )
 
 // latestSalt makes a slot of zeros none.
@@ -56,24 +62,25 @@ func decodeLatest(b []byte) (version uint64, ok bool) {
 	return version, ok
 }
 
-// openLatest holds a database against its file, and gives the file. Where there
-// is none it makes one: the store is new, or somebody took the file away.
+// openLatest holds a database against its file, and gives the file.
 func openLatest(db *badgerdb.DB, opts Options) (*latest, error) {
-	name := filepath.Join(opts.Dir, latestName)
 	found, err := newestBatch(db)
+	if err == nil {
+		err = replaceLatest(db, opts.Dir, found)
+	}
 	if err != nil {
 		return nil, explain(opts.Dir, err)
 	}
-	if err := makeLatest(name, found); err != nil {
-		return nil, explain(opts.Dir, err)
-	}
-	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	file, err := os.OpenFile(filepath.Join(opts.Dir, latestName), os.O_RDWR, 0)
 	if err != nil {
 		return nil, explain(opts.Dir, err)
 	}
 	content, err := io.ReadAll(io.LimitReader(file, 2*latestSlot))
 	if err == nil {
 		err = lacks(found, content)
+	}
+	if err == nil {
+		err = removeIfThere(filepath.Join(opts.Dir, latestGiven))
 	}
 	if err != nil {
 		return nil, errors.Join(explain(opts.Dir, err), file.Close())
@@ -86,32 +93,15 @@ func lacks(found uint64, content []byte) error {
 	switch version, ok := decodeLatest(content); {
 	case !ok:
 		return &integrity.Damage{
-			File: latestName, What: "is damaged", Advice: integrity.Restore + ", or move this file away: it holds no records",
+			File: latestName, What: "is damaged", Advice: integrity.Restore + ", or rename this file to " + latestGiven + " to go on with what is left",
 		}
 	case version > found:
 		return &integrity.Damage{
 			File: latestName, What: fmt.Sprintf("tells of batch %d, and the newest that is there is %d: the last changes are missing", version, found),
-			Advice: integrity.Restore + ", or move this file away and lose them",
+			Advice: integrity.Restore + ", or rename this file to " + latestGiven + " and lose them",
 		}
 	}
 	return nil
-}
-
-// makeLatest makes the file where it is absent, durably.
-func makeLatest(name string, version uint64) error {
-	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	next := name + ".new"
-	file, err := os.Create(next)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(encodeLatest(version))
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(next, name)
 }
 
 // newestBatch gives the version of the last batch; 0: none was written yet.

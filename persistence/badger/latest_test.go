@@ -3,10 +3,14 @@ package badger
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
 
 	"github.com/arqd/arqd/persistence"
 )
@@ -48,12 +52,12 @@ func TestLostChangesAreFound(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "the last changes are missing; restore the directory from a backup, or move this file away and lose them") {
+			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "the last changes are missing; restore the directory from a backup, or rename this file to LATEST.lost and lose them") {
 				t.Fatalf("%v", err)
 			}
-			forgetLatest(t, dir)
+			giveUp(t, dir)
 			if n, err := recordsOf(dir); n >= 3 || err != nil {
-				t.Errorf("with the file moved away: %d records, %v", n, err)
+				t.Errorf("with the file renamed: %d records, %v", n, err)
 			}
 			if n, err := recordsOf(dir); n >= 3 || err != nil {
 				t.Errorf("once more: %d records, %v", n, err)
@@ -62,11 +66,103 @@ func TestLostChangesAreFound(t *testing.T) {
 	}
 }
 
-// forgetLatest takes the note away.
-func forgetLatest(t *testing.T, dir string) {
+// giveUp renames the note as who runs arqd does who goes on with what is left.
+func giveUp(t *testing.T, dir string) {
 	t.Helper()
-	if err := os.Remove(filepath.Join(dir, latestName)); err != nil {
+	if err := os.Rename(filepath.Join(dir, latestName), filepath.Join(dir, latestGiven)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTheNoteIsLostAsWell: what Badger's files do not show, and nobody notes any
+// more.
+func TestTheNoteIsLostAsWell(t *testing.T) {
+	files, before, log := killed(t, 3)
+	for name, lose := range map[string]func(image){
+		"nothing else is":              func(image) {},
+		"with the log":                 func(files image) { delete(files, log) },
+		"with what is in the log":      func(files image) { files[log] = content{} },
+		"with the end of the log":      func(files image) { files[log] = before },
+		"with a part of a transaction": func(files image) { files[log] = cut(files[log], 20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost, dir := clone(files), filepath.Join(t.TempDir(), "state")
+			delete(lost, latestName)
+			lose(lost)
+			lost.put(t, dir)
+			for range 2 { // the second start finds out as well
+				_, err := recordsOf(dir)
+				if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "file LATEST is missing") ||
+					!strings.Contains(err.Error(), "; restore the directory from a backup, or make a file LATEST.lost there to go on with what is left") {
+					t.Fatalf("%v", err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, latestGiven), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			kept, err := recordsOf(dir)
+			if name == "nothing else is" && kept != 3 || err != nil {
+				t.Errorf("given up: %d records, %v", kept, err)
+			}
+			if n, err := recordsOf(dir); n != kept || err != nil {
+				t.Errorf("once more: %d records, %v", n, err)
+			}
+			if err := os.Remove(filepath.Join(dir, latestName)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := recordsOf(dir); !errors.Is(err, persistence.ErrCorrupt) { // what was given up then is no excuse now
+				t.Errorf("lost again: %v", err)
+			}
+		})
+	}
+}
+
+// TestAStartThatFailsIsNoLoss: a first start that ends at any file, or gives up,
+// leaves nothing that the next one takes for damage.
+func TestAStartThatFailsIsNoLoss(t *testing.T) {
+	dir := t.TempDir()
+	if err := prepare(Options{Dir: dir, MemTableSize: smallMemTable}.withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	states := []image{take(t, dir)}
+	db, err := badgerdb.Open(Options{Dir: dir, MemTableSize: smallMemTable}.engine(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := take(t, dir)
+	for _, name := range []string{"KEYREGISTRY", "MANIFEST", "00001.mem", "000001.vlog", "DISCARD"} {
+		next := clone(states[len(states)-1])
+		next[name] = begun[name]
+		states = append(states, next)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, files := range append(states, take(t, dir)) {
+		dir := filepath.Join(t.TempDir(), "state")
+		files.put(t, dir)
+		if _, err := recordsOf(dir); err != nil {
+			t.Errorf("after %v: %v", slices.Sorted(maps.Keys(files)), err)
+		}
+	}
+}
+
+// TestAStoreThatKeptNoNote gets one at its next start, and misses it from then on.
+func TestAStoreThatKeptNoNote(t *testing.T) {
+	dir := written(t, 3)
+	tamper(t, dir, func(txn *badgerdb.Txn) error { return txn.Delete([]byte(keptKey)) })
+	note := filepath.Join(dir, latestName)
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := recordsOf(dir); n != 3 || err != nil {
+		t.Errorf("%d records, %v", n, err)
+	}
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recordsOf(dir); !errors.Is(err, persistence.ErrCorrupt) {
+		t.Errorf("without it: %v", err)
 	}
 }
 
@@ -115,7 +211,7 @@ func TestAnUnreadableNote(t *testing.T) {
 			files[latestName] = bad
 			files.put(t, dir)
 			_, err := recordsOf(dir)
-			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "file LATEST is damaged; restore the directory from a backup, or move this file away") {
+			if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "file LATEST is damaged; restore the directory from a backup, or rename this file to LATEST.lost to go on with what is left") {
 				t.Errorf("%v", err)
 			}
 		})

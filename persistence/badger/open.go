@@ -76,7 +76,8 @@ func guarded(open opener, opts badgerdb.Options) (db *badgerdb.DB, err error) {
 
 // prepare makes the directory and holds it alone for a moment: it removes what
 // a process killed at the wrong instant leaves, empty log files, on which
-// Badger stumbles, and refuses damage that Badger would pass over.
+// Badger stumbles, refuses damage that Badger would pass over, and begins a new
+// store.
 func prepare(opts Options) error {
 	dir := opts.Dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -98,6 +99,9 @@ func prepare(opts Options) error {
 	}
 	if err := enoughToOpen(dir, opts.MemTableSize); err != nil {
 		return fmt.Errorf("state directory %s: %w", dir, err)
+	}
+	if err := beginLatest(dir); err != nil {
+		return explain(dir, err)
 	}
 	return nil
 }

@@ -33,15 +33,20 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 	return nil
 }
 
-// upgrade brings a store of an older format to this one.
+// upgrade brings a store of an older format to this one, and one that kept no file
+// LATEST to saying that it does.
 func (s *Store) upgrade(t tally) error {
-	if s.format == format {
-		return nil
+	kept, err := keepsLatest(s.db)
+	if err != nil || kept && s.format == format {
+		return err
 	}
 	if err := markFormat(s.db, t); err != nil {
 		return fmt.Errorf("upgrade state directory %s from format %d to %d: %w", s.dir, s.format, format, err)
 	}
 	s.tallied.Store(true)
+	if s.format == format {
+		return nil
+	}
 	s.log.Info("the store was brought to a newer format; an older arqd will refuse it",
 		"directory", s.dir, "from", s.format, "to", format)
 	return nil

@@ -125,11 +125,10 @@ func moveIntoPlace(from, to string) error {
 	if err := takePlace(from, to); err != nil {
 		return errors.Join(err, os.RemoveAll(from))
 	}
-	parent, err := os.Open(filepath.Dir(to))
-	if err != nil {
+	if err := syncDir(filepath.Dir(to)); err != nil {
 		return explain(to, err)
 	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return nil
 }
 
 func takePlace(from, to string) error {

@@ -73,7 +73,7 @@ func TestUnreadableTally(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := written(t, 1)
 			tamper(t, dir, change)
-			forgetLatest(t, dir)
+			giveUp(t, dir)
 			err := openDir(t, dir).Each(t.Context(), func(persistence.Record) error { return nil })
 			if !errors.Is(err, errTally) || !errors.Is(err, persistence.ErrCorrupt) {
 				t.Errorf("%v, want an unreadable tally", err)
@@ -102,7 +102,7 @@ func TestUpgradeFromFormat1(t *testing.T) {
 	tamper(t, dir, func(txn *badgerdb.Txn) error {
 		return errors.Join(txn.Set([]byte(formatKey), []byte("1")), txn.Delete([]byte(tallyKey)))
 	})
-	forgetLatest(t, dir)
+	giveUp(t, dir)
 	s := recovered(t, dir)
 	wins(t, s, create(10, 10))
 	if err := s.Close(); err != nil {

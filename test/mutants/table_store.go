@@ -143,6 +143,20 @@ var store = []mutant{
 		tests: in(storage, "TestLostChangesAreFound"),
 	},
 	{
+		name: "note-not-missed", rule: "Last changes that are missing together with the note of them are found.",
+		file:  "persistence/badger/latest_missing.go",
+		old:   "	if owed && !given {\n",
+		new:   "	if false && owed && !given {\n",
+		tests: in(storage, "TestTheNoteIsLostAsWell"),
+	},
+	{
+		name: "note-missed-by-mark-alone", rule: "A store that has lost all of its changes is no new one.",
+		file:  "persistence/badger/latest_missing.go",
+		old:   "	return kept || !holdsAnything(db), err\n",
+		new:   "	return kept, err\n",
+		tests: in(storage, "TestTheNoteIsLostAsWell"),
+	},
+	{
 		name: "batch-without-bounds", rule: "A batch stays below what the engine takes.",
 		file:  "persistence/badger/committer.go",
 		old:   "c.batch.bytes+r.bytes <= c.limits.bytes",

@@ -1,0 +1,105 @@
+package badger
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	badgerdb "github.com/dgraph-io/badger/v4"
+
+	"github.com/arqd/arqd/persistence/badger/integrity"
+)
+
+// beginLatest makes the file for a new store, before there is anything else: so
+// it is missing where a store has lost all that was written, too.
+func beginLatest(dir string) error {
+	for _, other := range []string{"MANIFEST", "KEYREGISTRY", "*.mem", "*.vlog", "*.sst", latestName} {
+		if names, err := filepath.Glob(filepath.Join(dir, other)); err != nil || len(names) > 0 {
+			return err
+		}
+	}
+	return makeLatest(dir, 0)
+}
+
+// replaceLatest makes the file anew where it is absent and may be: the store is
+// of an arqd that kept none, or who runs this one has given up what is missing.
+func replaceLatest(db *badgerdb.DB, dir string, version uint64) error {
+	if there, err := isThere(filepath.Join(dir, latestName)); there || err != nil {
+		return err
+	}
+	owed, err := owesLatest(db)
+	if err != nil {
+		return err
+	}
+	given, err := isThere(filepath.Join(dir, latestGiven))
+	if err != nil {
+		return err
+	}
+	if owed && !given {
+		return &integrity.Damage{
+			File: latestName, What: "is missing, and nothing else tells whether the last changes are there",
+			Advice: integrity.Restore + ", or make a file " + latestGiven + " there to go on with what is left",
+		}
+	}
+	return makeLatest(dir, version)
+}
+
+// owesLatest says whether the file must be there: keptKey says so, and so does a
+// database without anything, since the file comes first.
+func owesLatest(db *badgerdb.DB) (bool, error) {
+	kept, err := keepsLatest(db)
+	return kept || !holdsAnything(db), err
+}
+
+func keepsLatest(db *badgerdb.DB) (kept bool, err error) {
+	err = db.View(func(txn *badgerdb.Txn) error {
+		_, err := txn.Get([]byte(keptKey))
+		if errors.Is(err, badgerdb.ErrKeyNotFound) {
+			return nil
+		}
+		kept = err == nil
+		return err
+	})
+	return kept, err
+}
+
+// makeLatest makes the file, durably.
+func makeLatest(dir string, version uint64) error {
+	name := filepath.Join(dir, latestName)
+	next := name + ".new"
+	file, err := os.Create(next)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(encodeLatest(version))
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next, name); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func isThere(name string) (bool, error) {
+	_, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func removeIfThere(name string) error {
+	if err := os.Remove(name); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
