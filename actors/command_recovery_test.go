@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +18,9 @@ import (
 // is over, whichever of a device's binds is taken up first.
 func TestWhatMayHaveBegunIsNotGivenUp(t *testing.T) {
 	for range 8 { // of two binds the order was left to chance
-		inBubble(t, 1, func(w *world) {
-			a := w.withMdevs("n")
-			d := w.wantDevices("n", 1)[0]
+		withMdevAgent(t, func(w *world, a *scripted, d *Device) {
 			for range 2 {
-				_, err := w.bindTo(d, uuid.New())
-				w.must(err)
+				w.bound(d, uuid.New())
 			}
 			begun := a.fetch()
 			w.crash()
@@ -42,12 +38,9 @@ func TestWhatMayHaveBegunIsNotGivenUp(t *testing.T) {
 // The commands of a device are taken up in the order in which they were accepted.
 func TestCommandsAreTakenUpInOrder(t *testing.T) {
 	for range 8 {
-		inBubble(t, 1, func(w *world) {
-			a := w.withMdevs("n")
-			d := w.wantDevices("n", 1)[0]
+		withMdevAgent(t, func(w *world, a *scripted, d *Device) {
 			for range 3 {
-				_, err := w.bindTo(d, uuid.New())
-				w.must(err)
+				w.bound(d, uuid.New())
 				<-time.After(time.Second)
 			}
 			begun := a.fetch()
@@ -58,27 +51,6 @@ func TestCommandsAreTakenUpInOrder(t *testing.T) {
 			}
 		})
 	}
-}
-
-// An image that was loaded before the last start of its host is loaded again.
-func TestAnImageThatWasLoadedBeforeAStart(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		id := w.program("n", instance)
-		before := a.fetch()
-		a.boot = "boot-2"
-		a.open()
-		synctest.Wait()
-		a.done(before) // it was, and the agent could not say so in time
-		w.wantStates("BindStarted", id)
-		again := a.fetch()
-		if again.ID == before.ID || again.Kind != devices.ProgramFPGA || again.Args.Image.String() != image {
-			t.Errorf("%+v", again)
-		}
-		a.done(again)
-		w.wantStates("Bound", id)
-		w.wantCommandsOnRecord(0)
-	})
 }
 
 // An agent asks for what comes after the last command that it was sent: what is
@@ -93,8 +65,7 @@ func TestNumbersOfCommandsGoUpAfterARestart(t *testing.T) {
 			var ids []uuid.UUID
 			for _, d := range w.wantDevices("n", 2) {
 				for range 2 {
-					id, err := w.bindTo(d, uuid.New())
-					w.must(err)
+					id := w.bound(d, uuid.New())
 					ids = append(ids, id)
 				}
 			}
@@ -115,8 +86,7 @@ func TestNumbersOfCommandsGoUpAfterARestart(t *testing.T) {
 
 // The store has a bad day when a bind is over: its command is forgotten all the same.
 func TestACommandIsForgottenOnABadDay(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		c := a.fetch()
 		lost := false
@@ -156,8 +126,7 @@ func TestADeathOnABadDay(t *testing.T) {
 // A command that is not needed after a restart, because another bind has loaded
 // the image, is forgotten with its bind.
 func TestACommandThatIsNotNeededAfterARestart(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		ids := []uuid.UUID{w.program("n", instance), w.program("n", another)}
 		w.wantCommandsOnRecord(2)
 		w.crash()
@@ -170,41 +139,10 @@ func TestACommandThatIsNotNeededAfterARestart(t *testing.T) {
 	})
 }
 
-// A host that is started once more while it is put in order is put in order for
-// that start, too, whatever becomes of the first try.
-func TestAHostIsStartedAgainAndAgain(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.withMdevs("n")
-		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-		w.must(err)
-		w.finishAll(a)
-		a.boot = "boot-2"
-		a.open()
-		a.fetch()
-		a.boot = "boot-3"
-		a.open()
-		a.failed(a.fetch(), protocol.ResultUnknown)
-		for range 4 {
-			<-time.After(10 * time.Second)
-			a.beat()
-		}
-		if kinds := w.finishAll(a); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
-			t.Errorf("made anew: %v", kinds)
-		}
-		w.wantStates("Bound", id)
-		w.crash()
-		a.open()
-		if kinds := w.finishAll(a); kinds != nil {
-			t.Errorf("made anew once more: %v", kinds)
-		}
-	})
-}
-
 // What an agent does for a bind that is over prepares no later bind of the same
 // ARQ.
 func TestACommandOfAnEarlierBind(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		c := a.fetch()
 		w.must(w.unbind(id))

@@ -16,40 +16,6 @@ import (
 	"github.com/arqd/arqd/persistence/memory"
 )
 
-// says beats after the usual time, with the health of a device.
-func (a *scripted) says(d *Device, state devices.HealthState, errors map[devices.ErrorCounter]uint64, reasons ...string) {
-	a.t.Helper()
-	<-time.After(10 * time.Second)
-	a.tells(d, state, errors, reasons...)
-	synctest.Wait()
-}
-
-func (a *scripted) tells(d *Device, state devices.HealthState, errors map[devices.ErrorCounter]uint64, reasons ...string) {
-	a.t.Helper()
-	_, err := a.sys.Heartbeat(a.t.Context(), a.host, &protocol.Heartbeat{
-		Session: a.session, Digest: a.content.Digest(),
-		Health: []protocol.DeviceHealth{{Device: d.ControlPath, Health: devices.Health{State: state, Reasons: reasons, Errors: errors}}},
-	})
-	a.must(err)
-}
-
-// beats beats for a while and has nothing to say.
-func (a *scripted) beats(d time.Duration) {
-	a.t.Helper()
-	for end := a.sys.now().Add(d); a.sys.now().Before(end); {
-		<-time.After(10 * time.Second)
-		a.beat()
-	}
-	synctest.Wait()
-}
-
-// quarantined says twice that a device has failed.
-func (a *scripted) quarantines(d *Device) {
-	a.t.Helper()
-	a.says(d, failed, nil, "smoke")
-	a.says(d, failed, nil, "smoke")
-}
-
 // wantShown wants the attributes of a device's health; "": there are none.
 func (w *world) wantShown(d *Device, condition Condition, reason string) {
 	w.t.Helper()
@@ -81,8 +47,7 @@ func TestAQuarantinedDeviceTakesNoBind(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		a := w.joined("n", 2)
 		d, other := w.wantDevices("n", 2)[0], w.wantDevices("n", 2)[1]
-		id, err := w.bindTo(d, instance)
-		w.must(err)
+		id := w.bound(d, instance)
 		w.wantShown(d, "", "")
 		a.quarantines(d)
 		w.wantShown(d, Quarantined, "smoke")
@@ -93,13 +58,12 @@ func TestAQuarantinedDeviceTakesNoBind(t *testing.T) {
 		if p := s.seen(t, d); p.Total != 4 || p.Reserved != 4 {
 			t.Errorf("the scheduler sees %+v", p)
 		}
-		_, err = w.bindTo(d, another)
+		_, err := w.bindTo(d, another)
 		w.wantCode(err, CodeConflict)
 		if !strings.Contains(err.Error(), "quarantined") || !strings.Contains(err.Error(), "smoke") {
 			t.Errorf("refused with %q", err)
 		}
-		_, err = w.bindTo(other, another)
-		w.must(err)
+		w.bound(other, another)
 		w.wantStates("Bound", id)
 		if st := w.sys.HealthStats(); st.ARQs != 1 || st.Quarantines != 1 || st.Devices[Quarantined] != 1 || st.Devices[""] != 2 {
 			t.Errorf("%+v", st)
@@ -120,8 +84,7 @@ func TestAQuarantinedDeviceTakesNoBind(t *testing.T) {
 		if p := s.seen(t, d); p.Reserved != 0 {
 			t.Errorf("the scheduler sees %+v", p)
 		}
-		_, err = w.bindTo(d, uuid.New())
-		w.must(err)
+		w.bound(d, uuid.New())
 		w.wantConsistent()
 	}, withShelf(s))
 }
@@ -129,9 +92,7 @@ func TestAQuarantinedDeviceTakesNoBind(t *testing.T) {
 // However often it changes its mind, what the scheduler sees changes once.
 func TestFlappingIsNotPassedOn(t *testing.T) {
 	s := &shelf{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.quarantines(d)
 		shown := func() (reserved []int) {
 			for _, call := range s.all() {
@@ -158,9 +119,7 @@ func TestFlappingIsNotPassedOn(t *testing.T) {
 
 func TestAQuarantineSurvives(t *testing.T) {
 	s := &shelf{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.quarantines(d)
 		a.says(d, ok, nil)
 		<-time.After(4 * time.Minute)
@@ -185,9 +144,7 @@ func TestAQuarantineSurvives(t *testing.T) {
 
 // Nobody has recovered while nobody looks.
 func TestASilentHostsDevicesDoNotRecover(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.quarantines(d)
 		a.says(d, ok, nil)
 		<-time.After(8 * time.Minute)
@@ -199,9 +156,7 @@ func TestASilentHostsDevicesDoNotRecover(t *testing.T) {
 
 // What the operator wants and what health asks for are remembered apart.
 func TestDisablingAndQuarantineAreTwo(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		set := func(enabled bool) {
 			t.Helper()
 			w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, enabled))
@@ -225,8 +180,7 @@ func TestDisablingAndQuarantineAreTwo(t *testing.T) {
 		set(true)
 		w.wantShown(d, Degraded, "smoke")
 		wantMaintaining(false)
-		_, err := w.bindTo(d, instance)
-		w.must(err)
+		w.bound(d, instance)
 		a.says(d, failed, nil, "smoke")
 		w.wantShown(d, Degraded, "smoke")
 		set(true)
@@ -243,9 +197,7 @@ func TestDisablingAndQuarantineAreTwo(t *testing.T) {
 // accepted, and never bound to a device that was in quarantine before.
 func TestAQuarantineAmongBinds(t *testing.T) {
 	for delay := range 12 {
-		inBubble(t, 1, func(w *world) {
-			a := w.joined("n", 1)
-			d := w.wantDevices("n", 1)[0]
+		withAgent(t, func(w *world, a *scripted, d *Device) {
 			w.profile("one")
 			ids := w.create("one", 4)
 			a.says(d, failed, nil, "smoke")
@@ -280,9 +232,7 @@ func TestAQuarantineAmongBinds(t *testing.T) {
 }
 
 func TestErrorsThatAreCounted(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.says(d, ok, fatal(3))
 		w.wantShown(d, Healthy, "")
 		w.crash()
@@ -291,8 +241,7 @@ func TestErrorsThatAreCounted(t *testing.T) {
 		w.wantShown(d, Quarantined, countedReasons[devices.ErrorsFatal])
 		a.beats(6 * time.Minute)
 		w.wantShown(d, Healthy, "")
-		a.boot = "boot-2"
-		a.open()
+		a.restarted("boot-2")
 		a.says(d, ok, fatal(4))
 		w.wantShown(d, Quarantined, countedReasons[devices.ErrorsFatal])
 	})
@@ -360,9 +309,7 @@ func (w *world) wantNotQuarantined(d *Device) {
 // A device that was suspected once, and was well since, is not suspected any more:
 // the next reset of its function is the first again.
 func TestASuspicionIsForgotten(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.says(d, ok, nil)
 		a.says(d, lost, nil, "its configuration space cannot be read")
 		a.says(d, ok, nil)
@@ -387,9 +334,7 @@ func TestHealthComesBeforeTheDevice(t *testing.T) {
 
 // A store that refuses writes for a while learns of it later.
 func TestHealthThatCannotBeWritten(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Effect: memory.Lose} })
 		a.says(d, shaky, nil, "few lanes")
 		w.wantShown(d, "", "")
@@ -402,9 +347,7 @@ func TestHealthThatCannotBeWritten(t *testing.T) {
 // While the store refuses, a device is tried again at a steady pace, however often
 // its agent repeats what it says; what has been taken back since is not.
 func TestHealthIsTriedAgainAtASteadyPace(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		a.says(d, ok, nil)
 		var tries atomic.Int64
 		lose := func(persistence.Transition) memory.Fault {

@@ -19,83 +19,10 @@ import (
 	"github.com/arqd/arqd/persistence/memory"
 )
 
-// poll gives the commands after a number that are there, or come in a while.
-func (a *scripted) poll(after uint64, wait time.Duration) []protocol.Command {
-	a.t.Helper()
-	got, err := a.sys.AwaitCommands(a.t.Context(), a.host, a.session, after, wait)
-	a.must(err)
-	return got
-}
-
-// fetch gives the one command that there is.
-func (a *scripted) fetch() protocol.Command {
-	a.t.Helper()
-	got := a.poll(0, 20*time.Second)
-	if len(got) != 1 {
-		a.t.Fatalf("%d commands, want one: %+v", len(got), got)
-	}
-	return got[0]
-}
-
-func (a *scripted) tryResult(c protocol.Command, state protocol.ResultState, code string) error {
-	return a.sys.CommandResult(a.t.Context(), a.host, c.ID, &protocol.Result{Session: a.session, State: state, Code: code})
-}
-
-func (a *scripted) done(c protocol.Command) {
-	a.t.Helper()
-	a.must(a.tryResult(c, protocol.ResultDone, ""))
-	synctest.Wait()
-}
-
-func (a *scripted) failed(c protocol.Command, code string) {
-	a.t.Helper()
-	a.must(a.tryResult(c, protocol.ResultFailed, code))
-	synctest.Wait()
-}
-
-// mdevs makes all handles of an agent's devices mediated ones.
-func (a *scripted) mdevs() {
-	for i := range a.content.Devices {
-		for j := range a.content.Devices[i].Deployables[0].AttachHandles {
-			a.content.Devices[i].Deployables[0].AttachHandles[j].Type = handleTypeMdev
-		}
-	}
-}
-
-// withMdevs is an agent with one device of 4 mediated ones.
-func (w *world) withMdevs(host string) *scripted {
-	w.t.Helper()
-	a := w.agent(host, 1)
-	a.mdevs()
-	a.open()
-	a.report()
-	return a
-}
-
-// program binds a new ARQ to a host's device with an image.
-func (w *world) program(host string, i uuid.UUID) uuid.UUID {
-	w.t.Helper()
-	if _, ok := w.sys.ProfileByName("image"); !ok {
-		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
-	}
-	id := w.create("image", 1)[0]
-	w.must(w.bind(w.to(host, i), id))
-	return id
-}
-
-func (w *world) wantCommandsOnRecord(n int) {
-	w.t.Helper()
-	synctest.Wait()
-	if got := w.recorded(kindCommand); got != n {
-		w.t.Errorf("%d commands are on record, want %d", got, n)
-	}
-}
-
 // What a bind needs, the agent does: it is on record with the ARQ, sent until
 // there is a result, and gone with the bind.
 func TestAnAgentPreparesABind(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		fetched := make(chan []protocol.Command)
 		go func() { fetched <- a.poll(0, 25*time.Second) }()
 		synctest.Wait()
@@ -132,8 +59,7 @@ func TestAnAgentPreparesABind(t *testing.T) {
 }
 
 func TestAnAgentCannotPrepareABind(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		a.failed(a.fetch(), protocol.ResultError)
 		w.wantStates("BindFailed", id)
@@ -148,8 +74,7 @@ func TestAnAgentCannotPrepareABind(t *testing.T) {
 
 // Rows "Duplicate / late command" and "Lost result".
 func TestResultsAreRepeated(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		w.program("n", instance)
 		c := a.fetch()
 		a.done(c)
@@ -171,8 +96,7 @@ func TestResultsAreRepeated(t *testing.T) {
 
 // A result is on disk before the agent hears that it was taken.
 func TestAResultThatCannotBeWritten(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		c := a.fetch()
 		w.setFaults(func(persistence.Transition) memory.Fault {
@@ -188,8 +112,7 @@ func TestAResultThatCannotBeWritten(t *testing.T) {
 
 // Row "Agent restarts": what has no result is sent again with the same id.
 func TestANewSessionGetsTheCommandsAgain(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		c := a.fetch()
 		parked := make(chan error)
@@ -212,8 +135,7 @@ func TestANewSessionGetsTheCommandsAgain(t *testing.T) {
 // Row "Service restarts", at each step of a bind.
 func TestABindGoesOnAfterARestart(t *testing.T) {
 	for _, step := range []string{"accepted", "sent", "ended", "settled"} {
-		inBubble(t, 1, func(w *world) {
-			a := w.joined("n", 1)
+		withAgent(t, func(w *world, a *scripted, _ *Device) {
 			id := w.program("n", instance)
 			var before protocol.Command
 			switch step {
@@ -264,8 +186,7 @@ func TestABindGoesOnAfterARestart(t *testing.T) {
 
 // A service that is stopped in order leaves a bind as it is, too.
 func TestABindGoesOnAfterAStop(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		before := a.fetch()
 		w.must(w.sys.Stop(w.t.Context()))
@@ -288,8 +209,7 @@ func TestABindGoesOnAfterAStop(t *testing.T) {
 func TestABindWithoutItsAgentFails(t *testing.T) {
 	for _, sent := range []bool{false, true} {
 		for _, restart := range []bool{false, true} {
-			inBubble(t, 1, func(w *world) {
-				a := w.joined("n", 1)
+			withAgent(t, func(w *world, a *scripted, _ *Device) {
 				id := w.program("n", instance)
 				var c protocol.Command
 				if sent {
@@ -330,10 +250,8 @@ func TestABindWithoutItsAgentFails(t *testing.T) {
 // before.
 func TestALateResultIsUndone(t *testing.T) {
 	for _, restart := range []bool{false, true} {
-		inBubble(t, 1, func(w *world) {
-			a := w.withMdevs("n")
-			id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-			w.must(err)
+		withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+			id := w.bound(d, instance)
 			made := a.fetch()
 			for range 7 {
 				<-time.After(10 * time.Second)
@@ -345,8 +263,7 @@ func TestALateResultIsUndone(t *testing.T) {
 				w.crash()
 				a.open()
 			}
-			second, err := w.bindTo(w.wantDevices("n", 1)[0], another) // it gets another handle
-			w.must(err)
+			second := w.bound(d, another) // it gets another handle
 			a.done(made)
 			kinds := w.finishAll(a)
 			slices.Sort(kinds)
@@ -361,32 +278,12 @@ func TestALateResultIsUndone(t *testing.T) {
 	}
 }
 
-// finishAll has the agent do all that there is to do, and gives it.
-func (w *world) finishAll(a *scripted) (kinds []devices.CommandKind) {
-	w.t.Helper()
-	for range 50 {
-		got := a.poll(0, time.Second)
-		if len(got) == 0 {
-			return kinds
-		}
-		for _, c := range got {
-			kinds = append(kinds, c.Kind)
-			a.done(c)
-		}
-	}
-	w.t.Fatalf("there is no end of commands: %v", kinds)
-	return nil
-}
-
 // Commands of one device come one after the other.
 func TestOneCommandOfADeviceAtATime(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.withMdevs("n")
-		d := w.wantDevices("n", 1)[0]
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
 		var ids []uuid.UUID
 		for range 3 {
-			id, err := w.bindTo(d, uuid.New())
-			w.must(err)
+			id := w.bound(d, uuid.New())
 			ids = append(ids, id)
 		}
 		var last uint64
@@ -404,8 +301,7 @@ func TestOneCommandOfADeviceAtATime(t *testing.T) {
 
 // Rows "Agent dies" and "Bind while the host is unknown": what has to be prepared.
 func TestPreparationNeedsAnAgent(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
 		bind := func() (uuid.UUID, error) {
 			id := w.create("image", 1)[0]
@@ -430,8 +326,7 @@ func TestPreparationNeedsAnAgent(t *testing.T) {
 }
 
 func TestAnAgentThatCannotDoIt(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		_, err := w.sys.OpenSession(w.t.Context(), "n", &protocol.OpenSession{Versions: []int{1}, AgentVersion: "t", BootID: a.boot})
 		w.must(err)
 		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
@@ -445,10 +340,8 @@ func TestAnAgentThatCannotDoIt(t *testing.T) {
 // Row "Unbind or delete while the host is stale or dead".
 func TestUnbindWithoutAnAgent(t *testing.T) {
 	for _, restart := range []bool{false, true} {
-		inBubble(t, 1, func(w *world) {
-			a := w.withMdevs("n")
-			id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-			w.must(err)
+		withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+			id := w.bound(d, instance)
 			a.done(a.fetch())
 			<-time.After(10 * time.Minute)
 			w.wantHost("n", HostDead)
@@ -459,8 +352,7 @@ func TestUnbindWithoutAnAgent(t *testing.T) {
 				w.crash()
 				w.wantHandles(4, 0, 1)
 			}
-			a.boot = "boot-2"
-			a.open()
+			a.restarted("boot-2")
 			if kinds := w.finishAll(a); len(kinds) == 0 || kinds[0] != devices.RemoveMdev {
 				t.Errorf("done: %v", kinds)
 			}
@@ -469,85 +361,6 @@ func TestUnbindWithoutAnAgent(t *testing.T) {
 			w.wantConsistent()
 		})
 	}
-}
-
-// Row "Host reboots": what guests have is made anew, once, and also when the
-// service ends in between.
-func TestAHostIsStartedAgain(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.withMdevs("n")
-		d := w.wantDevices("n", 1)[0]
-		first, err := w.bindTo(d, instance)
-		w.must(err)
-		second, err := w.bindTo(d, another)
-		w.must(err)
-		w.finishAll(a)
-		w.wantStates("Bound", first, second)
-		a.open() // the agent alone
-		if kinds := w.finishAll(a); kinds != nil {
-			t.Errorf("made anew for nothing: %v", kinds)
-		}
-		a.boot = "boot-2"
-		a.open()
-		c := a.fetch()
-		if c.Kind != devices.CreateMdev {
-			t.Errorf("%+v", c)
-		}
-		a.done(c)
-		w.crash()
-		a.open()
-		if kinds := w.finishAll(a); len(kinds) < 2 || slices.Contains(kinds, devices.RemoveMdev) {
-			t.Errorf("made anew: %v", kinds)
-		}
-		w.wantStates("Bound", first, second)
-		w.crash()
-		a.open()
-		if kinds := w.finishAll(a); kinds != nil {
-			t.Errorf("made anew once more: %v", kinds)
-		}
-		w.wantConsistent()
-	})
-}
-
-// What cannot be made anew is tried again.
-func TestWhatCannotBeMadeAnew(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.withMdevs("n")
-		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-		w.must(err)
-		w.finishAll(a)
-		a.boot = "boot-2"
-		a.open()
-		a.failed(a.fetch(), protocol.ResultError)
-		<-time.After(31 * time.Second)
-		a.beat()
-		a.done(a.fetch())
-		w.wantStates("Bound", id)
-		w.wantCommandsOnRecord(0)
-	})
-}
-
-// Of an FPGA nobody knows what is loaded after a start of its host.
-func TestImagesAfterAStartOfTheHost(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		id := w.program("n", instance)
-		a.done(a.fetch())
-		w.must(w.unbind(id))
-		a.boot = "boot-2"
-		a.open()
-		synctest.Wait()
-		if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil {
-			t.Error("an image is said to be loaded")
-		}
-		again := w.program("n", instance)
-		if c := a.fetch(); c.Kind != devices.ProgramFPGA {
-			t.Errorf("%+v", c)
-		} else {
-			a.done(c)
-		}
-		w.wantStates("Bound", again)
-	})
 }
 
 // library is an image service with one image.
@@ -599,8 +412,7 @@ func TestWhoGetsAnImage(t *testing.T) {
 
 // Commands of a store that was restored are old: none is sent, and the bind fails.
 func TestCommandsOfARestoredStore(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		id := w.program("n", instance)
 		a.fetch()
 		w.restore()
@@ -619,8 +431,7 @@ func TestCommandsOfARestoredStore(t *testing.T) {
 
 // The service stops while agents wait for commands.
 func TestStoppingWhileAnAgentWaits(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		parked := make(chan error)
 		go func() {
 			_, err := w.sys.AwaitCommands(context.Background(), "n", a.session, 0, time.Minute)

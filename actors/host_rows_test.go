@@ -88,8 +88,7 @@ func TestAnInventoryWhilePlacementIsAway(t *testing.T) {
 			s.answers(0, ErrInventoryAway)
 			a := w.joined("n", 1)
 			d := w.wantDevices("n", 1)[0]
-			id, err := w.bindTo(d, instance)
-			w.must(err)
+			id := w.bound(d, instance)
 			w.wantSupplies(map[string]int{"synced": 1, "unreachable": 1})
 			if restart {
 				w.crash()
@@ -114,10 +113,8 @@ func TestGivingBackWithoutAnAgent(t *testing.T) {
 			"unbind": func(w *world, id uuid.UUID) error { return w.unbind(id) },
 			"delete": func(w *world, id uuid.UUID) error { return w.remove(id) },
 		} {
-			inBubble(t, 1, func(w *world) {
-				a := w.withMdevs("n")
-				id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-				w.must(err)
+			withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+				id := w.bound(d, instance)
 				made := a.fetch()
 				a.done(made)
 				<-time.After(silence)
@@ -171,8 +168,7 @@ func withLog(l *lines) worldOption {
 // Row "Two agents for one host": more than three times a minute is an alarm.
 func TestTwoAgentsRaiseAnAlarm(t *testing.T) {
 	log := &lines{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		for range 3 {
 			a.open()
 		}
@@ -221,12 +217,10 @@ func TestRefusalsAreSaidOnce(t *testing.T) {
 
 // Nobody gets an image with a command that names none.
 func TestNoImageIsNoImage(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.withMdevs("n")
-		_, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-		w.must(err)
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		w.bound(d, instance)
 		a.fetch()
-		_, _, err = w.sys.OpenImage(w.t.Context(), "n", a.session, uuid.Nil)
+		_, _, err := w.sys.OpenImage(w.t.Context(), "n", a.session, uuid.Nil)
 		w.wantAgentError(err, protocol.CodeForbidden)
 	}, func(w *world) { w.opts.Images = library{} })
 }
@@ -263,8 +257,7 @@ func TestOneReportLosesNothing(t *testing.T) {
 			for i, d := range w.wantDevices("n", 6) {
 				known[d.ControlPath.Info] = true
 				if i%2 == 0 {
-					id, err := w.bindTo(d, uuid.New())
-					w.must(err)
+					id := w.bound(d, uuid.New())
 					bound = append(bound, id)
 				}
 			}

@@ -36,9 +36,7 @@ func (s *shelf) all() []*Supply {
 // What a dead host has is reserved until it is back, also after a restart.
 func TestADeadHostsDevicesAreReserved(t *testing.T) {
 	s := &shelf{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		wantReserved := func(n int) {
 			t.Helper()
 			if p := s.seen(w.t, d); p.Total != 4 || p.Reserved != n {
@@ -99,9 +97,7 @@ func TestADeviceThatIsGoneIsTakenBack(t *testing.T) {
 func TestTheNextCardWaitsUntilTheLastIsTakenBack(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		s := &shelf{}
-		inBubble(t, 1, func(w *world) {
-			a := w.joined("n", 1)
-			d := w.wantDevices("n", 1)[0]
+		withAgent(t, func(w *world, a *scripted, d *Device) {
 			s.seen(w.t, d)
 			s.mu.Lock()
 			s.show = func(_ context.Context, supply *Supply) (int, error) {

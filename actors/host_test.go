@@ -1,12 +1,9 @@
 package actors
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,135 +12,6 @@ import (
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/protocol"
 )
-
-// scripted is an agent that says what the test wants.
-type scripted struct {
-	*world
-	host string
-	boot string
-	// provider is what the agent calls the host's resource provider.
-	provider string
-	session  uuid.UUID
-	seq      uint64
-	scan     uint64
-	content  protocol.Content
-}
-
-// agent makes one of a host with n fake devices of 4 handles each.
-func (w *world) agent(host string, n int) *scripted {
-	w.t.Helper()
-	a := &scripted{world: w, host: host, boot: "boot-1"}
-	found, err := fake.New(fake.Options{Host: host, DevicesPerHost: n, HandlesPerDevice: 4}).Discover(w.t.Context())
-	w.must(err)
-	a.content.Complete = map[string]bool{fake.Name: true}
-	for _, d := range found.Devices {
-		a.content.Devices = append(a.content.Devices, protocol.Device{Driver: fake.Name, Device: d})
-	}
-	return a
-}
-
-// joined is an agent whose inventory was taken.
-func (w *world) joined(host string, n int) *scripted {
-	w.t.Helper()
-	a := w.agent(host, n)
-	a.open()
-	a.report()
-	return a
-}
-
-func (a *scripted) open() *protocol.Session {
-	a.t.Helper()
-	s, err := a.sys.OpenSession(a.t.Context(), a.host, &protocol.OpenSession{
-		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name}, Provider: a.provider,
-		Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
-	})
-	a.must(err)
-	a.session, a.seq, a.scan = s.Session, 0, 0
-	return s
-}
-
-func (a *scripted) tryReport(ifMatch *string) (*protocol.InventoryReply, error) {
-	a.seq++
-	a.scan++
-	inv := &protocol.Inventory{Session: a.session, Seq: a.seq, Scan: a.scan, Content: a.content}
-	inv.Digest = a.content.Digest()
-	return a.sys.ReportInventory(a.t.Context(), a.host, []string{a.host}, inv, ifMatch)
-}
-
-func (a *scripted) report() *protocol.InventoryReply {
-	a.t.Helper()
-	reply, err := a.tryReport(nil)
-	a.must(err)
-	return reply
-}
-
-func (a *scripted) tryBeat() (*protocol.HeartbeatReply, error) {
-	return a.sys.Heartbeat(a.t.Context(), a.host, &protocol.Heartbeat{Session: a.session, Digest: a.content.Digest()})
-}
-
-func (a *scripted) beat() *protocol.HeartbeatReply {
-	a.t.Helper()
-	reply, err := a.tryBeat()
-	a.must(err)
-	return reply
-}
-
-// without takes the device with a number from what is reported.
-func (a *scripted) without(n int) protocol.Device {
-	d := a.content.Devices[n]
-	a.content.Devices = slices.Delete(slices.Clone(a.content.Devices), n, n+1)
-	return d
-}
-
-// wantRefused wants a device to be refused for each reason, in order, and no
-// other.
-func (a *scripted) wantRefused(r *protocol.InventoryReply, reasons ...string) {
-	a.t.Helper()
-	if len(r.Refused) != len(reasons) {
-		a.t.Fatalf("refused %+v, want %q", r.Refused, reasons)
-	}
-	for i, reason := range reasons {
-		if !strings.Contains(r.Refused[i].Reason, reason) {
-			a.t.Errorf("refused %q, want %q", r.Refused[i].Reason, reason)
-		}
-	}
-}
-
-func (w *world) wantAgentError(err error, code string) {
-	w.t.Helper()
-	if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != code {
-		w.t.Errorf("%v, want code %s", err, code)
-	}
-}
-
-func (w *world) wantHost(name string, want HostState) {
-	w.t.Helper()
-	synctest.Wait()
-	if h := w.sys.host(name); h == nil || h.State != want {
-		w.t.Errorf("host %s is %+v, want %s", name, h, want)
-	}
-}
-
-// wantDevices wants as many devices on a host, and gives them.
-func (w *world) wantDevices(host string, n int) []*Device {
-	w.t.Helper()
-	synctest.Wait()
-	all := w.sys.devicesOf(host)
-	if len(all) != n {
-		w.t.Errorf("%d devices on %s, want %d", len(all), host, n)
-	}
-	return all
-}
-
-// bindTo binds a new ARQ to a device.
-func (w *world) bindTo(d *Device, i uuid.UUID) (uuid.UUID, error) {
-	w.t.Helper()
-	if _, ok := w.sys.ProfileByName("one"); !ok {
-		w.profile("one")
-	}
-	id := w.create("one", 1)[0]
-	return id, w.bind(&BindTo{Hostname: d.Hostname, ProviderUUID: d.Deployables[0].ProviderUUID, InstanceUUID: i}, id)
-}
 
 func TestAnAgentsInventoryIsThere(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
@@ -163,8 +31,7 @@ func TestAnAgentsInventoryIsThere(t *testing.T) {
 		if d.Driver != fake.Name {
 			t.Errorf("driver %q", d.Driver)
 		}
-		id, err := w.bindTo(d, instance)
-		w.must(err)
+		id := w.bound(d, instance)
 		w.wantStates("Bound", id)
 		w.crash()
 		if s := a.open(); s.KnownDigest != a.content.Digest() {
@@ -176,11 +43,8 @@ func TestAnAgentsInventoryIsThere(t *testing.T) {
 
 // Row "Agent dies", and the return.
 func TestAHostGoesStaleAndDies(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
-		id, err := w.bindTo(d, instance)
-		w.must(err)
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.bound(d, instance)
 		for range 5 {
 			<-time.After(10 * time.Second)
 			a.beat()
@@ -199,8 +63,7 @@ func TestAHostGoesStaleAndDies(t *testing.T) {
 		w.wantDevices("n", 1)
 		a.beat() // it was only asleep
 		w.wantHost("n", HostFresh)
-		_, err = w.bindTo(d, uuid.New())
-		w.must(err)
+		w.bound(d, uuid.New())
 		w.wantConsistent()
 	})
 }
@@ -267,8 +130,7 @@ func TestTheNewestSessionWins(t *testing.T) {
 
 // Row "Stale inventory".
 func TestAnInventoryOutOfTurn(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		digest, other := a.content.Digest(), strings.Repeat("0", 64)
 		_, err := a.tryReport(&other)
 		w.wantAgentError(err, protocol.CodeDigestDiffers)
@@ -434,13 +296,9 @@ func (a *scripted) lose(n int) protocol.Device {
 // the last who has something of it.
 func TestABoundDeviceVanishes(t *testing.T) {
 	for _, restart := range []bool{false, true} {
-		inBubble(t, 1, func(w *world) {
-			a := w.joined("n", 1)
-			d := w.wantDevices("n", 1)[0]
-			one, err := w.bindTo(d, instance)
-			w.must(err)
-			two, err := w.bindTo(d, another)
-			w.must(err)
+		withAgent(t, func(w *world, a *scripted, d *Device) {
+			one := w.bound(d, instance)
+			two := w.bound(d, another)
 			a.lose(0)
 			d = w.wantDevices("n", 1)[0]
 			if !d.Missing || !d.Maintaining() || w.sys.HostCounts().DevicesMissing != 1 {
@@ -452,7 +310,7 @@ func TestABoundDeviceVanishes(t *testing.T) {
 				a.open()
 				a.report()
 			}
-			_, err = w.bindTo(d, uuid.New())
+			_, err := w.bindTo(d, uuid.New())
 			w.wantCode(err, CodeConflict)
 			_, err = w.sys.ProgramDeployable(w.t.Context(), d.Deployables[0].UUID, uuid.New())
 			w.wantCode(err, CodeConflict)
@@ -468,10 +326,8 @@ func TestABoundDeviceVanishes(t *testing.T) {
 
 // It is healed when it returns as it was.
 func TestAMissingDeviceReturns(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		id, err := w.bindTo(w.wantDevices("n", 1)[0], instance)
-		w.must(err)
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.bound(d, instance)
 		lost := a.lose(0)
 		a.content.Devices = []protocol.Device{lost}
 		a.wantRefused(a.report())
@@ -480,7 +336,7 @@ func TestAMissingDeviceReturns(t *testing.T) {
 		}
 		w.wantStates("Bound", id)
 		w.must(w.unbind(id))
-		_, err = w.bindTo(w.wantDevices("n", 1)[0], another)
+		_, err := w.bindTo(w.wantDevices("n", 1)[0], another)
 		w.must(err)
 		w.wantConsistent()
 	})

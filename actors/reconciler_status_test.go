@@ -52,9 +52,7 @@ func TestOperatorsSeeWhatIsShown(t *testing.T) {
 // A device that is gone is seen until all of it is taken back.
 func TestOperatorsSeeWhatLeaves(t *testing.T) {
 	s := &shelf{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		of := func() *SupplyStatus {
 			synctest.Wait()
 			all := w.sys.Supplies()
