@@ -12,47 +12,42 @@ import (
 const offerPatience = 250 * time.Millisecond
 
 // arqActor serializes the transitions of one ARQ. It is woken by the first
-// message that may change the ARQ, and leaves when idle or deleted. It keeps no
-// state of the ARQ: what is published is committed, and readers may know it
+// message that may change the ARQ, and leaves when nothing is undecided. It keeps
+// no state of the ARQ: what is published is committed, and readers may know it
 // before the operation that did it has told this actor.
 type arqActor struct {
 	sys     *System
 	id      uuid.UUID
 	slot    *pidSlot
-	offered *actor.PID
+	offered round
 	waiting []*proposeARQ
+	gone    bool
 }
 
-func (s *System) activateARQ(id uuid.UUID, slot *pidSlot) receiver {
+func (s *System) activateARQ(id uuid.UUID, slot *pidSlot) temporary {
 	if _, ok := s.dir.arq(id); !ok {
 		return nil
 	}
 	return &arqActor{sys: s, id: id, slot: slot}
 }
 
-func (a *arqActor) receive(ctx actor.Context, msg any) {
+func (a *arqActor) over() bool { return a.gone }
+
+func (a *arqActor) receive(_ actor.Context, msg any) {
 	defer a.sys.arqs.handled(a.id, a.slot)
 	switch m := msg.(type) {
 	case *proposeARQ:
 		a.propose(m)
 	case *decided:
-		a.decided(m)
+		a.settled(m.op)
 	case offerExpired:
-		if a.offered != nil && a.offered.Equal(m.op) {
-			a.offered = nil
-			a.serveWaiting()
-		}
-	case passivate:
-		a.passivate(ctx)
-		return
+		a.settled(m.op)
 	}
-	if _, there := a.sys.dir.arq(a.id); !there {
-		a.passivate(ctx)
-	}
+	a.gone = a.offered == (round{}) && len(a.waiting) == 0 && a.sys.arqs.leave(a.id, a.slot)
 }
 
 func (a *arqActor) propose(m *proposeARQ) {
-	if a.offered != nil {
+	if a.offered != (round{}) {
 		a.waiting = append(a.waiting, m)
 		if len(a.waiting) == 1 {
 			op := a.offered
@@ -73,24 +68,16 @@ func (a *arqActor) propose(m *proposeARQ) {
 	m.answer(arq, nil)
 }
 
-func (a *arqActor) decided(m *decided) {
-	if a.offered != nil && a.offered.Equal(m.op) {
-		a.offered = nil
+// settled takes an offer back, and asks on behalf of those that it kept waiting,
+// in order.
+func (a *arqActor) settled(op round) {
+	if a.offered != op {
+		return
 	}
-	a.serveWaiting()
-}
-
-// serveWaiting asks on behalf of those that were kept waiting, in order.
-func (a *arqActor) serveWaiting() {
+	a.offered = round{}
 	waiting := a.waiting
 	a.waiting = nil
 	for _, m := range waiting {
 		a.propose(m)
-	}
-}
-
-func (a *arqActor) passivate(ctx actor.Context) {
-	if a.offered == nil && len(a.waiting) == 0 && a.sys.arqs.leave(a.id, a.slot) {
-		ctx.Stop(ctx.Self())
 	}
 }

@@ -39,7 +39,7 @@ type deviceActor struct {
 // deviceOffer is an undecided proposal, or the refusal of one for lack of
 // handles, as long as the failure is not written.
 type deviceOffer struct {
-	op      *actor.PID
+	op      round
 	made    time.Time
 	expired bool
 	deviceProposal
@@ -107,7 +107,7 @@ func (a *deviceActor) serveWaiting() {
 }
 
 // abort answers the one whose message panicked, and goes on with the others.
-func (a *deviceActor) abort(_ actor.Context, err error) {
+func (a *deviceActor) abort(err error) {
 	if f, ok := a.serving.(failer); ok {
 		f.fail(err)
 	}
@@ -167,7 +167,7 @@ func (a *deviceActor) watchOffers() {
 
 // decided adopts what was won, or takes the offer back.
 func (a *deviceActor) decided(m *decided) {
-	i := slices.IndexFunc(a.offers, func(o *deviceOffer) bool { return o.op.Equal(m.op) })
+	i := slices.IndexFunc(a.offers, func(o *deviceOffer) bool { return o.op == m.op })
 	if i < 0 {
 		return
 	}

@@ -177,7 +177,7 @@ func (a *deviceActor) prepare(o *deviceOffer) {
 		}
 	}
 	op := o.op
-	j.then = func(err error) { a.sys.engine.tell(op, &commandsDone{err}) }
+	j.then = func(err error) { a.sys.engine.tell(op.pid, &commandsDone{op.number, err}) }
 	a.jobs.add(a, j)
 }
 

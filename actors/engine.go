@@ -37,8 +37,10 @@ type failer interface {
 
 // aborter is a receiver that has more to put in order after a panic.
 type aborter interface {
-	abort(ctx actor.Context, err error)
+	abort(err error)
 }
+
+var _ = []aborter{(*operation)(nil), (*profileDeletion)(nil), (*deviceActor)(nil), (*hostActor)(nil)}
 
 // engine is the actor system with the habits that this library needs: PIDs are
 // handed out only after the spawn has returned, nobody uses futures or
@@ -52,6 +54,7 @@ type engine struct {
 	// mailbox gives each actor one of ours.
 	mailbox actor.PropsOption
 	runners runners
+	bodies  bodies
 	// before is called with every message before its actor is, on the actor's
 	// goroutine. The simulation steps in there; otherwise it is nil.
 	before func(kind actorKind, msg any)
@@ -68,12 +71,15 @@ func newEngine(log *slog.Logger) *engine {
 	return e
 }
 
-// spawn starts an actor and gives its address.
+// spawn starts an actor that stays, and gives its address.
 func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
 	e.active[kind].Add(1)
-	shell := &shell{engine: e, kind: kind, receiver: r}
+	return e.start(&shell{engine: e, kind: kind, receiver: r})
+}
+
+func (e *engine) start(s *shell) *actor.PID {
 	return e.root.Spawn(actor.PropsFromProducer(
-		func() actor.Actor { return shell },
+		func() actor.Actor { return s },
 		e.mailbox,
 	))
 }
@@ -86,25 +92,39 @@ func (e *engine) tell(pid *actor.PID, msg any) {
 type shell struct {
 	engine   *engine
 	kind     actorKind
-	receiver receiver
+	receiver receiver // nil: a body that is nobody
 }
 
 // Receive passes user messages on and keeps panics from the supervisor.
 func (s *shell) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Stopped:
-		s.engine.active[s.kind].Add(-1)
-	case *actor.Started, *actor.Stopping, *actor.Restarting, actor.SystemMessage:
-	default:
-		defer s.catch(ctx, msg)
-		if s.engine.before != nil {
-			s.engine.before(s.kind, msg)
+		if s.receiver != nil {
+			s.engine.active[s.kind].Add(-1)
 		}
-		s.receiver.receive(ctx, msg)
+	case *actor.Started, *actor.Stopping, *actor.Restarting, actor.SystemMessage:
+	case *role:
+		s.kind, s.receiver = msg.kind, msg.receiver
+		if msg.first != nil {
+			s.hear(ctx, msg.first)
+		}
+	default:
+		if s.receiver != nil { // or the one who was meant has gone
+			s.hear(ctx, msg)
+		}
 	}
 }
 
-func (s *shell) catch(ctx actor.Context, msg any) {
+func (s *shell) hear(ctx actor.Context, msg any) {
+	defer s.leave(ctx)
+	defer s.catch(msg)
+	if s.engine.before != nil {
+		s.engine.before(s.kind, msg)
+	}
+	s.receiver.receive(ctx, msg)
+}
+
+func (s *shell) catch(msg any) {
 	p := recover()
 	if p == nil {
 		return
@@ -115,7 +135,7 @@ func (s *shell) catch(ctx actor.Context, msg any) {
 		f.fail(err)
 	}
 	if a, ok := s.receiver.(aborter); ok {
-		a.abort(ctx, err)
+		a.abort(err)
 	}
 }
 

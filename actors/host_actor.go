@@ -128,7 +128,7 @@ func (h *hostActor) serve(msg any) {
 }
 
 // abort answers the one whose message panicked, and goes on with the others.
-func (h *hostActor) abort(_ actor.Context, err error) {
+func (h *hostActor) abort(err error) {
 	if f, ok := h.serving.(failer); ok {
 		f.fail(err)
 	}

@@ -412,9 +412,16 @@ func TestIdleActorsLeaveAndComeBack(t *testing.T) {
 		if n := w.sys.Stats().ActiveActors["arq"]; n != 0 {
 			t.Errorf("%d ARQ actors after creating", n)
 		}
-		w.must(w.bind(w.to("h", instance), ids...))
+		w.setFaults(slowly)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.must(w.bind(w.to("h", instance), ids...)) })
 		synctest.Wait()
 		if n := w.sys.Stats().ActiveActors["arq"]; n != 3 {
+			t.Errorf("%d ARQ actors while a bind is undecided", n)
+		}
+		wg.Wait()
+		synctest.Wait()
+		if n := w.sys.Stats().ActiveActors["arq"]; n != 0 {
 			t.Errorf("%d ARQ actors after binding", n)
 		}
 		<-time.After(5 * time.Minute)

@@ -61,58 +61,71 @@ import (
 //	  retry            its own timer        -
 //	  holdsEnded       the store            -
 
+// round is one attempt of an operation: the address of its actor, and a number
+// that no other attempt has had since the start. Addresses are used again (see
+// bodies); what answers a round, or decides on what was offered in it, names it.
+type round struct {
+	pid    *actor.PID
+	number uint64
+}
+
+// nextRound gives the number of a round.
+func (s *System) nextRound() uint64 { return s.rounds.Add(1) }
+
 // passivate asks an idle virtual actor to leave.
 type passivate struct{}
 
 // offerExpired tells an actor that a proposal it made was undecided for long.
 // An ARQ is told which one.
-type offerExpired struct{ op *actor.PID }
+type offerExpired struct{ op round }
 
 // proposeARQ asks an ARQ whether it would take part in an operation.
 type proposeARQ struct {
-	op      *actor.PID
-	engine  *engine
-	attempt int
-	index   int
-	ask     arqAsk
+	op     round
+	engine *engine
+	index  int
+	ask    arqAsk
 }
 
 // arqProposal is the committed state an ARQ would change from, or why not.
 type arqProposal struct {
-	attempt int
-	index   int
-	arq     *ARQ
-	err     error
+	round uint64
+	index int
+	arq   *ARQ
+	err   error
 }
 
 func (m *proposeARQ) answer(a *ARQ, err error) {
-	m.engine.tell(m.op, &arqProposal{attempt: m.attempt, index: m.index, arq: a, err: err})
+	m.engine.tell(m.op.pid, &arqProposal{round: m.op.number, index: m.index, arq: a, err: err})
 }
 
 func (m *proposeARQ) fail(err error) { m.answer(nil, err) }
 
 // decided tells a participant what became of what it proposed to op.
 type decided struct {
-	op  *actor.PID
+	op  round
 	won bool
 }
 
 // commandsDone tells an operation that a device has carried out the commands
 // of a bind that was won, or could not.
-type commandsDone struct{ err error }
+type commandsDone struct {
+	round uint64
+	err   error
+}
 
 // batchDone is the store's verdict on an operation's batch.
 type batchDone struct {
-	attempt int
-	batch   *batch
-	result  persistence.Result
+	round  uint64
+	batch  *batch
+	result persistence.Result
 }
 
 // preparationResumed starts an operation that a restart has cut short.
 type preparationResumed struct{ left time.Duration }
 
 // bindDeadline ends the preparation of a bind that takes too long.
-type bindDeadline struct{}
+type bindDeadline struct{ round uint64 }
 
 // begin starts an operation.
 type begin struct{}
@@ -127,32 +140,31 @@ func (m *createProfile) fail(err error) { m.promise.fail(err) }
 
 // proposeDeletion asks a profile whether it could be deleted.
 type proposeDeletion struct {
-	op      *actor.PID
-	engine  *engine
-	attempt int
-	index   int
+	op     round
+	engine *engine
+	index  int
 }
 
 // profileProposal answers proposeDeletion.
 type profileProposal struct {
-	attempt int
+	round   uint64
 	index   int
 	profile *Profile
 	err     error
 }
 
 func (m *proposeDeletion) answer(p *Profile, err error) {
-	m.engine.tell(m.op, &profileProposal{attempt: m.attempt, index: m.index, profile: p, err: err})
+	m.engine.tell(m.op.pid, &profileProposal{round: m.op.number, index: m.index, profile: p, err: err})
 }
 
 func (m *proposeDeletion) fail(err error) { m.answer(nil, err) }
 
 // deletionIsLong tells a profile that the deletion it waits for takes long.
-type deletionIsLong struct{ op *actor.PID }
+type deletionIsLong struct{ op round }
 
 // withdraw ends a deletion that has not been handed to the store yet. One that
 // has been is ahead of every create that the profile would let go.
-type withdraw struct{}
+type withdraw struct{ round uint64 }
 
 // createsSettled tells a profile that the creates on their way are decided.
 type createsSettled struct{}

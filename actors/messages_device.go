@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
@@ -11,12 +10,11 @@ import (
 // proposeDevice asks a device for handles, all of them or none, and for the
 // release of others.
 type proposeDevice struct {
-	op      *actor.PID
-	engine  *engine
-	attempt int
-	index   int
-	wants   []handleWant
-	gives   []handleGive
+	op     round
+	engine *engine
+	index  int
+	wants  []handleWant
+	gives  []handleGive
 }
 
 // handleWant is an ARQ that wants a handle of a deployable.
@@ -36,7 +34,7 @@ type handleGive struct {
 // deviceProposal answers proposeDevice: the handles as they would be, in the
 // order of the wants, and what must be done before a guest can use them.
 type deviceProposal struct {
-	attempt    int
+	round      uint64
 	index      int
 	generation uint64 // of the device's record
 	taken      []change[heldHandle]
@@ -54,8 +52,8 @@ type deviceProposal struct {
 }
 
 func (m *proposeDevice) answer(p *deviceProposal) {
-	p.attempt, p.index = m.attempt, m.index
-	m.engine.tell(m.op, p)
+	p.round, p.index = m.op.number, m.index
+	m.engine.tell(m.op.pid, p)
 }
 
 func (m *proposeDevice) fail(err error) { m.answer(&deviceProposal{err: err}) }

@@ -16,6 +16,7 @@ import (
 type operation struct {
 	sys     *System
 	self    *actor.PID
+	round   round
 	purpose purpose
 	request string // request id, for the events
 	promise promise[struct{}]
@@ -83,6 +84,10 @@ type devicePart struct {
 
 func (o *operation) receive(ctx actor.Context, msg any) {
 	o.self = ctx.Self()
+	o.hear(msg)
+}
+
+func (o *operation) hear(msg any) {
 	switch m := msg.(type) {
 	case begin:
 		o.gather()
@@ -95,23 +100,19 @@ func (o *operation) receive(ctx actor.Context, msg any) {
 	case *commandsDone:
 		o.prepared(m)
 	case bindDeadline:
-		o.expired()
+		o.expired(m)
 	case preparationResumed:
 		o.watch(m.left)
 	}
-	if o.phase == finished {
-		ctx.Stop(ctx.Self())
-	}
 }
 
+func (o *operation) over() bool { return o.phase == finished }
+
 // abort ends an operation whose code panicked: nobody is left waiting.
-func (o *operation) abort(ctx actor.Context, err error) {
+func (o *operation) abort(err error) {
 	o.release(false)
 	o.promise.fail(err)
-	if o.phase != finished {
-		o.phase = finished
-		ctx.Stop(ctx.Self())
-	}
+	o.phase = finished
 }
 
 func (o *operation) submit(b *batch) {
@@ -120,15 +121,15 @@ func (o *operation) submit(b *batch) {
 		return
 	}
 	o.phase = writing
-	self, attempt := o.self, o.attempt
+	to := o.round
 	o.sys.submit(b, func(r persistence.Result) {
-		o.sys.engine.tell(self, &batchDone{attempt, b, r})
+		o.sys.engine.tell(to.pid, &batchDone{to.number, b, r})
 	})
 }
 
 // decided adopts what was won, or asks again.
 func (o *operation) decided(m *batchDone) {
-	if m.attempt != o.attempt || o.phase != writing {
+	if m.round != o.round.number || o.phase != writing {
 		return
 	}
 	err := storeError(m.result)
@@ -180,14 +181,14 @@ func (o *operation) release(won bool) {
 	for _, p := range o.parts {
 		if p.told {
 			p.told = false
-			o.sys.arqs.tell(p.id, &decided{op: o.self, won: won})
+			o.sys.arqs.tell(p.id, &decided{op: o.round, won: won})
 		}
 	}
 }
 
 func (o *operation) releaseDevices(won bool) {
 	for _, d := range o.devices {
-		o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: won})
+		o.sys.devices.tell(d.device.UUID, &decided{op: o.round, won: won})
 	}
 }
 
@@ -196,7 +197,7 @@ func (o *operation) releaseDevices(won bool) {
 func (o *operation) releaseOthers() {
 	o.devices = slices.DeleteFunc(o.devices, func(d *devicePart) bool {
 		if d.proposal.err == nil {
-			o.sys.devices.tell(d.device.UUID, &decided{op: o.self, won: false})
+			o.sys.devices.tell(d.device.UUID, &decided{op: o.round, won: false})
 		}
 		return d.proposal.err == nil
 	})

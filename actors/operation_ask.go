@@ -13,12 +13,13 @@ const maxAttempts = 8
 // gather asks the ARQs.
 func (o *operation) gather() {
 	o.attempt++
+	o.round = round{o.self, o.sys.nextRound()}
 	o.phase, o.devices, o.failure, o.records = asking, nil, nil, nil
 	o.parts = o.choose()
 	o.members = newMembership(o.sys.dir)
 	o.awaited = len(o.parts)
 	for i, p := range o.parts {
-		m := &proposeARQ{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i, ask: p.ask}
+		m := &proposeARQ{op: o.round, engine: o.sys.engine, index: i, ask: p.ask}
 		if !o.sys.arqs.tell(p.id, m) {
 			p.err = arqNotFound(p.id)
 			o.awaited--
@@ -30,7 +31,7 @@ func (o *operation) gather() {
 }
 
 func (o *operation) arqProposed(m *arqProposal) {
-	if m.attempt != o.attempt || o.phase != asking {
+	if m.round != o.round.number || o.phase != asking {
 		return
 	}
 	p := o.parts[m.index]
@@ -153,7 +154,7 @@ func (o *operation) devicePart(d *Device) *devicePart {
 func (o *operation) askDevices() {
 	o.phase, o.awaited = askingDevices, len(o.devices)
 	for i, d := range o.devices {
-		m := &proposeDevice{op: o.self, engine: o.sys.engine, attempt: o.attempt, index: i}
+		m := &proposeDevice{op: o.round, engine: o.sys.engine, index: i}
 		for _, p := range d.wanting {
 			v, _ := o.sys.dir.provider(p.ask.bind.ProviderUUID)
 			m.wants = append(m.wants, handleWant{
@@ -174,7 +175,7 @@ func (o *operation) askDevices() {
 }
 
 func (o *operation) deviceProposed(m *deviceProposal) {
-	if m.attempt != o.attempt || o.phase != askingDevices {
+	if m.round != o.round.number || o.phase != askingDevices {
 		return
 	}
 	o.devices[m.index].proposal = m

@@ -41,12 +41,12 @@ func (o *operation) startPreparation(b *batch) {
 
 // watch ends the preparation when its time is up.
 func (o *operation) watch(left time.Duration) {
-	self := o.self
-	o.deadline = o.sys.after(left, func() { o.sys.engine.tell(self, bindDeadline{}) })
+	self, number := o.self, o.round.number
+	o.deadline = o.sys.after(left, func() { o.sys.engine.tell(self, bindDeadline{number}) })
 }
 
 func (o *operation) prepared(m *commandsDone) {
-	if o.phase != preparing {
+	if m.round != o.round.number || o.phase != preparing {
 		return
 	}
 	if m.err != nil && o.sys.stopping.Err() != nil {
@@ -60,8 +60,8 @@ func (o *operation) prepared(m *commandsDone) {
 	}
 }
 
-func (o *operation) expired() {
-	if o.phase == preparing {
+func (o *operation) expired(m bindDeadline) {
+	if m.round == o.round.number && o.phase == preparing {
 		o.failure = Refuse(CodeTimeout, "the device was not prepared within %s", o.sys.opts.BindTimeout)
 		o.settle()
 	}

@@ -204,7 +204,7 @@ func TestARefusalRestsOnWhatReadersSee(t *testing.T) {
 		id := w.create("one", 1)[0]
 		w.must(w.bind(w.to("h", instance), id))
 		silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
-		w.sys.arqs.tell(id, &proposeARQ{op: silent, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
+		w.sys.arqs.tell(id, &proposeARQ{op: round{pid: silent}, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
 		synctest.Wait()
 		w.write(id, evUnbind, nil)
 		w.wantStates("Unbound", id)
@@ -237,7 +237,7 @@ func TestADeviceKnowsWhatReadersSee(t *testing.T) {
 		caught := make(catcher, 1)
 		silent := w.sys.engine.spawn(kindServiceActor, caught)
 		w.sys.devices.tell(dev.UUID, &proposeDevice{
-			op: silent, engine: w.sys.engine, gives: []handleGive{{guest, bound.Binding.Handle.UUID}},
+			op: round{pid: silent}, engine: w.sys.engine, gives: []handleGive{{guest, bound.Binding.Handle.UUID}},
 		})
 		given := (<-caught).given[0]
 		w.wantCode(w.bind(w.to("h", another), next), CodeConflict) // the device's patience is at an end
@@ -249,7 +249,7 @@ func TestADeviceKnowsWhatReadersSee(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { w.must(w.bind(w.to("h", another), next)) })
 		synctest.Wait()
-		w.sys.devices.tell(dev.UUID, &decided{op: silent, won: true})
+		w.sys.devices.tell(dev.UUID, &decided{op: round{pid: silent}, won: true})
 		wg.Wait()
 		w.wantStates("BindStarted", next)
 	})
@@ -284,7 +284,7 @@ func TestARepetitionRestsOnOneMoment(t *testing.T) {
 		w.must(w.bind(w.to("h", instance), ids[0]))
 		for range 2 { // each keeps the second ARQ for 250 ms
 			silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
-			w.sys.arqs.tell(ids[1], &proposeARQ{op: silent, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
+			w.sys.arqs.tell(ids[1], &proposeARQ{op: round{pid: silent}, engine: w.sys.engine, ask: arqAsk{event: evUnbind, scope: demo}})
 		}
 		synctest.Wait()
 		to := w.to("h", another)

@@ -351,7 +351,7 @@ func TestAPanicOfADeviceDoesNotWedgeIt(t *testing.T) {
 		dev := w.sys.Devices()[0]
 		nobody := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
 		w.sys.devices.tell(dev.UUID, &proposeDevice{
-			op: nobody, engine: w.sys.engine,
+			op: round{pid: nobody}, engine: w.sys.engine,
 			wants: []handleWant{{arq: nil, deployable: dev.Deployables[0].UUID, hostname: "h"}}, // panics
 		})
 		synctest.Wait()
@@ -400,7 +400,7 @@ func TestProgrammingDoesNotWaitForEver(t *testing.T) {
 		dev := w.sys.Devices()[0]
 		silent := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
 		w.sys.devices.tell(dev.UUID, &proposeDevice{
-			op: silent, engine: w.sys.engine,
+			op: round{pid: silent}, engine: w.sys.engine,
 			wants: []handleWant{{arq: a, deployable: dev.Deployables[0].UUID, hostname: "h"}},
 		})
 		synctest.Wait()

@@ -19,7 +19,7 @@ type pidTable struct {
 	engine *engine
 	kind   actorKind
 	// activate makes the actor of an id from its snapshot; nil: no such thing.
-	activate func(id uuid.UUID, slot *pidSlot) receiver
+	activate func(id uuid.UUID, slot *pidSlot) temporary
 	shards   [pidShards]pidShard
 }
 
@@ -35,7 +35,7 @@ type pidSlot struct {
 	lastUsed time.Time
 }
 
-func newPIDTable(e *engine, kind actorKind, activate func(uuid.UUID, *pidSlot) receiver) *pidTable {
+func newPIDTable(e *engine, kind actorKind, activate func(uuid.UUID, *pidSlot) temporary) *pidTable {
 	t := &pidTable{engine: e, kind: kind, activate: activate}
 	for i := range t.shards {
 		t.shards[i].slots = make(map[uuid.UUID]*pidSlot)
@@ -54,18 +54,19 @@ func (t *pidTable) tell(id uuid.UUID, msg any) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot := s.slots[id]
-	if slot == nil {
-		slot = &pidSlot{}
-		r := t.activate(id, slot)
-		if r == nil {
-			return false
-		}
-		slot.pid = t.engine.spawn(t.kind, r)
-		s.slots[id] = slot
+	if slot != nil {
+		slot.queued++
+		slot.lastUsed = time.Now()
+		t.engine.tell(slot.pid, msg)
+		return true
 	}
-	slot.queued++
-	slot.lastUsed = time.Now()
-	t.engine.tell(slot.pid, msg)
+	slot = &pidSlot{queued: 1, lastUsed: time.Now()}
+	r := t.activate(id, slot)
+	if r == nil {
+		return false
+	}
+	s.slots[id] = slot
+	slot.pid = t.engine.embody(t.kind, r, msg)
 	return true
 }
 
@@ -78,7 +79,7 @@ func (t *pidTable) handled(id uuid.UUID, slot *pidSlot) {
 }
 
 // leave takes the calling actor out of the table, unless messages besides the
-// one it is handling are on their way to it. After true it must stop.
+// one it is handling are on their way to it. After true it is over.
 func (t *pidTable) leave(id uuid.UUID, slot *pidSlot) bool {
 	s := t.shard(id)
 	s.mu.Lock()

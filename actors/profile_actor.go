@@ -21,11 +21,12 @@ type profileActor struct {
 	// lowers it, and wakes the actor when somebody waits for zero.
 	creating atomic.Int64
 	awaited  atomic.Bool
-	offered  *actor.PID // a deletion that is undecided
+	offered  round // a deletion that is undecided
 	waiting  []any
+	gone     bool
 }
 
-func (s *System) activateProfile(id uuid.UUID, slot *pidSlot) receiver {
+func (s *System) activateProfile(id uuid.UUID, slot *pidSlot) temporary {
 	p, ok := s.dir.profile(id)
 	if !ok {
 		return nil
@@ -33,28 +34,30 @@ func (s *System) activateProfile(id uuid.UUID, slot *pidSlot) receiver {
 	return &profileActor{sys: s, id: id, slot: slot, profile: p}
 }
 
-func (a *profileActor) receive(ctx actor.Context, msg any) {
+func (a *profileActor) over() bool { return a.gone }
+
+func (a *profileActor) receive(_ actor.Context, msg any) {
 	defer a.sys.profiles.handled(a.id, a.slot)
 	switch m := msg.(type) {
 	case *createARQs, *proposeDeletion:
 		a.waiting = append(a.waiting, m)
 		a.serveWaiting()
 	case *decided:
-		a.decided(ctx, m)
+		a.decided(m)
 	case deletionIsLong:
-		if a.offered != nil && a.offered.Equal(m.op) {
-			a.sys.engine.tell(m.op, withdraw{})
+		if a.offered == m.op {
+			a.sys.engine.tell(m.op.pid, withdraw{m.op.number})
 		}
 	case createsSettled:
 		a.awaited.Store(false)
 		a.serveWaiting()
 	case passivate:
-		a.leave(ctx)
+		a.leave()
 	}
 }
 
 func (a *profileActor) serveWaiting() {
-	for len(a.waiting) > 0 && a.offered == nil {
+	for len(a.waiting) > 0 && a.offered == (round{}) {
 		next := a.waiting[0]
 		a.waiting = a.waiting[1:]
 		switch m := next.(type) {
@@ -67,7 +70,7 @@ func (a *profileActor) serveWaiting() {
 			}
 		}
 	}
-	if a.offered != nil && len(a.waiting) > 0 {
+	if a.offered != (round{}) && len(a.waiting) > 0 {
 		op := a.offered
 		a.sys.after(offerPatience, func() { a.sys.profiles.tell(a.id, deletionIsLong{op}) })
 	}
@@ -143,27 +146,25 @@ func (a *profileActor) propose(m *proposeDeletion) bool {
 	return true
 }
 
-func (a *profileActor) decided(ctx actor.Context, m *decided) {
+func (a *profileActor) decided(m *decided) {
 	if m.won {
 		a.profile = nil
 	}
-	if a.offered != nil && a.offered.Equal(m.op) {
-		a.offered = nil
+	if a.offered == m.op {
+		a.offered = round{}
 	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(w any) bool { // it gave up before it was answered
 		p, ok := w.(*proposeDeletion)
-		return ok && p.op.Equal(m.op)
+		return ok && p.op == m.op
 	})
 	a.serveWaiting()
 	if a.profile == nil {
-		a.leave(ctx)
+		a.leave()
 	}
 }
 
-func (a *profileActor) leave(ctx actor.Context) {
-	if a.offered == nil && len(a.waiting) == 0 && a.creating.Load() == 0 && a.sys.profiles.leave(a.id, a.slot) {
-		ctx.Stop(ctx.Self())
-	}
+func (a *profileActor) leave() {
+	a.gone = a.offered == (round{}) && len(a.waiting) == 0 && a.creating.Load() == 0 && a.sys.profiles.leave(a.id, a.slot)
 }
 
 func profileNotFound(name string) error {

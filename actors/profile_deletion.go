@@ -11,7 +11,7 @@ import (
 // profileDeletion is one DELETE of device profiles, all or nothing.
 type profileDeletion struct {
 	sys       *System
-	self      *actor.PID
+	round     round
 	names     []string // names or uuids, as the client gave them
 	promise   promise[struct{}]
 	profiles  []*Profile
@@ -22,30 +22,30 @@ type profileDeletion struct {
 }
 
 func (o *profileDeletion) receive(ctx actor.Context, msg any) {
-	o.self = ctx.Self()
+	if _, is := msg.(begin); is {
+		o.round = round{ctx.Self(), o.sys.nextRound()}
+	}
+	o.hear(msg)
+}
+
+func (o *profileDeletion) hear(msg any) {
 	switch m := msg.(type) {
 	case begin:
 		o.gather()
 	case *profileProposal:
-		o.profiles[m.index], o.errs[m.index] = m.profile, m.err
-		o.awaited--
-		o.proceed()
+		o.proposed(m)
 	case withdraw:
-		if !o.submitted {
+		if m.round == o.round.number && !o.submitted {
 			o.finish(false, Refuse(CodeUnavailable, "a device profile is busy; try again"))
 		}
 	case *batchDone:
 		o.decided(m)
 	}
-	if o.done {
-		ctx.Stop(ctx.Self())
-	}
 }
 
-func (o *profileDeletion) abort(ctx actor.Context, err error) {
-	o.finish(false, err)
-	ctx.Stop(ctx.Self())
-}
+func (o *profileDeletion) over() bool { return o.done }
+
+func (o *profileDeletion) abort(err error) { o.finish(false, err) }
 
 func (o *profileDeletion) gather() {
 	for _, name := range o.names {
@@ -61,11 +61,20 @@ func (o *profileDeletion) gather() {
 	o.errs = make([]error, len(o.profiles))
 	o.awaited = len(o.profiles)
 	for i, p := range o.profiles {
-		if !o.sys.profiles.tell(p.UUID, &proposeDeletion{op: o.self, engine: o.sys.engine, index: i}) {
+		if !o.sys.profiles.tell(p.UUID, &proposeDeletion{op: o.round, engine: o.sys.engine, index: i}) {
 			o.errs[i] = profileNotFound(p.Name)
 			o.awaited--
 		}
 	}
+	o.proceed()
+}
+
+func (o *profileDeletion) proposed(m *profileProposal) {
+	if m.round != o.round.number {
+		return
+	}
+	o.profiles[m.index], o.errs[m.index] = m.profile, m.err
+	o.awaited--
 	o.proceed()
 }
 
@@ -81,22 +90,24 @@ func (o *profileDeletion) proceed() {
 		}
 		b.deleteProfile(o.profiles[i])
 	}
-	self := o.self
+	to := o.round
 	o.submitted = true
 	o.sys.submit(b, func(r persistence.Result) {
-		o.sys.engine.tell(self, &batchDone{batch: b, result: r})
+		o.sys.engine.tell(to.pid, &batchDone{to.number, b, r})
 	})
 }
 
 func (o *profileDeletion) decided(m *batchDone) {
-	err := storeError(m.result)
-	o.finish(err == nil, err)
+	if m.round == o.round.number {
+		err := storeError(m.result)
+		o.finish(err == nil, err)
+	}
 }
 
 func (o *profileDeletion) finish(won bool, err error) {
 	for i, p := range o.profiles {
 		if p != nil && i < len(o.errs) && o.errs[i] == nil {
-			o.sys.profiles.tell(p.UUID, &decided{op: o.self, won: won})
+			o.sys.profiles.tell(p.UUID, &decided{op: o.round, won: won})
 		}
 	}
 	o.promise.resolve(struct{}{}, err)

@@ -43,16 +43,19 @@ type projectActor struct {
 	slot    *pidSlot
 	coming  int // ARQs that were let through, and are not decided
 	waiting []*admitCreate
+	gone    bool
 }
 
 // projectID is the address of a project's actor.
 func projectID(project string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(project)) }
 
-func (s *System) activateProject(id uuid.UUID, slot *pidSlot) receiver {
+func (s *System) activateProject(id uuid.UUID, slot *pidSlot) temporary {
 	return &projectActor{sys: s, id: id, slot: slot}
 }
 
-func (a *projectActor) receive(ctx actor.Context, msg any) {
+func (a *projectActor) over() bool { return a.gone }
+
+func (a *projectActor) receive(_ actor.Context, msg any) {
 	defer a.sys.projects.handled(a.id, a.slot)
 	switch m := msg.(type) {
 	case *admitCreate:
@@ -60,9 +63,7 @@ func (a *projectActor) receive(ctx actor.Context, msg any) {
 	case createdOrNot:
 		a.coming -= m.count
 	case passivate:
-		if a.coming == 0 && len(a.waiting) == 0 && a.sys.projects.leave(a.id, a.slot) {
-			ctx.Stop(ctx.Self())
-		}
+		a.gone = a.coming == 0 && len(a.waiting) == 0 && a.sys.projects.leave(a.id, a.slot)
 	}
 	for len(a.waiting) > 0 && a.admit(a.waiting[0]) {
 		a.waiting = a.waiting[1:]

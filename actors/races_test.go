@@ -218,7 +218,7 @@ func TestWhatAnARQAgreesTo(t *testing.T) {
 func TestAnActorWithMailDoesNotLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(slog.New(slog.DiscardHandler))
-		table := newPIDTable(e, kindARQActor, func(uuid.UUID, *pidSlot) receiver { return &engineDummy{} })
+		table := newPIDTable(e, kindARQActor, func(uuid.UUID, *pidSlot) temporary { return &engineDummy{} })
 		id := uuid.New()
 		table.tell(id, "one")
 		slot := table.shard(id).slots[id]

@@ -92,7 +92,8 @@ type System struct {
 	callPatience   *patience
 	settlePatience *patience
 
-	order atomic.Int64
+	order  atomic.Int64
+	rounds atomic.Uint64
 
 	life     lifeCycle
 	stopping context.Context //nolint:containedctx // it is the life of the workers, not of a request
@@ -232,9 +233,7 @@ func (s *System) after(d time.Duration, fn func()) (stop func()) {
 }
 
 // operate starts an operation.
-func (s *System) operate(o receiver) {
-	s.engine.tell(s.engine.spawn(kindOperationActor, o), begin{})
-}
+func (s *System) operate(o temporary) { s.engine.embody(kindOperationActor, o, begin{}) }
 
 // sweep sends idle actors to rest, until the service stops.
 func (s *System) sweep(ctx context.Context) {

@@ -127,9 +127,16 @@ var operations = []mutant{
 	{
 		name: "bind-timeout-forgotten", rule: "Every accepted bind ends in bounded time.",
 		file:  "actors/operation_settle.go",
-		old:   "o.sys.engine.tell(self, bindDeadline{})",
-		new:   "_ = self",
+		old:   "o.sys.engine.tell(self, bindDeadline{number})",
+		new:   "_, _ = self, number",
 		tests: in(actors, "TestAPreparationThatTakesTooLongFails", simulation),
+	},
+	{
+		name: "hears-another-round", rule: "An operation takes no answer that was meant for one before it.",
+		file:  "actors/operation_ask.go",
+		old:   "m.round != o.round.number || o.phase != askingDevices",
+		new:   "o.phase != askingDevices",
+		tests: in(actors, "TestAnOperationHearsItsOwnRound"),
 	},
 	{
 		name: "settlement-not-tried-again", rule: "Every accepted bind ends, whatever the store's day is like.",

@@ -33,8 +33,8 @@ var profiles = []mutant{
 	{
 		name: "deletion-holds-on", rule: "A deletion that was withdrawn is over for every profile it asked.",
 		file:  "actors/profile_actor.go",
-		old:   "return ok && p.op.Equal(m.op)",
-		new:   "return ok && p.op.Equal(m.op) && m.won",
+		old:   "return ok && p.op == m.op",
+		new:   "return ok && p.op == m.op && m.won",
 		tests: in(actors, "TestAWithdrawnDeletionHoldsNoProfileThatItStillWaitedFor"),
 	},
 	{

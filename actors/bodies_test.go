@@ -1,0 +1,129 @@
+package actors
+
+import (
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/persistence"
+)
+
+func TestABodyIsOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(slog.New(slog.DiscardHandler))
+		first, second := &engineDummy{goesAfter: 2}, &engineDummy{goesAfter: 2}
+		pid := e.embody(kindARQActor, first, "one")
+		other := e.embody(kindARQActor, &engineDummy{goesAfter: 2}, "one")
+		synctest.Wait()
+		if pid == other || e.active[kindARQActor].Load() != 2 {
+			t.Fatal("two at the same time share a body")
+		}
+		e.tell(pid, "two") // the first goes
+		synctest.Wait()
+		e.tell(pid, "late")
+		synctest.Wait()
+		again := e.embody(kindOperationActor, second, nil)
+		if again != pid {
+			t.Error("the body was not used again")
+		}
+		e.tell(again, "one")
+		synctest.Wait()
+		if first.heard != 2 || second.heard != 1 {
+			t.Errorf("the first heard %d messages and the second %d, want 2 and 1", first.heard, second.heard)
+		}
+		if arqs, ops := e.active[kindARQActor].Load(), e.active[kindOperationActor].Load(); arqs != 1 || ops != 1 {
+			t.Errorf("%d ARQs and %d operations are active, want one of each", arqs, ops)
+		}
+		e.system.Shutdown()
+		<-time.After(2 * time.Second)
+	})
+}
+
+// A panic that is the end of somebody leaves a body that can be used.
+func TestABodySurvivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(slog.New(slog.DiscardHandler))
+		p := newPromise[struct{}]()
+		pid := e.embody(kindOperationActor, &engineDummy{goesAfter: 1}, &setEnabled{promise: p})
+		if _, err := p.wait(t.Context(), newPatience(time.Second)); ErrorCode(err) != CodeInternal || err == nil {
+			t.Fatalf("answered %v", err)
+		}
+		synctest.Wait()
+		next := &engineDummy{}
+		if e.embody(kindOperationActor, next, "one") != pid {
+			t.Error("the body was not used again")
+		}
+		synctest.Wait()
+		if next.heard != 1 {
+			t.Error("who came next heard nothing")
+		}
+		e.system.Shutdown()
+		<-time.After(2 * time.Second)
+	})
+}
+
+func TestOnlySoManyBodiesWait(t *testing.T) {
+	var b bodies
+	pids := make([]*actor.PID, mostBodies+1)
+	for i := range pids {
+		pids[i] = &actor.PID{}
+		if kept := b.rest(pids[i]); kept != (i < mostBodies) {
+			t.Fatalf("of %d bodies the last was kept: %v", i+1, kept)
+		}
+	}
+	for i := range mostBodies {
+		if b.take() != pids[mostBodies-1-i] {
+			t.Fatal("not the one that was used last")
+		}
+	}
+	if b.take() != nil {
+		t.Error("one too many")
+	}
+}
+
+// What belongs to an earlier round, of this operation or of one that had its
+// address, changes nothing, whatever the operation waits for.
+func TestAnOperationHearsItsOwnRound(t *testing.T) {
+	sys := &System{}
+	id := uuid.New()
+	late := []any{
+		&arqProposal{round: 6, arq: &ARQ{UUID: id}},
+		&deviceProposal{round: 6},
+		&batchDone{round: 6, batch: &batch{}, result: persistence.Result{Outcome: persistence.Won}},
+		&commandsDone{round: 6},
+		bindDeadline{round: 6},
+	}
+	for _, at := range []phase{asking, askingDevices, writing, preparing} {
+		parts, devs := []*part{{id: id}}, []*devicePart{{device: &Device{}}}
+		o := &operation{
+			sys: sys, promise: newPromise[struct{}](), round: round{number: 7},
+			phase: at, awaited: 1, preparing: 1, parts: slices.Clone(parts), devices: slices.Clone(devs),
+		}
+		for _, msg := range late {
+			o.hear(msg)
+		}
+		if o.phase != at || o.awaited != 1 || o.preparing != 1 || o.parts[0].arq != nil || o.devices[0].proposal != nil {
+			t.Errorf("in phase %d an operation took what was meant for another", at)
+		}
+	}
+}
+
+func TestADeletionHearsItsOwnRound(t *testing.T) {
+	o := &profileDeletion{
+		promise: newPromise[struct{}](), round: round{number: 7},
+		profiles: []*Profile{nil}, errs: []error{nil}, awaited: 1,
+	}
+	for _, msg := range []any{
+		&profileProposal{round: 6, profile: &Profile{}}, withdraw{6}, &batchDone{round: 6, result: persistence.Result{Outcome: persistence.Won}},
+	} {
+		o.hear(msg)
+	}
+	if o.done || o.awaited != 1 || o.profiles[0] != nil {
+		t.Error("a deletion took what was meant for another")
+	}
+}
