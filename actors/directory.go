@@ -14,10 +14,12 @@ import (
 type directory struct {
 	arqs arqTree
 
+	profiles profileShelf
+
 	mu        sync.RWMutex // guards what follows, and makes a batch visible at once
+	together  together
 	indexes   arqIndexes
 	instances map[uuid.UUID]instanceView
-	profiles  profileShelf
 	devices   deviceShelf
 
 	handles handleCounts
@@ -33,13 +35,13 @@ type instanceView struct {
 func newDirectory() *directory {
 	d := &directory{
 		instances: make(map[uuid.UUID]instanceView),
-		profiles:  newProfileShelf(),
 		devices:   newDeviceShelf(),
 		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen)},
 		holds:     make(map[uuid.UUID]uuid.UUID),
 	}
 	d.arqs.init()
 	d.indexes.init()
+	d.profiles.init()
 	return d
 }
 
@@ -48,6 +50,10 @@ func newDirectory() *directory {
 func (d *directory) publish(b *batch) (freed []uuid.UUID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if len(b.arqs) > 1 {
+		d.together.begin()
+		defer d.together.end()
+	}
 	freed = d.holdsEnded(b)
 	for _, c := range b.arqs {
 		d.publishARQ(c.before, c.after)
@@ -59,9 +65,7 @@ func (d *directory) publish(b *batch) (freed []uuid.UUID) {
 			d.instances[c.id] = instanceView{generation: c.generation, members: c.members}
 		}
 	}
-	for _, c := range b.profiles {
-		d.profiles.replace(c.before, c.after)
-	}
+	d.profiles.publish(b.profiles)
 	for _, c := range b.devices {
 		d.devices.replace(c.before, c.after)
 	}
@@ -98,9 +102,15 @@ func (d *directory) publishARQ(before, after *ARQ) {
 	}
 }
 
-// show gives the published view of an ARQ to a reader: not while the batch that
-// made it is becoming visible, or he would find its other ARQs as they were.
+// show gives the published view of an ARQ to a reader: not while it is changing
+// together with others, or he would find those as they were. Who reads one ARQ
+// waits for nobody else's, however many are being published.
 func (d *directory) show(id uuid.UUID) (*ARQ, bool) {
+	if at, quiet := d.together.quiet(); quiet {
+		if a, ok := d.arq(id); d.together.still(at) {
+			return a, ok
+		}
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.arq(id)

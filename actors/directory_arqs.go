@@ -193,7 +193,7 @@ func (d *directory) count(st *Stats) {
 		st.ARQs[s] = index.Len()
 	}
 	st.ARQsHeld = len(d.holds)
-	st.Devices, st.Profiles = len(d.devices.byUUID), len(d.profiles.byUUID)
+	st.Devices, st.Profiles = len(d.devices.byUUID), d.profiles.count()
 	st.HandlesFree = d.handles.byState[handleFree]
 	st.HandlesTaken = d.handles.byState[handleTaken]
 	st.HandlesReleasing = d.handles.byState[handleReleasing]

@@ -2,23 +2,43 @@ package actors
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/tidwall/btree"
 )
 
-// profileShelf holds the published device profiles, guarded by directory.mu.
+// profileShelf holds the published device profiles. It has a lock of its own,
+// because every create looks one up, while they hardly ever change: with that of
+// the directory a create would wait for those that are being published.
 type profileShelf struct {
+	mu     sync.RWMutex
 	byUUID map[uuid.UUID]*Profile
 	byName map[string]*Profile
 	order  *btree.Map[uint64, *Profile] // by Seq
 }
 
-func newProfileShelf() profileShelf {
-	return profileShelf{
-		byUUID: make(map[uuid.UUID]*Profile),
-		byName: make(map[string]*Profile),
-		order:  btree.NewMap[uint64, *Profile](0),
+func (s *profileShelf) init() {
+	s.byUUID = make(map[uuid.UUID]*Profile)
+	s.byName = make(map[string]*Profile)
+	s.order = btree.NewMap[uint64, *Profile](0)
+}
+
+func (s *profileShelf) count() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.byUUID)
+}
+
+// publish makes the profiles of a durable batch visible.
+func (s *profileShelf) publish(changes []change[Profile]) {
+	if len(changes) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range changes {
+		s.replace(c.before, c.after)
 	}
 }
 
@@ -101,10 +121,12 @@ func (s *deviceShelf) remove(d *Device) {
 	}
 }
 
-func (d *directory) profile(id uuid.UUID) (*Profile, bool) { return look(d, d.profiles.byUUID, id) }
+func (d *directory) profile(id uuid.UUID) (*Profile, bool) {
+	return look(&d.profiles.mu, d.profiles.byUUID, id)
+}
 
 func (d *directory) profileByName(name string) (*Profile, bool) {
-	return look(d, d.profiles.byName, name)
+	return look(&d.profiles.mu, d.profiles.byName, name)
 }
 
 // usersOf counts the ARQs of a profile. Its name is as unique as its uuid for
@@ -119,8 +141,8 @@ func (d *directory) usersOf(p *Profile) int {
 }
 
 func (d *directory) queryProfiles(q ProfileQuery) ([]*Profile, error) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
+	d.profiles.mu.RLock()
+	defer d.profiles.mu.RUnlock()
 	var marker *Profile
 	if q.After != uuid.Nil {
 		if marker = d.profiles.byUUID[q.After]; marker == nil {
@@ -222,28 +244,28 @@ func (d *directory) handleGeneration(id uuid.UUID) uint64 {
 }
 
 // look finds a published view by its key.
-func look[K comparable, V any](d *directory, shelf map[K]V, key K) (V, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
+func look[K comparable, V any](mu *sync.RWMutex, shelf map[K]V, key K) (V, bool) {
+	mu.RLock()
+	defer mu.RUnlock()
 	v, ok := shelf[key]
 	return v, ok
 }
 
-func (d *directory) device(id uuid.UUID) (*Device, bool) { return look(d, d.devices.byUUID, id) }
+func (d *directory) device(id uuid.UUID) (*Device, bool) { return look(&d.mu, d.devices.byUUID, id) }
 
 func (d *directory) deployable(id uuid.UUID) (deployableView, bool) {
-	return look(d, d.devices.deployables, id)
+	return look(&d.mu, d.devices.deployables, id)
 }
 
 func (d *directory) deployableByID(id int) (deployableView, bool) {
-	return look(d, d.devices.byID, id)
+	return look(&d.mu, d.devices.byID, id)
 }
 
 // provider finds a deployable by its resource provider.
 func (d *directory) provider(id uuid.UUID) (deployableView, bool) {
-	return look(d, d.devices.providers, id)
+	return look(&d.mu, d.devices.providers, id)
 }
 
 func (d *directory) attribute(id uuid.UUID) (*Attribute, bool) {
-	return look(d, d.devices.attributes, id)
+	return look(&d.mu, d.devices.attributes, id)
 }

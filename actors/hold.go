@@ -47,6 +47,8 @@ func (d *directory) hold(e *Event) {
 func (d *directory) holdAgain(e *Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.together.begin()
+	defer d.together.end()
 	for _, a := range e.ARQs {
 		now, ok := d.arq(a.UUID)
 		if ok && now.State == BindFailed && now.Binding.InstanceUUID == e.Instance && now.UpdatedAt <= e.Created/1000 {
@@ -73,6 +75,8 @@ func (d *directory) heldBy(e *Event) []EventARQ {
 func (d *directory) release(e *Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.together.begin()
+	defer d.together.end()
 	for _, a := range e.ARQs {
 		if d.holds[a.UUID] != e.ID {
 			continue
