@@ -99,9 +99,11 @@ func (x *arqIndexes) init() {
 	x.providers = make(map[uuid.UUID]*arqIndex)
 }
 
+// add enters a new ARQ. It mostly comes after all others, and Load looks there
+// first.
 func (x *arqIndexes) add(e *arqEntry, a *ARQ) {
-	x.all.Set(e)
-	x.states[a.State].Set(e)
+	x.all.Load(e)
+	x.states[a.State].Load(e)
 	put(x.projects, a.ProjectID, e)
 	x.countUnbound(a, 1)
 	put(x.profiles, a.Group.ProfileName, e)
@@ -161,7 +163,7 @@ func put[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
 		i = newARQIndex()
 		m[k] = i
 	}
-	i.Set(e)
+	i.Load(e)
 }
 
 func take[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
