@@ -39,7 +39,6 @@ func newDirectory() *directory {
 		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen)},
 		holds:     make(map[uuid.UUID]uuid.UUID),
 	}
-	d.arqs.init()
 	d.indexes.init()
 	d.profiles.init()
 	return d

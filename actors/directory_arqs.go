@@ -1,12 +1,10 @@
 package actors
 
 import (
-	"bytes"
 	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
-	"github.com/tidwall/btree"
 )
 
 const arqShards = 256
@@ -18,7 +16,7 @@ type arqTree struct {
 
 type arqShard struct {
 	mu      sync.RWMutex
-	entries map[uuid.UUID]*arqEntry
+	entries entryTable
 }
 
 // arqEntry is the fixed place of an ARQ: indexes point to it, and its view
@@ -26,12 +24,6 @@ type arqShard struct {
 type arqEntry struct {
 	id   uuid.UUID
 	view atomic.Pointer[ARQ]
-}
-
-func (t *arqTree) init() {
-	for i := range t.shards {
-		t.shards[i].entries = make(map[uuid.UUID]*arqEntry)
-	}
 }
 
 func (t *arqTree) shard(id uuid.UUID) *arqShard { return &t.shards[shardOf(id)] }
@@ -42,7 +34,7 @@ func shardOf(id uuid.UUID) int { return int(id[15]) }
 func (t *arqTree) entry(id uuid.UUID) *arqEntry {
 	s := t.shard(id)
 	s.mu.RLock()
-	e := s.entries[id]
+	e := s.entries.find(id)
 	s.mu.RUnlock()
 	return e
 }
@@ -52,7 +44,7 @@ func (t *arqTree) add(a *ARQ) *arqEntry {
 	e.view.Store(a)
 	s := t.shard(a.UUID)
 	s.mu.Lock()
-	s.entries[a.UUID] = e
+	s.entries.add(e)
 	s.mu.Unlock()
 	return e
 }
@@ -61,19 +53,7 @@ func (t *arqTree) remove(id uuid.UUID) *arqEntry {
 	s := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[id]
-	delete(s.entries, id)
-	return e
-}
-
-// arqIndex is a set of ARQs in order of creation.
-type arqIndex = btree.BTreeG[*arqEntry]
-
-func newARQIndex() *arqIndex {
-	return btree.NewBTreeGOptions(
-		func(a, b *arqEntry) bool { return bytes.Compare(a.id[:], b.id[:]) < 0 },
-		btree.Options{NoLocks: true},
-	)
+	return s.entries.remove(id)
 }
 
 // arqIndexes are guarded by directory.mu.
@@ -99,11 +79,11 @@ func (x *arqIndexes) init() {
 	x.providers = make(map[uuid.UUID]*arqIndex)
 }
 
-// add enters a new ARQ. It mostly comes after all others, and Load looks there
-// first.
+// add enters a new ARQ. It mostly comes after all others, and the index looks
+// there first.
 func (x *arqIndexes) add(e *arqEntry, a *ARQ) {
-	x.all.Load(e)
-	x.states[a.State].Load(e)
+	x.all.set(e)
+	x.states[a.State].set(e)
 	put(x.projects, a.ProjectID, e)
 	x.countUnbound(a, 1)
 	put(x.profiles, a.Group.ProfileName, e)
@@ -111,8 +91,8 @@ func (x *arqIndexes) add(e *arqEntry, a *ARQ) {
 }
 
 func (x *arqIndexes) remove(e *arqEntry, a *ARQ) {
-	x.all.Delete(e)
-	x.states[a.State].Delete(e)
+	x.all.remove(e)
+	x.states[a.State].remove(e)
 	take(x.projects, a.ProjectID, e)
 	x.countUnbound(a, -1)
 	take(x.profiles, a.Group.ProfileName, e)
@@ -121,8 +101,8 @@ func (x *arqIndexes) remove(e *arqEntry, a *ARQ) {
 
 func (x *arqIndexes) move(e *arqEntry, before, after *ARQ) {
 	if before.State != after.State {
-		x.states[before.State].Delete(e)
-		x.states[after.State].Set(e)
+		x.states[before.State].remove(e)
+		x.states[after.State].set(e)
 	}
 	if before.ProjectID != after.ProjectID {
 		take(x.projects, before.ProjectID, e)
@@ -163,7 +143,7 @@ func put[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
 		i = newARQIndex()
 		m[k] = i
 	}
-	i.Load(e)
+	i.set(e)
 }
 
 func take[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
@@ -171,7 +151,7 @@ func take[K comparable](m map[K]*arqIndex, k K, e *arqEntry) {
 	if i == nil {
 		return
 	}
-	i.Delete(e)
+	i.remove(e)
 	if i.Len() == 0 {
 		delete(m, k)
 	}

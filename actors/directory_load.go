@@ -10,8 +10,8 @@ import (
 // loader fills the directory at the start, when ARQs come in order of creation
 // and nobody reads yet. The maps are made when it is known how large they are.
 type loader struct {
-	dir     *directory
-	entries [arqShards][]*arqEntry
+	dir    *directory
+	counts [arqShards]int
 
 	project, profile, host recent[string]
 	provider               recent[uuid.UUID]
@@ -20,17 +20,16 @@ type loader struct {
 func (l *loader) add(a *ARQ) {
 	e := &arqEntry{id: a.UUID}
 	e.view.Store(a)
-	shard := &l.entries[shardOf(a.UUID)]
-	*shard = append(*shard, e)
+	l.counts[shardOf(a.UUID)]++
 	x := &l.dir.indexes
-	x.all.Load(e)
-	x.states[a.State].Load(e)
-	l.project.index(x.projects, a.ProjectID).Load(e)
+	x.all.set(e)
+	x.states[a.State].set(e)
+	l.project.index(x.projects, a.ProjectID).set(e)
 	x.countUnbound(a, 1)
-	l.profile.index(x.profiles, a.Group.ProfileName).Load(e)
+	l.profile.index(x.profiles, a.Group.ProfileName).set(e)
 	if b := a.Binding; b != nil {
-		l.host.index(x.hosts, b.Hostname).Load(e)
-		l.provider.index(x.providers, b.ProviderUUID).Load(e)
+		l.host.index(x.hosts, b.Hostname).set(e)
+		l.provider.index(x.providers, b.ProviderUUID).set(e)
 	}
 }
 
@@ -52,18 +51,27 @@ func (r *recent[K]) index(m map[K]*arqIndex, k K) *arqIndex {
 
 // finish makes the entries known.
 func (l *loader) finish() {
+	shards := &l.dir.arqs.shards
+	for i, n := range &l.counts {
+		shards[i].entries.grow(n)
+	}
 	var all sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		all.Go(func() {
-			for i := w; i < arqShards; i += workers {
-				s := &l.dir.arqs.shards[i]
-				s.entries = make(map[uuid.UUID]*arqEntry, len(l.entries[i]))
-				for _, e := range l.entries[i] {
-					s.entries[e.id] = e
+			l.dir.indexes.all.ascend(uuid.Nil, func(e *arqEntry) bool {
+				if i := shardOf(e.id); i%workers == w {
+					shards[i].entries.add(e)
 				}
-			}
+				return true
+			})
 		})
 	}
 	all.Wait()
+}
+
+// makeRoom makes the maps of an empty directory as large as a batch needs them.
+func (d *directory) makeRoom(b *batch) {
+	d.instances = make(map[uuid.UUID]instanceView, len(b.instances))
+	d.handles.known = make(map[uuid.UUID]handleSeen, len(b.handles))
 }

@@ -102,10 +102,10 @@ func (q *ARQQuery) filters() int {
 }
 
 func (d *directory) walk(q ARQQuery) iter.Seq[*ARQ] {
-	d.mu.Lock() // Copy marks the nodes of the original as shared
+	d.mu.Lock() // from now on the nodes are shared
 	var snapshots []*arqIndex
 	for _, index := range d.candidates(&q) {
-		snapshots = append(snapshots, index.Copy())
+		snapshots = append(snapshots, index.snapshot())
 	}
 	d.mu.Unlock()
 	return func(yield func(*ARQ) bool) {
@@ -180,21 +180,21 @@ func visit(indexes []*arqIndex, q *ARQQuery, show func(*ARQ) bool) {
 		return show(a)
 	}
 	if len(indexes) == 1 {
-		ascend(indexes[0], q, step)
+		walkIndex(indexes[0], q, step)
 		return
 	}
 	merge(indexes, q, step)
 }
 
-func ascend(index *arqIndex, q *ARQQuery, step func(*arqEntry) bool) {
-	pivot := &arqEntry{id: q.After}
+// walkIndex walks an index in the order of a query.
+func walkIndex(index *arqIndex, q *ARQQuery, step func(*arqEntry) bool) {
 	switch {
 	case q.Descending && q.After == uuid.Nil:
-		index.Reverse(step)
+		index.descend(uuid.Max, step)
 	case q.Descending:
-		index.Descend(pivot, step)
+		index.descend(q.After, step)
 	default:
-		index.Ascend(pivot, step)
+		index.ascend(q.After, step)
 	}
 }
 
@@ -209,7 +209,7 @@ func merge(indexes []*arqIndex, q *ARQQuery, step func(*arqEntry) bool) {
 		}
 	}()
 	for _, index := range indexes {
-		pull, stop := iter.Pull(func(yield func(*arqEntry) bool) { ascend(index, q, yield) })
+		pull, stop := iter.Pull(func(yield func(*arqEntry) bool) { walkIndex(index, q, yield) })
 		stops = append(stops, stop)
 		if e, ok := pull(); ok {
 			next, heads = append(next, pull), append(heads, e)

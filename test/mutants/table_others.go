@@ -189,8 +189,8 @@ var readSide = []mutant{
 	{
 		name: "delete-leaves-state-index", rule: "What is deleted leaves every index.",
 		file:  "actors/directory_arqs.go",
-		old:   "\tx.all.Delete(e)\n\tx.states[a.State].Delete(e)\n",
-		new:   "\tx.all.Delete(e)\n",
+		old:   "\tx.all.remove(e)\n\tx.states[a.State].remove(e)\n",
+		new:   "\tx.all.remove(e)\n",
 		tests: in(actors, "TestWhatIsDeletedLeavesEveryIndex", simulation),
 	},
 	{
