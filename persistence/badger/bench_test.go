@@ -207,8 +207,7 @@ func BenchmarkLedgerMemory(b *testing.B) {
 					}
 					l.enter(&r)
 				}
-				l.fill()
-				l.settle()
+				l.turn()
 				b.ReportMetric(float64(heap()-before)/records, "B/record")
 				runtime.KeepAlive(l)
 			}

@@ -81,7 +81,6 @@ func (c *committer) step(requests []request) int {
 		c.refuse(requests, *why)
 		return len(requests)
 	}
-	c.ledger.Load().settle()
 	c.lookAround()
 	if err := c.tidyUp(); err != nil {
 		c.fail(err)

@@ -1,10 +1,8 @@
 package badger
 
 import (
-	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -24,39 +22,14 @@ type ledger struct {
 	entered *shelf           // of the record that was entered last
 	kind    persistence.Kind // its kind
 	expect  uint64           // how many records may still be entered
-	later   []*shelf         // that have all they get, and are still to be filled
-	filling sync.WaitGroup
 }
 
 // shelf is the part of the ledger for one kind. claims has an entry only for
 // records that carry any.
 type shelf struct {
-	generations map[uuid.UUID]generation
+	generations generations
 	claims      map[uuid.UUID][]persistence.Claim
-	found       []found // by Recover, and not in generations yet
 }
-
-// found is a record that Recover has found.
-type found struct {
-	id         uuid.UUID
-	generation generation
-}
-
-// fill makes the map of what was found: it is known then how large it is.
-func (s *shelf) fill() {
-	s.generations = make(map[uuid.UUID]generation, len(s.found))
-	for i := range s.found {
-		s.generations[s.found[i].id] = s.found[i].generation
-	}
-	s.found = nil
-}
-
-// generation is that of a record in half the space: with 16 bytes of id, a
-// million records take a fifth less. A put that would
-// exceed it is refused; no record is written four billion times.
-type generation uint32
-
-const maxGeneration = math.MaxUint32
 
 // holder is the record that carries a claim; a pointer in place of the kind's
 // text saves 8 bytes a claim.
@@ -83,7 +56,7 @@ func (l *ledger) shelf(kind persistence.Kind) *shelf {
 	s := l.kinds[kind]
 	if s == nil {
 		s = &shelf{
-			generations: make(map[uuid.UUID]generation),
+			generations: newGenerations(),
 			claims:      make(map[uuid.UUID][]persistence.Claim),
 		}
 		l.kinds[persistence.Kind(strings.Clone(string(kind)))] = s
@@ -112,7 +85,7 @@ func (l *ledger) holder(c persistence.Claim) (holder, bool) {
 
 func (l *ledger) generation(k persistence.Key) uint64 {
 	if s := l.kinds[k.Kind]; s != nil {
-		return uint64(s.generations[k.ID])
+		return uint64(s.generations.of(k.ID))
 	}
 	return 0
 }
@@ -178,12 +151,12 @@ func (l *ledger) apply(t *persistence.Transition) {
 	for i := range t.Deletes {
 		s, id := l.shelf(t.Deletes[i].Key.Kind), t.Deletes[i].Key.ID
 		l.release(s, id)
-		delete(s.generations, id)
+		s.generations.drop(id)
 	}
 	for i := range t.Puts {
 		p := &t.Puts[i]
 		s := l.shelf(p.Key.Kind)
-		s.generations[p.Key.ID] = generation(p.Expected + 1)
+		s.generations.set(p.Key.ID, generation(p.Expected+1))
 		if len(s.claims) > 0 && !slices.Equal(s.claims[p.Key.ID], p.Claims) {
 			l.release(s, p.Key.ID)
 		}
@@ -200,14 +173,20 @@ func (l *ledger) apply(t *persistence.Transition) {
 	}
 }
 
+// follows reports whether a record may be entered after those that were, if
+// they are to be found again.
+func (l *ledger) follows(k persistence.Key) bool {
+	return l.entered == nil || l.kind != k.Kind || l.entered.generations.follows(k.ID)
+}
+
 // enter adds a record as Recover finds it, kind after kind, and reports the
 // claim that another record carries already, if there is one. After the last
-// one fill must follow, and settle before the ledger is used.
+// one turn must follow.
 func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 	if l.entered == nil || l.kind != r.Key.Kind {
 		l.turn()
 		l.entered, l.kind = l.shelf(r.Key.Kind), r.Key.Kind
-		l.entered.found = make([]found, 0, l.expect) // what is not used of it is never touched
+		l.entered.generations.expect(l.expect)
 	}
 	s := l.entered
 	for _, c := range r.Claims {
@@ -215,7 +194,7 @@ func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 			return c, false
 		}
 	}
-	s.found = append(s.found, found{r.Key.ID, generation(r.Generation)})
+	s.generations.enter(r.Key.ID, generation(r.Generation))
 	l.tally.add(r.Key, r.Generation)
 	if len(r.Claims) > 0 {
 		l.take(s, r.Key.ID, r.Claims)
@@ -226,24 +205,11 @@ func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 // turn ends the entering of a kind.
 func (l *ledger) turn() {
 	if l.entered != nil {
-		l.expect -= min(l.expect, uint64(len(l.entered.found)))
-		l.later = append(l.later, l.entered)
+		l.expect -= min(l.expect, uint64(len(l.entered.generations.found)))
+		l.entered.generations.entered()
 		l.entered = nil
 	}
 }
-
-// fill ends the entering. The maps are made in the background: nobody needs them
-// before the first write, and a start has enough to do.
-func (l *ledger) fill() {
-	l.turn()
-	for _, s := range l.later {
-		l.filling.Go(s.fill)
-	}
-	l.later = nil
-}
-
-// settle waits for the maps: what is asked about records needs them.
-func (l *ledger) settle() { l.filling.Wait() }
 
 // take copies the texts: those of the transition may be cut out of something
 // large.

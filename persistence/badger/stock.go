@@ -145,6 +145,9 @@ func (f *sheaf) enter(keys *keyReader, ledger *ledger) error {
 		if err := openEnvelope(&r, key, value); err != nil {
 			return fmt.Errorf("%w: %s: %w", persistence.ErrCorrupt, k, err)
 		}
+		if !ledger.follows(k) {
+			return fmt.Errorf("%w: %s is out of order", persistence.ErrCorrupt, k)
+		}
 		if c, ok := ledger.enter(&r); !ok {
 			return fmt.Errorf("%w: %s carries the claim %s of another record", persistence.ErrCorrupt, k, c)
 		}

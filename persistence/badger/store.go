@@ -81,9 +81,6 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.committer.requests.close()
 		s.running.Wait()
-		if ledger := s.committer.ledger.Load(); ledger != nil {
-			ledger.settle()
-		}
 		s.readers.close()
 		s.closeErr = s.closeEngine()
 	})

@@ -75,8 +75,8 @@ var store = []mutant{
 	{
 		name: "claims-kept-after-delete", rule: "A deleted record gives up its claims.",
 		file:  "persistence/badger/ledger.go",
-		old:   "\t\tl.release(s, id)\n\t\tdelete(s.generations, id)\n",
-		new:   "\t\tdelete(s.generations, id)\n",
+		old:   "\t\tl.release(s, id)\n\t\ts.generations.drop(id)\n",
+		new:   "\t\ts.generations.drop(id)\n",
 		tests: in(storage, "TestConformance"),
 	},
 	{
@@ -96,8 +96,8 @@ var store = []mutant{
 	{
 		name: "generation-not-raised", rule: "A write raises the generation by one.",
 		file:  "persistence/badger/ledger.go",
-		old:   "generation(p.Expected + 1)",
-		new:   "generation(p.Expected + 1 - p.Expected/2)",
+		old:   "generation(p.Expected+1)",
+		new:   "generation(p.Expected+1-p.Expected/2)",
 		tests: in(storage, "TestConformance"),
 	},
 	{
