@@ -49,7 +49,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 	a := &deviceActor{
 		sys: sys, dev: dev,
 		sets:      make(map[uuid.UUID]*handleSet),
-		handles:   make(map[uuid.UUID]*heldHandle),
+		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 	}

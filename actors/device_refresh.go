@@ -109,6 +109,13 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		}
 	}
 	for dep, handles := range found {
+		if a.asReported(dep, handles) {
+			for _, h := range a.set(dep).handles {
+				a.reported(b, h)
+				next()
+			}
+			continue
+		}
 		known := a.knownHandles(dep)
 		order := len(a.set(dep).handles)
 		for _, h := range handles {
@@ -134,6 +141,14 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		batches = append(batches, b)
 	}
 	a.writeAll(batches, p)
+}
+
+// asReported says whether the handles of a deployable are those that its host
+// reports, in this order, as after a restart.
+func (a *deviceActor) asReported(dep uuid.UUID, found []devices.AttachHandle) bool {
+	return slices.EqualFunc(a.set(dep).handles, found, func(h *heldHandle, f devices.AttachHandle) bool {
+		return h != nil && h.Info == f.Info
+	})
 }
 
 // reported takes note of a handle that the host has; one that was missing is

@@ -40,6 +40,7 @@ func (s *System) recover(ctx context.Context) (*recovered, error) {
 		return nil, err
 	}
 	f.arqs.finish()
+	s.dir.makeRoom(&f.bulk)
 	s.dir.publish(&f.bulk)
 	s.holdAgain(f)
 	s.order.Store(max(s.order.Load(), int64(f.lastNumber)))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,11 +104,14 @@ func deployableName(host string, n int) string {
 
 func handles(n int, domain, bus string) []devices.AttachHandle {
 	all := make([]devices.AttachHandle, 0, n)
-	for i := 1; i <= n; i++ {
-		all = append(all, devices.AttachHandle{
-			Type: "TEST_PCI",
-			Info: fmt.Sprintf(`{"domain": %q, "bus": %q, "device": "%d", "function": "%d"}`, domain, bus, i/8, i%8),
-		})
+	text := fmt.Appendf(nil, `{"domain": %q, "bus": %q, "device": "`, domain, bus)
+	common := len(text)
+	for i := 1; i <= n; i++ { // there may be many
+		text = strconv.AppendInt(text[:common], int64(i/8), 10)
+		text = append(text, `", "function": "`...)
+		text = strconv.AppendInt(text, int64(i%8), 10)
+		text = append(text, `"}`...)
+		all = append(all, devices.AttachHandle{Type: "TEST_PCI", Info: string(text)})
 	}
 	return all
 }
