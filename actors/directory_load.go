@@ -8,11 +8,13 @@ import (
 )
 
 // loader fills the directory at the start, when ARQs come in order of creation
-// and nobody reads yet. The maps are made when it is known how large they are.
+// and nobody reads yet. The tables are made shard by shard when it is known how
+// large they are: each is then filled from one stretch of memory into another.
 type loader struct {
 	dir    *directory
-	counts [arqShards]int
+	shards [arqShards][][]arrival
 
+	unbound                recentCount
 	project, profile, host recent[string]
 	provider               recent[uuid.UUID]
 }
@@ -20,12 +22,14 @@ type loader struct {
 func (l *loader) add(a *ARQ) {
 	e := &arqEntry{id: a.UUID}
 	e.view.Store(a)
-	l.counts[shardOf(a.UUID)]++
+	l.arrived(e)
 	x := &l.dir.indexes
 	x.all.set(e)
 	x.states[a.State].set(e)
 	l.project.index(x.projects, a.ProjectID).set(e)
-	x.countUnbound(a, 1)
+	if a.unbound() {
+		l.unbound.count(x.unbound, a.ProjectID)
+	}
 	l.profile.index(x.profiles, a.Group.ProfileName).set(e)
 	if b := a.Binding; b != nil {
 		l.host.index(x.hosts, b.Hostname).set(e)
@@ -49,22 +53,57 @@ func (r *recent[K]) index(m map[K]*arqIndex, k K) *arqIndex {
 	return r.found
 }
 
+// recentCount counts what is often the same as before.
+type recentCount struct {
+	key string
+	n   int
+}
+
+func (r *recentCount) count(m map[string]int, key string) {
+	if key != r.key {
+		r.enter(m)
+		r.key = key
+	}
+	r.n++
+}
+
+// enter adds what was counted to the map.
+func (r *recentCount) enter(m map[string]int) {
+	if r.n > 0 {
+		m[r.key] += r.n
+		r.n = 0
+	}
+}
+
+// arrival is an entry that is not in its table yet.
+type arrival struct {
+	hash  uint64
+	entry *arqEntry
+}
+
+// arrivals are kept in pieces of this many, which never move.
+const arrivalsPiece = 256
+
+func (l *loader) arrived(e *arqEntry) {
+	shard := &l.shards[shardOf(e.id)]
+	last := len(*shard) - 1
+	if last < 0 || len((*shard)[last]) == arrivalsPiece {
+		*shard = append(*shard, make([]arrival, 0, arrivalsPiece))
+		last++
+	}
+	(*shard)[last] = append((*shard)[last], arrival{hash(&e.id), e})
+}
+
 // finish makes the entries known.
 func (l *loader) finish() {
-	shards := &l.dir.arqs.shards
-	for i, n := range &l.counts {
-		shards[i].entries.grow(n)
-	}
+	l.unbound.enter(l.dir.indexes.unbound)
 	var all sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		all.Go(func() {
-			l.dir.indexes.all.ascend(uuid.Nil, func(e *arqEntry) bool {
-				if i := shardOf(e.id); i%workers == w {
-					shards[i].entries.add(e)
-				}
-				return true
-			})
+			for i := w; i < arqShards; i += workers {
+				l.dir.arqs.shards[i].entries.fill(l.shards[i])
+			}
 		})
 	}
 	all.Wait()

@@ -25,9 +25,10 @@ func hash(id *uuid.UUID) uint64 {
 }
 
 // home is the place where the search for an id begins.
-func (t *entryTable) home(id *uuid.UUID) int {
-	return int(hash(id) >> (64 - bits.TrailingZeros(uint(len(t.places)))))
-}
+func (t *entryTable) home(id *uuid.UUID) int { return int(hash(id) >> t.shift()) }
+
+// shift leaves as many bits of a hash as count the places.
+func (t *entryTable) shift() int { return 64 - bits.TrailingZeros(uint(len(t.places))) }
 
 func (t *entryTable) next(place int) int { return (place + 1) & (len(t.places) - 1) }
 
@@ -56,6 +57,24 @@ func (t *entryTable) add(e *arqEntry) {
 		t.used++
 	}
 	t.places[at] = e
+}
+
+// fill puts many entries into an empty table, no two of them with the same id.
+func (t *entryTable) fill(pieces [][]arrival) {
+	for _, some := range pieces {
+		t.used += len(some)
+	}
+	t.grow(0)
+	shift := t.shift()
+	for _, some := range pieces {
+		for _, a := range some {
+			at := int(a.hash >> shift)
+			for t.places[at] != nil {
+				at = t.next(at)
+			}
+			t.places[at] = a.entry
+		}
+	}
 }
 
 // grow makes room for more. Three of eight places stay free: a search that finds

@@ -10,7 +10,12 @@ import (
 // memory once. A nil one knows nothing and learns nothing.
 type lore struct {
 	texts  map[string]string
-	groups map[groupKey]knownGroup
+	groups map[groupKey]*knownGroup
+
+	// What was asked for last is often asked for next, and after a group
+	// often comes the one that came after it before: the next of its profile.
+	lastText  string
+	lastGroup *knownGroup
 }
 
 type groupKey struct {
@@ -21,10 +26,11 @@ type groupKey struct {
 type knownGroup struct {
 	encoded []byte
 	group   *Group
+	next    *knownGroup
 }
 
 func newLore() *lore {
-	return &lore{texts: make(map[string]string), groups: make(map[groupKey]knownGroup)}
+	return &lore{texts: make(map[string]string), groups: make(map[groupKey]*knownGroup), lastGroup: &knownGroup{}}
 }
 
 // text gives a text that many records have: a project, a host, a type.
@@ -32,11 +38,15 @@ func (l *lore) text(b []byte) string {
 	if l == nil {
 		return string(b)
 	}
+	if string(b) == l.lastText {
+		return l.lastText
+	}
 	known, found := l.texts[string(b)]
 	if !found {
 		known = intern(string(b))
 		l.texts[known] = known
 	}
+	l.lastText = known
 	return known
 }
 
@@ -45,18 +55,35 @@ func (l *lore) group(d *decoder) *Group {
 	if l == nil {
 		return decodeGroup(d)
 	}
+	if next := l.lastGroup.next; next.begins(d) {
+		l.lastGroup = next
+		return next.take(d)
+	}
 	head := *d
 	key := groupKey{profile: head.id()}
 	head.bytes() // the profile's name
 	key.index = head.uint()
-	if known := l.groups[key]; known.group != nil && bytes.HasPrefix(d.buf, known.encoded) {
-		d.buf = d.buf[len(known.encoded):]
-		return known.group
+	known := l.groups[key]
+	if !known.begins(d) {
+		ahead := *d
+		g := decodeGroup(&ahead)
+		if ahead.err != nil {
+			*d = ahead
+			return g
+		}
+		known = &knownGroup{encoded: bytes.Clone(d.buf[:len(d.buf)-len(ahead.buf)]), group: g}
+		l.groups[key] = known
 	}
-	from := d.buf
-	g := decodeGroup(d)
-	l.groups[key] = knownGroup{bytes.Clone(from[:len(from)-len(d.buf)]), g}
-	return g
+	l.lastGroup.next, l.lastGroup = known, known
+	return known.take(d)
+}
+
+func (k *knownGroup) begins(d *decoder) bool { return k != nil && bytes.HasPrefix(d.buf, k.encoded) }
+
+// take reads it from where it begins.
+func (k *knownGroup) take(d *decoder) *Group {
+	d.buf = d.buf[len(k.encoded):]
+	return k.group
 }
 
 func decodeGroup(d *decoder) *Group {
