@@ -38,20 +38,24 @@ func kindPrefix(kind persistence.Kind) []byte {
 }
 
 // keyReader parses keys that come in order, so that the text of a kind is
-// allocated once and not for each record.
-type keyReader struct{ kind persistence.Kind }
+// looked for and allocated once and not for each record.
+type keyReader struct {
+	kind   persistence.Kind
+	prefix []byte // of its keys
+}
 
 func (r *keyReader) parse(b []byte) (persistence.Key, bool) {
-	rest, ok := bytes.CutPrefix(b, []byte(recordPrefix))
-	if !ok {
-		return persistence.Key{}, false
-	}
-	kind, id, ok := bytes.Cut(rest, []byte("/"))
-	if !ok || len(kind) == 0 || len(id) != idLength {
-		return persistence.Key{}, false
-	}
-	if string(kind) != string(r.kind) {
+	if len(r.prefix) == 0 || len(b) != len(r.prefix)+idLength || !bytes.HasPrefix(b, r.prefix) {
+		rest, ok := bytes.CutPrefix(b, []byte(recordPrefix))
+		if !ok {
+			return persistence.Key{}, false
+		}
+		kind, id, ok := bytes.Cut(rest, []byte("/"))
+		if !ok || len(kind) == 0 || len(id) != idLength {
+			return persistence.Key{}, false
+		}
 		r.kind = persistence.Kind(kind)
+		r.prefix = kindPrefix(r.kind)
 	}
-	return persistence.Key{Kind: r.kind, ID: uuid.UUID(id)}, true
+	return persistence.Key{Kind: r.kind, ID: uuid.UUID(b[len(r.prefix):])}, true
 }

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -173,10 +174,15 @@ func (l *ledger) apply(t *persistence.Transition) {
 	}
 }
 
-// follows reports whether a record may be entered after those that were, if
-// they are to be found again.
-func (l *ledger) follows(k persistence.Key) bool {
-	return l.entered == nil || l.kind != k.Kind || l.entered.generations.follows(k.ID)
+// admit enters a record, and refuses one that cannot be there.
+func (l *ledger) admit(r *persistence.Record) error {
+	if l.entered != nil && (r.Key.Kind < l.kind || r.Key.Kind == l.kind && !l.entered.generations.follows(r.Key.ID)) {
+		return fmt.Errorf("%w: %s is out of order", persistence.ErrCorrupt, r.Key)
+	}
+	if c, ok := l.enter(r); !ok {
+		return fmt.Errorf("%w: %s carries the claim %s of another record", persistence.ErrCorrupt, r.Key, c)
+	}
+	return nil
 }
 
 // enter adds a record as Recover finds it, kind after kind, and reports the
@@ -189,15 +195,10 @@ func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 		l.entered.generations.expect(l.expect)
 	}
 	s := l.entered
-	for _, c := range r.Claims {
-		if _, held := l.holder(c); held {
-			return c, false
-		}
-	}
 	s.generations.enter(r.Key.ID, generation(r.Generation))
 	l.tally.add(r.Key, r.Generation)
 	if len(r.Claims) > 0 {
-		l.take(s, r.Key.ID, r.Claims)
+		return l.keep(s, r.Key.ID, r.Claims)
 	}
 	return persistence.Claim{}, true
 }
@@ -216,11 +217,26 @@ func (l *ledger) turn() {
 func (l *ledger) take(s *shelf, id uuid.UUID, claims []persistence.Claim) {
 	own := make([]persistence.Claim, len(claims))
 	for i, c := range claims {
-		sp, value := l.space(c.Space), strings.Clone(c.Value)
-		sp.holders[value] = holder{s, id}
-		own[i] = persistence.Claim{Space: sp.name, Value: value}
+		own[i] = persistence.Claim{Space: c.Space, Value: strings.Clone(c.Value)}
+	}
+	l.keep(s, id, own)
+}
+
+// keep enters claims whose texts, and the list, are the ledger's from now on. It
+// reports a claim that was another's before.
+func (l *ledger) keep(s *shelf, id uuid.UUID, own []persistence.Claim) (taken persistence.Claim, ok bool) {
+	ok = true
+	for i := range own {
+		sp := l.space(own[i].Space)
+		before := len(sp.holders)
+		sp.holders[own[i].Value] = holder{s, id}
+		if len(sp.holders) == before {
+			taken, ok = own[i], false
+		}
+		own[i].Space = sp.name
 	}
 	s.claims[id] = own
+	return taken, ok
 }
 
 func (l *ledger) release(s *shelf, id uuid.UUID) {

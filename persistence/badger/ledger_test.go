@@ -32,3 +32,21 @@ func TestGenerationsEnd(t *testing.T) {
 		t.Errorf("%v, want a put that does not hold", err)
 	}
 }
+
+// TestOrderIsHeld: a record that comes after one that it precedes is not what
+// Badger would give, and would not be found again.
+func TestOrderIsHeld(t *testing.T) {
+	for name, keys := range map[string][]persistence.Key{
+		"twice":           {key(1), key(1)},
+		"of a later id":   {key(2), key(1)},
+		"of a later kind": {{Kind: "b", ID: key(1).ID}, {Kind: "a", ID: key(2).ID}},
+	} {
+		l := newLedger()
+		if err := l.admit(&persistence.Record{Key: keys[0], Generation: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.admit(&persistence.Record{Key: keys[1], Generation: 1}); !errors.Is(err, persistence.ErrCorrupt) {
+			t.Errorf("%s: %v, want ErrCorrupt", name, err)
+		}
+	}
+}

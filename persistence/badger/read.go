@@ -162,10 +162,14 @@ func (s *Store) walk(
 
 // iterate makes an iterator over the keys that begin with prefix.
 func iterate(txn *badgerdb.Txn, prefix []byte) *badgerdb.Iterator {
+	return txn.NewIterator(iterating(prefix))
+}
+
+func iterating(prefix []byte) badgerdb.IteratorOptions {
 	opts := badgerdb.DefaultIteratorOptions
 	opts.PrefetchValues = false // values are small and inline: prefetching costs more than it saves
 	opts.Prefix = prefix
-	return txn.NewIterator(opts)
+	return opts
 }
 
 // goOn says whether a walk may.

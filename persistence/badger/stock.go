@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 )
 
 // takeStock makes the ledger while the records are visited. How long that takes
-// is how long a start takes, so it has three steps that go on at the same time:
-// reading, checking and entering, visiting.
+// is how long a start takes, so there are three steps that go on at the same time:
+// reading, which checks each record while it is at hand, entering, and visiting.
 func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) error) (*ledger, error) {
 	ledger := newLedger()
 	err := s.view(func(txn *badgerdb.Txn) error {
@@ -37,9 +38,9 @@ func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) er
 
 // line is the way of the records from one step to the next, some at a time.
 type line struct {
-	free, unchecked, entered chan *sheaf
-	ended                    chan struct{}
-	running                  sync.WaitGroup
+	free, checked, entered chan *sheaf
+	ended                  chan struct{}
+	running                sync.WaitGroup
 }
 
 const (
@@ -48,20 +49,16 @@ const (
 	sheafBytes   = 256 << 10
 )
 
-// sheaf is some records, with the memory that holds them.
+// sheaf is some records, with the memory that holds their bodies.
 type sheaf struct {
-	memory  []byte // keys and values as they are stored
-	items   []item
-	records []persistence.Record // whose bodies are in memory
-	err     error                // that comes after them
+	memory  []byte
+	records []persistence.Record
+	err     error // that comes after them
 }
-
-// item is the place of a record in the memory of a sheaf.
-type item struct{ key, value, end int }
 
 func newLine() *line {
 	l := &line{
-		free: make(chan *sheaf, sheaves), unchecked: make(chan *sheaf, sheaves), entered: make(chan *sheaf, sheaves),
+		free: make(chan *sheaf, sheaves), checked: make(chan *sheaf, sheaves), entered: make(chan *sheaf, sheaves),
 		ended: make(chan struct{}),
 	}
 	for range sheaves {
@@ -78,19 +75,22 @@ func (l *line) end() {
 
 // read is the first step. The channels have room for all sheaves.
 func (l *line) read(ctx context.Context, s *Store, txn *badgerdb.Txn) {
-	defer close(l.unchecked)
-	it := iterate(txn, []byte(recordPrefix))
+	defer close(l.checked)
+	opts := iterating([]byte(recordPrefix))
+	opts.AllVersions = true // reader says which to take, for less than Badger's own way costs
+	it := txn.NewIterator(opts)
 	defer it.Close()
 	it.Rewind()
+	var reader reader
 	for more := true; more; {
 		select {
 		case f := <-l.free:
 			f.err = s.goOn(ctx)
 			if f.err == nil {
-				f.err = f.fill(it)
+				f.err = f.fill(it, &reader)
 			}
 			more = f.err == nil && it.Valid()
-			l.unchecked <- f
+			l.checked <- f
 		case <-l.ended:
 			return
 		}
@@ -98,33 +98,78 @@ func (l *line) read(ctx context.Context, s *Store, txn *badgerdb.Txn) {
 }
 
 // fill takes records until it is full.
-func (f *sheaf) fill(it *badgerdb.Iterator) error {
-	f.memory, f.items, f.records = f.memory[:0], f.items[:0], f.records[:0]
-	for ; it.Valid() && len(f.items) < sheafRecords && len(f.memory) < sheafBytes; it.Next() {
+func (f *sheaf) fill(it *badgerdb.Iterator, reader *reader) error {
+	f.memory, f.records = f.memory[:0], f.records[:0]
+	for ; it.Valid() && len(f.records) < sheafRecords && len(f.memory) < sheafBytes; it.Next() {
 		stored := it.Item()
-		place := item{key: len(f.memory)}
-		f.memory = append(f.memory, stored.Key()...)
-		place.value = len(f.memory)
+		if !reader.newest(stored) {
+			continue
+		}
+		var wrong error
 		err := stored.Value(func(value []byte) error {
-			f.memory = append(f.memory, value...)
+			wrong = f.take(reader, stored.Key(), value)
 			return nil
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("read key %q: %w", stored.Key(), err)
+		case wrong != nil:
+			return wrong
 		}
-		place.end = len(f.memory)
-		f.items = append(f.items, place)
 	}
 	return nil
+}
+
+func (f *sheaf) take(reader *reader, key, value []byte) error {
+	r, err := reader.check(key, value)
+	if err != nil {
+		return err
+	}
+	start := len(f.memory)
+	f.memory = append(f.memory, r.Body...)
+	r.Body = f.memory[start:len(f.memory):len(f.memory)]
+	f.records = append(f.records, r)
+	return nil
+}
+
+// reader makes records of keys and values. Keys come in order, each with its
+// newest version first.
+type reader struct {
+	keys keyReader
+	key  []byte // that came last
+}
+
+// newest says whether an item is the newest version of its key. A deletion is
+// one, too, of which nothing is there.
+func (r *reader) newest(item *badgerdb.Item) bool {
+	if bytes.Equal(item.Key(), r.key) {
+		return false
+	}
+	r.key = append(r.key[:0], item.Key()...)
+	return !item.IsDeletedOrExpired()
+}
+
+// check makes a record, whose body is a part of value.
+func (r *reader) check(key, value []byte) (made persistence.Record, err error) {
+	var ok bool
+	if made.Key, ok = r.keys.parse(key); !ok {
+		return made, fmt.Errorf("%w: key %q", persistence.ErrCorrupt, key)
+	}
+	if err := openEnvelope(&made, key, value); err != nil {
+		return made, fmt.Errorf("%w: %s: %w", persistence.ErrCorrupt, made.Key, err)
+	}
+	return made, nil
 }
 
 // enter is the second step.
 func (l *line) enter(ledger *ledger) {
 	defer close(l.entered)
-	var keys keyReader
-	for f := range l.unchecked {
-		if err := f.enter(&keys, ledger); err != nil {
-			f.err = err
+	for f := range l.checked {
+		for i := range f.records {
+			if err := ledger.admit(&f.records[i]); err != nil {
+				f.err, f.records = err, f.records[:i]
+				break
+			}
 		}
 		last := f.err != nil
 		l.entered <- f // which may be filled again at once
@@ -132,28 +177,6 @@ func (l *line) enter(ledger *ledger) {
 			return
 		}
 	}
-}
-
-func (f *sheaf) enter(keys *keyReader, ledger *ledger) error {
-	for _, i := range f.items {
-		key, value := f.memory[i.key:i.value], f.memory[i.value:i.end]
-		k, ok := keys.parse(key)
-		if !ok {
-			return fmt.Errorf("%w: key %q", persistence.ErrCorrupt, key)
-		}
-		r := persistence.Record{Key: k}
-		if err := openEnvelope(&r, key, value); err != nil {
-			return fmt.Errorf("%w: %s: %w", persistence.ErrCorrupt, k, err)
-		}
-		if !ledger.follows(k) {
-			return fmt.Errorf("%w: %s is out of order", persistence.ErrCorrupt, k)
-		}
-		if c, ok := ledger.enter(&r); !ok {
-			return fmt.Errorf("%w: %s carries the claim %s of another record", persistence.ErrCorrupt, k, c)
-		}
-		f.records = append(f.records, r)
-	}
-	return nil
 }
 
 // visit is the last step.

@@ -89,7 +89,7 @@ var store = []mutant{
 	{
 		name: "claims-forgotten-at-recovery", rule: "Claims hold across a restart.",
 		file:  "persistence/badger/ledger.go",
-		old:   "\tif len(r.Claims) > 0 {\n\t\tl.take(s, r.Key.ID, r.Claims)\n\t}\n",
+		old:   "\tif len(r.Claims) > 0 {\n\t\treturn l.keep(s, r.Key.ID, r.Claims)\n\t}\n",
 		new:   "",
 		tests: in(storage, "TestConformance"),
 	},
