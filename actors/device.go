@@ -46,6 +46,12 @@ type Deployable struct {
 	BitstreamID     uuid.UUID // zero: none known
 	// Function is what that image does, as the image service says; "": not known.
 	Function string `json:",omitempty"`
+	// Loading is true from before an image may be loaded until it is on record what
+	// has become of that.
+	Loading bool `json:",omitempty"`
+	// Uncertain is a deployable of which nobody knows what is loaded: a programming
+	// has ended nobody knows how, and none has succeeded since.
+	Uncertain bool `json:",omitempty"`
 	// Overwritten are function traits that the host has reported, and that may not
 	// be true any more: an image was loaded since.
 	Overwritten []string `json:",omitempty"`

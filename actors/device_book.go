@@ -25,6 +25,7 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	a := newDeviceActor(sys, d, handles)
 	a.awaited = awaited
 	a.jobs.queued = jobs
+	a.recoverLoads()
 	pid := b.engine.spawn(kindDeviceActor, a)
 	b.mu.Lock()
 	b.pids[d.UUID] = pid

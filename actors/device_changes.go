@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
-	"github.com/arqd/arqd/persistence"
 )
 
 // Changes of the device's own record. Each is one conditional write; while it
@@ -106,52 +105,4 @@ func (a *deviceActor) program(m *program) {
 		alone:    true,
 		then:     func(err error) { m.promise.resolve(a.dev.deployable(m.deployable), err) },
 	})
-}
-
-// recordImage stores what is known of the image in a deployable.
-type recordImage struct {
-	deployable string    // its name
-	image      uuid.UUID // zero: one is about to be loaded
-	function   string    // that it has; "": not known
-	alone      bool      // only if no handle changes hands meanwhile
-	then       func(error)
-	tried      int
-}
-
-// again retries a change that lost a race, unless it was to lose it.
-func (a *deviceActor) again(m *recordImage, err error) {
-	m.tried++
-	if err != nil && ErrorCode(err) == CodeConflict && !m.alone && m.tried < maxAttempts {
-		a.waiting = append(a.waiting, m)
-		return
-	}
-	m.then(err)
-}
-
-func (a *deviceActor) recordImage(m *recordImage) {
-	next := a.dev.clone(a.sys.unix())
-	i := slices.IndexFunc(next.Deployables, func(d *Deployable) bool { return d.Name == m.deployable })
-	switch {
-	case i < 0:
-		m.then(Refuse(CodeNotFound, "the deployable %s is gone", m.deployable))
-	case next.Deployables[i].BitstreamID == m.image && next.Deployables[i].Function == m.function && !m.alone:
-		m.then(nil)
-	default:
-		if m.image == uuid.Nil {
-			next.Deployables[i].overwritten()
-		} else {
-			next.Deployables[i].loaded(m.image, m.function)
-		}
-		next.Deployables[i].UpdatedAt = next.UpdatedAt
-		b := relief()
-		b.putDevice(a.dev, next)
-		if m.alone {
-			for _, h := range a.sets[next.Deployables[i].UUID].handles {
-				if h != nil {
-					b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
-				}
-			}
-		}
-		a.write(b, func(err error) { a.again(m, err) })
-	}
 }

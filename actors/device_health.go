@@ -144,7 +144,7 @@ const flaggedInLog = 32
 // tellHealth says what is new of a device's health.
 func (a *deviceActor) tellHealth(before *DeviceHealth) {
 	now := a.dev.Health
-	if before != nil && before.Condition == now.Condition || before == nil && now.Condition == Healthy {
+	if now == nil || before != nil && before.Condition == now.Condition || before == nil && now.Condition == Healthy {
 		return
 	}
 	log := a.sys.log.With("host", a.dev.Hostname, "device", a.dev.UUID, "controlpath", a.dev.ControlPath.Info)
@@ -191,9 +191,10 @@ func (a *deviceActor) flag() {
 	}
 }
 
-// quarantine refuses what would bind a quarantined device; nil: it is not.
-func (d *Device) quarantine() error {
-	if !d.Quarantined() {
+// quarantine refuses what would bind a quarantined device; nil: it is not, or the
+// bind does away with the reason.
+func (d *Device) quarantine(wants []handleWant) error {
+	if !d.Quarantined() || d.curedBy(wants) {
 		return nil
 	}
 	return Refuse(CodeConflict, "the device %s is quarantined and takes no new bind: %s", d.UUID, strings.Join(d.Health.Reasons(), "; "))

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -82,7 +83,7 @@ func (q *jobQueue) step(a *deviceActor) {
 		return
 	}
 	// What is loaded is unknown from the first moment that it may be touched.
-	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: uuid.Nil, alone: q.running.alone, then: func(err error) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, stage: loadBegins, alone: q.running.alone, then: func(err error) {
 		if err != nil {
 			q.notBegun(a, c)
 			q.end(a, err)
@@ -124,25 +125,29 @@ func (q *jobQueue) finished(a *deviceActor, function string, err error) {
 	}
 	c := q.running.commands[0]
 	if err != nil {
-		q.end(a, failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host))
-		return
+		err = failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host)
 	}
-	if c.Kind == devices.ProgramFPGA && q.running.again {
+	stopping := err != nil && a.sys.stopping.Err() != nil // nobody waited for the device's end
+	switch {
+	case c.Kind != devices.ProgramFPGA || stopping:
+		q.next(a, err)
+	case err == nil && q.running.again:
 		q.loadAgain(a, c)
+	default:
+		m := &recordImage{deployable: c.Deployable, stage: stageAfter(err), image: c.Image, function: function}
+		m.then = func(unwritten error) { q.next(a, cmp.Or(err, unwritten)) }
+		a.waiting = append(a.waiting, m)
+	}
+}
+
+// next goes on after a command, unless that has failed.
+func (q *jobQueue) next(a *deviceActor, err error) {
+	if err != nil {
+		q.end(a, err)
 		return
 	}
 	q.running.commands = q.running.commands[1:]
-	if c.Kind != devices.ProgramFPGA {
-		q.step(a)
-		return
-	}
-	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, image: c.Image, function: function, then: func(err error) {
-		if err != nil {
-			q.end(a, err)
-			return
-		}
-		q.step(a)
-	}})
+	q.step(a)
 }
 
 // loadAgain loads an image once more. It may have been loaded before its host was

@@ -107,7 +107,7 @@ func (a *deviceActor) admit(wants []handleWant) error {
 	if a.dev.Missing {
 		return Refuse(CodeConflict, "the device %s is not on its host any more", a.dev.UUID)
 	}
-	if err := a.dev.quarantine(); err != nil {
+	if err := a.dev.quarantine(wants); err != nil {
 		return err
 	}
 	if a.awaited {
@@ -143,7 +143,7 @@ func (a *deviceActor) awaitsHost() error {
 func (a *deviceActor) admitDuringLoad(dep *Deployable, wanted uuid.UUID) error {
 	loading, busy := a.jobs.loading(dep.UUID)
 	if !busy {
-		return nil
+		return dep.cutShort()
 	}
 	if wanted != loading {
 		return Refuse(CodeConflict, "the deployable %s is being programmed with another image", dep.Name)

@@ -30,6 +30,8 @@ type DeviceHealth struct {
 	Since     int64   // Unix seconds
 	Agent     Finding // what the agent's examinations say
 	Scan      Finding // what scans say that do not show the device
+	// Load is what is not known of the images in it.
+	Load Finding `json:",omitzero"`
 	// Accepted are reasons of a quarantine that an operator has lifted; they
 	// degrade the device.
 	Accepted []string `json:",omitempty"`
@@ -104,7 +106,9 @@ func (f *Finding) plus(other *Finding) Finding {
 func (d *Device) Quarantined() bool { return d.Health != nil && d.Health.Condition == Quarantined }
 
 // Reasons are why the device is not healthy.
-func (h *DeviceHealth) Reasons() []string { return slices.Concat(h.Agent.Reasons, h.Scan.Reasons) }
+func (h *DeviceHealth) Reasons() []string {
+	return slices.Concat(h.Agent.Reasons, h.Scan.Reasons, h.Load.Reasons)
+}
 
 func (h *DeviceHealth) finding(of healthSource) *Finding {
 	if h == nil {
@@ -119,8 +123,7 @@ func (h *DeviceHealth) finding(of healthSource) *Finding {
 // condition follows from the findings.
 func (h *DeviceHealth) condition() Condition {
 	condition := Healthy
-	for source := range healthSources {
-		f := h.finding(source)
+	for _, f := range []*Finding{&h.Agent, &h.Scan, &h.Load} {
 		accepted := !slices.ContainsFunc(f.Reasons, func(r string) bool { return !slices.Contains(h.Accepted, r) })
 		switch {
 		case f.bad() && !accepted:

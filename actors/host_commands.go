@@ -234,6 +234,9 @@ func (c *commandRecord) failure() error {
 	if c.State == protocol.ResultDone {
 		return nil
 	}
+	if c.Code == protocol.ResultUnknown {
+		return fmt.Errorf("%w: %w: %s", errCommand, devices.ErrUnknownState, c.Message)
+	}
 	return fmt.Errorf("%w: %s: %s", errCommand, c.Code, c.Message)
 }
 

@@ -70,6 +70,19 @@ var agentScenarios = []scenario{
 		<-time.After(time.Second)
 		w.agent("v").restart(time.Second)
 	}},
+	{name: "bind whose agent ends while it programs", agents: true, seen: true, setup: func(w *scene) {
+		having("program", 2)(w)
+		having("one", 1)(w)
+	}, work: atLength, act: func(w *scene) {
+		_ = w.askBind(w.l, "a", instance, w.ids[0])
+		<-time.After(time.Second)
+		w.agent("a").restart(time.Second)
+		<-time.After(simSlack)
+		_ = w.askBind(w.l, "a", another, w.ids[2])
+		_ = w.askBind(w.l, "a", instance, w.ids[1])
+		<-time.After(simSlack)
+		_ = w.askBind(w.l, "a", another, w.ids[2])
+	}},
 	{name: "unbind of a mediated device by an agent", agents: true, setup: bound("vgpu", "v", 1), work: atLength, act: func(w *scene) {
 		_ = w.askUnbind(w.l, w.ids...)
 	}},

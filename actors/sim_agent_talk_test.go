@@ -127,7 +127,7 @@ func (a *simAgent) carryOut(ctx context.Context, l *life, c *protocol.Command) {
 	e := a.journal[c.ID]
 	known := e != nil
 	if !known {
-		e = &journaled{}
+		e = &journaled{command: c.For(a.host)}
 		a.journal[c.ID] = e
 		if c.DeadlineS <= 0 {
 			e.result = &protocol.Result{State: protocol.ResultFailed, Code: protocol.ResultExpired}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/protocol"
 )
@@ -50,8 +51,9 @@ type simAgent struct {
 
 // journaled is a command that was begun.
 type journaled struct {
-	result *protocol.Result // nil: it has not ended
-	told   bool             // the service has taken the result
+	command devices.Command
+	result  *protocol.Result // nil: it has not ended
+	told    bool             // the service has taken the result
 }
 
 // withAgents gives the simulation hosts with agents.
@@ -127,7 +129,7 @@ func (a *simAgent) reboot(away time.Duration) {
 	h := a.s.history
 	h.mu.Lock()
 	a.boot++
-	a.s.machines.lost(a.host)
+	a.s.machines.loses(a.host)
 	h.mu.Unlock()
 	<-time.After(away)
 	a.start()
@@ -152,6 +154,9 @@ func (a *simAgent) live(ctx context.Context) {
 	h.mu.Lock()
 	for _, e := range a.journal {
 		if e.result == nil {
+			if e.command.Kind == devices.ProgramFPGA {
+				a.s.machines.lost[e.command.Deployable] = true
+			}
 			e.result = &protocol.Result{State: protocol.ResultFailed, Code: protocol.ResultUnknown}
 		}
 	}

@@ -18,6 +18,7 @@ type machines struct {
 	s      *simulation
 	images map[string]uuid.UUID       // by deployable; the zero uuid: garbage
 	mdevs  map[uuid.UUID]string       // hosts, by handle
+	lost   map[string]bool            // deployables whose last programming ended and nobody was there to hear of it
 	plan   func(devices.Command) work // how the next command goes
 }
 
@@ -40,7 +41,7 @@ type commandSpan struct {
 
 func newMachines(s *simulation) *machines {
 	return &machines{
-		s: s, images: map[string]uuid.UUID{}, mdevs: map[uuid.UUID]string{}, plan: well,
+		s: s, images: map[string]uuid.UUID{}, lost: map[string]bool{}, mdevs: map[uuid.UUID]string{}, plan: well,
 	}
 }
 
@@ -65,9 +66,19 @@ func (m *machines) do(ctx context.Context, l *life, c devices.Command) error {
 	err := m.carry(ctx, c)
 	m.s.point(l, "end "+string(c.Kind))
 	if l.isDead() {
+		m.unheard(c)
 		return errDead
 	}
 	return err
+}
+
+// unheard takes note of a command whose end nobody will tell.
+func (m *machines) unheard(c devices.Command) {
+	m.s.history.mu.Lock()
+	defer m.s.history.mu.Unlock()
+	if c.Kind == devices.ProgramFPGA {
+		m.lost[c.Deployable] = true
+	}
 }
 
 // carry carries out a command, until ctx ends.
@@ -80,6 +91,7 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	h.commands = append(h.commands, span)
 	if span.loads {
 		m.images[c.Deployable] = uuid.Nil
+		m.lost[c.Deployable] = false
 	}
 	h.mu.Unlock()
 
@@ -103,9 +115,9 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	return err
 }
 
-// lost takes away what a host loses when it is started again. The caller holds
+// loses takes away what a host loses when it is started again. The caller holds
 // history.mu.
-func (m *machines) lost(host string) {
+func (m *machines) loses(host string) {
 	maps.DeleteFunc(m.mdevs, func(_ uuid.UUID, of string) bool { return of == host })
 	m.images[simInventory(host)[0].Deployables[0].Name] = uuid.Nil
 }
@@ -155,6 +167,19 @@ func (m *machines) ready(a *ARQ) bool {
 	}
 	image := simImage(a.Group)
 	return image == uuid.Nil || m.images[h.deployableOf(a)] == image
+}
+
+// checkCertain wants that nobody gets as it is what nobody knows the content of,
+// unless an operator does.
+func (h *history) checkCertain(s *simulation, c *commit, a *ARQ) {
+	dep := h.deployableOf(a)
+	if simImage(a.Group) != uuid.Nil || !s.machines.lost[dep] {
+		return
+	}
+	_, d := h.place(&BindTo{ProviderUUID: a.Binding.ProviderUUID}, c.index)
+	if d.Health == nil || len(d.Health.Accepted) == 0 {
+		h.violated("commit %d gives ARQ %s something of %s, and nobody knows what is loaded there", c.index, a.UUID, dep)
+	}
 }
 
 // wantAgreement compares the hardware with the records, at rest.

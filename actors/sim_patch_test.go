@@ -82,7 +82,7 @@ func (a *patchAsk) wrong(h *history, c *commit, changes map[uuid.UUID]change[ARQ
 		switch image := simImage(ch.after.Group); {
 		case dev.Disabled:
 			return "the device is disabled"
-		case dev.Quarantined():
+		case heldOff(dev, dep, image):
 			return "the device is quarantined"
 		case !suits(ch.after.Group, item.Bind.Hostname):
 			return "the device is of another class"
@@ -207,11 +207,22 @@ func (a *patchAsk) conflicts(h *history, k *simCall, w window, item PatchItem) b
 		}
 		image := simImage(q.Group)
 		return q.State != Initial && q.State != Unbound && !repeats(q, item.Bind) ||
-			dev.Disabled || dev.Missing || dev.Quarantined() || !suits(q.Group, item.Bind.Hostname) ||
+			dev.Disabled || dev.Missing || heldOff(dev, dep, image) || dep.Loading || !suits(q.Group, item.Bind.Hostname) ||
 			h.ordered(dep.Name, window{i, i}) || h.loads(dep, i, image) || h.loadingAround(dep.Name, k.from, k.to) || h.programs(k, dep.UUID) ||
 			image != uuid.Nil && dep.BitstreamID != image && h.taken(dep.UUID, i) ||
 			a.imagesDiffer(h, i, item.Bind.ProviderUUID)
 	})
+}
+
+// heldOff says whether a quarantine is for a bind with an image, too: an image
+// mends what is quarantined for nothing but the image before.
+func heldOff(dev *Device, dep *Deployable, image uuid.UUID) bool {
+	if !dev.Quarantined() {
+		return false
+	}
+	besides := *dev.Health
+	besides.Load = Finding{}
+	return image == uuid.Nil || !dep.Uncertain || besides.condition() == Quarantined
 }
 
 func (a *patchAsk) imagesDiffer(h *history, index int, provider uuid.UUID) bool {

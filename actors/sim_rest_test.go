@@ -23,6 +23,7 @@ func (s *simulation) rest() {
 	s.settle()
 	s.wantAtRest()
 	s.removeAll(l)
+	s.makeCertain(l)
 	s.useAll(l)
 	s.removeAll(l)
 	profiles, _ := l.sys.Profiles(ProfileQuery{})
@@ -62,6 +63,18 @@ func (s *simulation) removeAll(l *life) {
 	if st := l.sys.Stats(); st.HandlesFree != s.handles() {
 		s.history.violation("after everything was deleted: %d handles free, %d taken, %d releasing",
 			st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
+	}
+}
+
+// makeCertain has FPGAs programmed of which nobody knows what is loaded.
+func (s *simulation) makeCertain(l *life) {
+	for _, host := range s.programmable() {
+		if s.deviceOf(l, host).Deployables[0].Uncertain {
+			s.wantDone("programming of an uncertain device", s.askProgram(l, host, image))
+		}
+	}
+	if health := l.sys.HealthStats(); health.Devices[Quarantined] != 0 {
+		s.history.violation("all was programmed, and yet: %+v", health)
 	}
 }
 
@@ -115,8 +128,13 @@ func (s *simulation) wantAtRest() {
 	if st.HandlesReleasing != 0 || st.HandlesFree+st.HandlesTaken != s.handles() {
 		s.history.violation("handles: %d free, %d taken, %d releasing", st.HandlesFree, st.HandlesTaken, st.HandlesReleasing)
 	}
-	if health := s.sys.HealthStats(); health.Devices[Quarantined] != 0 || health.ARQs != 0 {
-		s.history.violation("all is well for long, and yet: %+v", health)
+	for _, d := range s.sys.Devices() {
+		if uncertain := d.Deployables[0].Uncertain; d.Quarantined() && !uncertain {
+			s.history.violation("all is well for long, and yet: %+v", d.Health)
+		}
+	}
+	if n := s.sys.HealthStats().ARQs; n != 0 {
+		s.history.violation("all is well for long, and yet %d ARQs are on quarantined devices", n)
 	}
 	if st.OutboxDepth != 0 || st.ActiveActors["operation"] != 0 || st.ActiveActors["arq"] != 0 {
 		s.history.violation("not at rest: outbox %d, actors %v", st.OutboxDepth, st.ActiveActors)

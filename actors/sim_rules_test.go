@@ -73,6 +73,7 @@ func (h *history) checkARQ(s *simulation, c *commit, ch change[ARQ]) {
 		h.checkTold(c, after)
 		if holds != uuid.Nil && held == uuid.Nil {
 			h.checkGiven(c, after)
+			h.checkCertain(s, c, after)
 		}
 		if after.State == BindStarted && held == uuid.Nil {
 			h.checkCommanded(c, after)

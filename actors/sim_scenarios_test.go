@@ -187,6 +187,16 @@ var plainScenarios = []scenario{
 		w.both(func() { _ = w.askEnabled(w.l, "h", false) }, func() { _ = w.askBind(w.l, "h", instance, w.ids...) })
 	}},
 	{name: "program", work: atLength, act: func(w *scene) { _ = w.askProgram(w.l, "h", image) }},
+	{name: "recovery from a programming", setup: func(w *scene) {
+		having("one", 1)(w)
+		w.machines.will(forEver)
+		go func() { _ = w.askProgram(w.l, "h", image) }()
+		<-time.After(time.Second)
+		w.restart()
+	}, act: func(w *scene) {
+		w.boot()
+		_ = w.askBind(w.l, "h", instance, w.ids...)
+	}},
 	{name: "program that fails", work: badly, act: func(w *scene) { _ = w.askProgram(w.l, "h", image) }},
 	{name: "program against a bind", setup: having("one", 1), work: atLength, act: func(w *scene) {
 		w.both(func() { _ = w.askProgram(w.l, "h", image) }, func() { _ = w.askBind(w.l, "h", instance, w.ids...) })

@@ -10,6 +10,10 @@ import (
 // have no use for. Nothing was touched.
 var ErrUnsupported = errors.New("the driver has no such command")
 
+// ErrUnknownState is wrapped when a command was begun and nobody knows what it has
+// done: the device is in no known state.
+var ErrUnknownState = errors.New("the device is in no known state")
+
 // CommandKind says what is to be done with a device.
 type CommandKind string
 

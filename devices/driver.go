@@ -19,7 +19,8 @@ import (
 // ProgramFPGA, CreateMdev and SetVGPUType prepare a device for a guest; RemoveMdev,
 // and SetVGPUType with NoVGPU, take back what a guest had. The mdev and vGPU commands
 // may be repeated: what is done already succeeds. A kind that the driver does not know is refused with
-// ErrUnsupported; Commands gives the others. Calls for different devices may run at the same time, calls
+// ErrUnsupported; Commands gives the others. Where ProgramFPGA has ended before the
+// device had, so that nobody knows what is loaded, the error wraps ErrUnknownState. Calls for different devices may run at the same time, calls
 // for one device never do.
 //
 // Health describes one device that the driver has reported, as it is at that

@@ -35,7 +35,8 @@ var (
 
 // Load fetches the image of a command to a file, has the tool load it, and
 // removes the file. args gives the tool's arguments for the file; no shell is
-// involved. The tool succeeds by exiting with 0.
+// involved. The tool succeeds by exiting with 0; where it was ended before it
+// could say how it went, the error wraps devices.ErrUnknownState.
 func (l *Loader) Load(ctx context.Context, c devices.Command, suffix, tool string, args func(file string) []string) error {
 	file, err := l.fetch(ctx, c, suffix)
 	if err != nil {
@@ -126,8 +127,10 @@ func (l *Loader) run(ctx context.Context, tool string, args []string) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("%s was stopped: %w", tool, context.Cause(ctx))
+	case ctx.Err() != nil && cmd.Process != nil:
+		return fmt.Errorf("%w: %s was stopped: %w", devices.ErrUnknownState, tool, context.Cause(ctx))
+	case cmd.ProcessState != nil && !cmd.ProcessState.Exited(), errors.Is(err, exec.ErrWaitDelay):
+		return fmt.Errorf("%w: %s: %w: %s", devices.ErrUnknownState, tool, err, bytes.TrimSpace(said.text))
 	default:
 		return fmt.Errorf("%s: %w: %s", tool, err, bytes.TrimSpace(said.text))
 	}

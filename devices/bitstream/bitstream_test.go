@@ -109,11 +109,16 @@ func TestAToolThatFails(t *testing.T) {
 	dir := t.TempDir()
 	l := &Loader{Images: fixture.Images(content), Dir: dir}
 	err := load(t.Context(), l, tool(t, "echo wrong region >&2", "exit 3"))
-	if err == nil || !strings.Contains(err.Error(), "wrong region") || !strings.Contains(err.Error(), "exit status 3") {
+	if err == nil || !strings.Contains(err.Error(), "wrong region") || !strings.Contains(err.Error(), "exit status 3") ||
+		errors.Is(err, devices.ErrUnknownState) {
 		t.Errorf("error %v", err)
 	}
-	if err := load(t.Context(), &Loader{Images: fixture.Images(content), Dir: dir}, "/nonexistent/tool"); !errors.Is(err, os.ErrNotExist) {
+	if err := load(t.Context(), &Loader{Images: fixture.Images(content), Dir: dir}, "/nonexistent/tool"); !errors.Is(err, os.ErrNotExist) ||
+		errors.Is(err, devices.ErrUnknownState) {
 		t.Errorf("without the tool: %v", err)
+	}
+	if err := load(t.Context(), l, tool(t, "kill -9 $$")); !errors.Is(err, devices.ErrUnknownState) {
+		t.Errorf("killed: %v", err)
 	}
 	isEmpty(t, dir)
 }
@@ -124,7 +129,8 @@ func TestAToolThatHangs(t *testing.T) {
 	child := filepath.Join(t.TempDir(), "child")
 	slow := tool(t, "sleep 600 &", "echo $! > "+child, "sleep 600")
 	l := &Loader{Images: fixture.Images(content), Dir: dir, Limit: 100 * time.Millisecond}
-	if err := load(t.Context(), l, slow); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "longer than 100ms") {
+	if err := load(t.Context(), l, slow); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "longer than 100ms") ||
+		!errors.Is(err, devices.ErrUnknownState) {
 		t.Errorf("beyond its limit: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

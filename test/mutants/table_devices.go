@@ -5,7 +5,7 @@ var devices = []mutant{
 	{
 		name: "quarantined-is-offered", rule: "A quarantined device takes no new bind.",
 		file:  "actors/device_proposal.go",
-		old:   "\tif err := a.dev.quarantine(); err != nil {\n\t\treturn err\n\t}\n",
+		old:   "\tif err := a.dev.quarantine(wants); err != nil {\n\t\treturn err\n\t}\n",
 		new:   "",
 		tests: in(actors, "TestAQuarantinedDeviceTakesNoBind", simulation),
 	},
@@ -110,8 +110,8 @@ var devices = []mutant{
 	{
 		name: "image-recorded-too-early", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/device_jobs.go",
-		old:   "image: uuid.Nil, alone: q.running.alone",
-		new:   "image: c.Image, alone: q.running.alone",
+		old:   "stage: loadBegins, alone: q.running.alone",
+		new:   "stage: loadDone, image: c.Image, alone: q.running.alone",
 		tests: in(actors, "TestProgrammingADeployable", simulation),
 	},
 	{
@@ -130,9 +130,9 @@ var devices = []mutant{
 	},
 	{
 		name: "programming-not-alone", rule: "A bind that is undecided loses to a programming, or it to the bind.",
-		file:  "actors/device_changes.go",
-		old:   "\t\tif m.alone {\n",
-		new:   "\t\tif m.alone && m.image != uuid.Nil {\n",
+		file:  "actors/device_load.go",
+		old:   "\tif m.alone {\n",
+		new:   "\tif m.alone && m.stage != loadBegins {\n",
 		tests: in(actors, points, simulation),
 	},
 	{
@@ -145,9 +145,30 @@ var devices = []mutant{
 	{
 		name: "bind-during-a-load", rule: "No other bind gets in while an image is loaded.",
 		file:  "actors/device_proposal.go",
-		old:   "\tif !busy {\n\t\treturn nil\n\t}\n",
+		old:   "\tif !busy {\n\t\treturn dep.cutShort()\n\t}\n",
 		new:   "\tif !busy || wanted == uuid.Nil {\n\t\treturn nil\n\t}\n",
 		tests: in(actors, "TestEveryDeployableThatIsBeingProgrammedTakesNoBind", simulation),
+	},
+	{
+		name: "uncertain-is-offered", rule: "What nobody knows the content of is given to nobody who takes it as it is.",
+		file:  "actors/device_load.go",
+		old:   "dep == nil || w.image == uuid.Nil || w.image == dep.BitstreamID",
+		new:   "dep == nil",
+		tests: in(actors, "TestAnFPGAOfWhichNobodyKnowsWhatIsLoaded", simulation),
+	},
+	{
+		name: "unknown-end-is-a-failure", rule: "A programming of which nobody knows the end leaves its device uncertain.",
+		file:  "actors/device_load.go",
+		old:   "\t\treturn loadLost\n",
+		new:   "\t\treturn loadFailed\n",
+		tests: in(actors, "TestAnFPGAOfWhichNobodyKnowsWhatIsLoaded", points, simulation),
+	},
+	{
+		name: "cut-short-is-forgotten", rule: "A programming that the end of the service has cut short leaves its device uncertain.",
+		file:  "actors/device_load.go",
+		old:   "dep.Loading && !resumed",
+		new:   "dep.Loading && resumed",
+		tests: in(actors, "TestTheServiceEndsWhileAnImageIsLoaded", points),
 	},
 	{
 		name: "disabled-takes-binds", rule: "A disabled device takes no new bind.",

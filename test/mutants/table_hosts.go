@@ -152,8 +152,8 @@ var hosts = []mutant{
 	{
 		name: "image-of-a-former-start", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/device_jobs.go",
-		old:   "	if c.Kind == devices.ProgramFPGA && q.running.again {\n",
-		new:   "	if c.Kind == devices.CreateMdev && q.running.again {\n",
+		old:   "	case err == nil && q.running.again:\n",
+		new:   "	case err == nil && c.Kind == devices.CreateMdev && q.running.again:\n",
 		tests: in(actors, "TestAnImageThatWasLoadedBeforeAStart"),
 	},
 	{

@@ -88,8 +88,8 @@ func (e *Executor) finish(c *protocol.Command, err error, took time.Duration) {
 	case e.ctx.Err() != nil && repeatable(c.Kind):
 		log.Warn("a command was broken off; it can be repeated", "error", err)
 		r = nil
-	case e.ctx.Err() != nil:
-		r.Code, r.Message = protocol.ResultUnknown, plain("the agent was stopped: "+err.Error())
+	case errors.Is(err, devices.ErrUnknownState), errors.Is(err, errPanic) && !repeatable(c.Kind):
+		r.Code, r.Message = protocol.ResultUnknown, plain(err.Error())
 	case errors.Is(err, devices.ErrUnsupported):
 		r.Code, r.Message = protocol.ResultUnsupported, plain(err.Error())
 	default:

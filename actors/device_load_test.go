@@ -1,0 +1,228 @@
+package actors
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
+)
+
+// wantUncertain wants a device to be held off because nobody knows what is
+// loaded into it, or wants it not to be.
+func (w *world) wantUncertain(host string, want bool) {
+	w.t.Helper()
+	synctest.Wait()
+	d := w.sys.devicesOf(host)[0]
+	dep := d.Deployables[0]
+	if dep.Uncertain != want || dep.Loading || want && dep.BitstreamID != uuid.Nil {
+		w.t.Errorf("the deployable is %+v, uncertain should be %v", dep, want)
+	}
+	if d.Maintaining() != want {
+		w.t.Errorf("maintaining: %v, health %+v", d.Maintaining(), d.Health)
+	}
+	reason := ""
+	for _, a := range dep.Attributes {
+		if a.Key == keyHealthReason {
+			reason = a.Value
+		}
+	}
+	if strings.Contains(reason, "what is loaded into "+dep.Name+" is not known") != want {
+		w.t.Errorf("the reason is %q", reason)
+	}
+}
+
+// An FPGA whose programming has ended nobody knows how is given to nobody who
+// would take it as it is, whatever is started anew, until an image was loaded.
+func TestAnFPGAOfWhichNobodyKnowsWhatIsLoaded(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		id := w.program("n", instance)
+		a.failed(a.fetch(), protocol.ResultUnknown)
+		w.wantStates("BindFailed", id)
+		heldOff := func() {
+			t.Helper()
+			w.wantUncertain("n", true)
+			_, err := w.bindTo(d, instance)
+			w.wantCode(err, CodeConflict)
+			if p := s.seen(t, d); p.Reserved != 4 {
+				t.Errorf("the scheduler sees %+v", p)
+			}
+		}
+		heldOff()
+		if st := w.sys.HealthStats(); st.Quarantines != 1 || st.Devices[Quarantined] != 1 {
+			t.Errorf("%+v", st)
+		}
+		a.says(d, ok, nil)
+		a.beats(2 * w.opts.HealthHold)
+		a.report()
+		heldOff()
+		a.open() // the agent was started again
+		a.report()
+		heldOff()
+		w.crash()
+		heldOff()
+		a.boot = "boot-2"
+		a.open()
+		a.report()
+		heldOff()
+
+		// Whoever has it programmed gets it, and others afterwards.
+		w.must(w.remove(id))
+		id = w.program("n", instance)
+		_, err := w.bindTo(d, another)
+		w.wantCode(err, CodeConflict)
+		a.done(a.fetch())
+		w.wantStates("Bound", id)
+		w.wantUncertain("n", false)
+		w.wantShown(w.wantDevices("n", 1)[0], Healthy, "")
+		if p := s.seen(t, d); p.Reserved != 0 {
+			t.Errorf("the scheduler sees %+v", p)
+		}
+		_, err = w.bindTo(d, another)
+		w.must(err)
+		w.wantConsistent()
+	}, withShelf(s))
+}
+
+// A programming that is known to have failed, or never to have begun, leaves the
+// device as certain as it was.
+func TestAProgrammingThatHasFailed(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		for _, code := range []string{protocol.ResultError, protocol.ResultExpired, protocol.ResultNoDevice} {
+			id := w.program("n", instance)
+			a.failed(a.fetch(), code)
+			w.wantStates("BindFailed", id)
+			w.must(w.remove(id))
+			w.wantUncertain("n", false)
+		}
+		w.program("n", instance)
+		a.failed(a.fetch(), protocol.ResultUnknown)
+		w.wantUncertain("n", true)
+		w.program("n", another)
+		a.failed(a.fetch(), protocol.ResultError) // no reason to believe in what was before
+		w.wantUncertain("n", true)
+		w.crash()
+		w.wantUncertain("n", true)
+	})
+}
+
+// An administrator may have the device programmed, or take it as it is.
+func TestAnAdministratorAndAnUncertainFPGA(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		program := func(end func(protocol.Command)) error {
+			t.Helper()
+			answer := make(chan error)
+			go func() {
+				_, err := w.sys.ProgramDeployable(context.Background(), d.Deployables[0].UUID, uuid.MustParse(image))
+				answer <- err
+			}()
+			synctest.Wait()
+			end(a.fetch())
+			return <-answer
+		}
+		unknown := func(c protocol.Command) { a.failed(c, protocol.ResultUnknown) }
+		w.wantCode(program(unknown), CodeDeviceFailed)
+		w.wantUncertain("n", true)
+		w.must(program(a.done))
+		w.wantUncertain("n", false)
+
+		w.wantCode(program(unknown), CodeDeviceFailed)
+		w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, true))
+		synctest.Wait()
+		if now, _ := w.sys.Device(d.UUID); now.Maintaining() || now.Health.Condition != Degraded {
+			t.Errorf("after the quarantine was lifted: %+v", now.Health)
+		}
+		id, err := w.bindTo(d, instance)
+		w.must(err)
+		w.must(w.unbind(id))
+		w.wantCode(program(unknown), CodeDeviceFailed) // what was accepted was another one
+		w.wantUncertain("n", true)
+	})
+}
+
+// The service ends while an image is loaded: by an agent, which says later what
+// has become of it; and on a host without one, where nobody can.
+func TestTheServiceEndsWhileAnImageIsLoaded(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		w.do = func(ctx context.Context, _ devices.Command) error { <-ctx.Done(); return ctx.Err() }
+		w.program("n", instance)
+		w.program("h", another)
+		c := a.fetch()
+		synctest.Wait()
+		w.crash()
+		w.wantUncertain("h", true)
+		a.open()
+		a.failed(c, protocol.ResultUnknown)
+		w.wantUncertain("n", true)
+		w.do = func(context.Context, devices.Command) error { return nil }
+		id := w.program("h", uuid.New())
+		w.wantUncertain("h", false)
+		w.wantStates("Bound", id)
+		w.wantUncertain("n", true)
+	})
+}
+
+// noDevices is the store's day on which no record of a device can be written.
+func noDevices(t persistence.Transition) memory.Fault {
+	if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindDevice }) {
+		return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+	}
+	return memory.Fault{}
+}
+
+// orders has a device programmed and does not wait for the end, until it is told
+// to give up.
+func (w *world) orders(d *Device, image string) (giveUp func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = w.sys.ProgramDeployable(ctx, d.Deployables[0].UUID, uuid.MustParse(image))
+	}()
+	synctest.Wait()
+	return cancel
+}
+
+// What the agent has said of a programming for nobody is not lost with the
+// service that has it on disk and has drawn no conclusion.
+func TestAnUnknownEndOnABadDay(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		defer w.orders(d, image)()
+		c := a.fetch()
+		w.setFaults(noDevices)
+		w.must(a.tryResult(c, protocol.ResultFailed, protocol.ResultUnknown))
+		synctest.Wait()
+		w.crash()
+		w.setFaults(nil)
+		w.wantUncertain("n", true)
+
+		// And it gets on record when the store's day gets better.
+		a.open()
+		defer w.orders(d, otherImage)()
+		a.done(a.fetch())
+		w.wantUncertain("n", false)
+		w.program("n", instance)
+		c = a.fetch()
+		w.setFaults(noDevices)
+		w.must(a.tryResult(c, protocol.ResultFailed, protocol.ResultUnknown))
+		<-time.After(2 * healthRetry)
+		w.setFaults(nil)
+		<-time.After(2 * healthRetry)
+		w.wantUncertain("n", true)
+	})
+}
