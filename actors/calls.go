@@ -267,48 +267,51 @@ func (s *System) RegisterInventory(ctx context.Context, hostname string, found [
 	if err := checkInventory(found); err != nil {
 		return err
 	}
-	if err := s.register(ctx, hostname, withFakeOrigin(found)); err != nil {
+	if _, err := s.register(ctx, hostname, withFakeOrigin(found)); err != nil {
 		return fmt.Errorf("registering the devices of %s: %w", hostname, err)
 	}
 	return nil
 }
 
-// register brings devices on record that can be taken.
-func (s *System) register(ctx context.Context, hostname string, found []foundDevice) error {
+// register brings devices on record that can be taken. It says whether another
+// scan is wanted, to prove that parts of them are gone.
+func (s *System) register(ctx context.Context, hostname string, found []foundDevice) (again bool, err error) {
 	p := newPromise[[]registration]()
 	all, err := call(ctx, s, p, func() error {
 		s.engine.tell(s.registry, &registerDevices{hostname, found, p})
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := s.refreshDevices(ctx, all); err != nil {
-		return err
+	if again, err = s.refreshDevices(ctx, all); err != nil {
+		return again, err
 	}
-	return s.reported(ctx, hostname)
+	return again, s.reported(ctx, hostname)
 }
 
 // refreshDevices has all of the devices look at what was reported of them, and
 // waits for the last.
-func (s *System) refreshDevices(ctx context.Context, all []registration) error {
+func (s *System) refreshDevices(ctx context.Context, all []registration) (again bool, err error) {
 	if err := s.life.enter(); err != nil {
-		return err
+		return false, err
 	}
 	defer s.life.calls.Done()
-	refreshed := make([]promise[struct{}], len(all))
+	refreshed := make([]promise[bool], len(all))
 	for i, r := range all {
-		refreshed[i] = newPromise[struct{}]()
+		refreshed[i] = newPromise[bool]()
 		if err := s.askDevice(r.device, &refresh{r.found, r.numbers, refreshed[i]}, "device", r.device); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for i, r := range all {
-		if _, err := refreshed[i].wait(ctx, s.callPatience); err != nil {
-			return fmt.Errorf("device %s: %w", r.device, err)
+		doubts, err := refreshed[i].wait(ctx, s.callPatience)
+		if err != nil {
+			return false, fmt.Errorf("device %s: %w", r.device, err)
 		}
+		again = again || doubts
 	}
-	return nil
+	return again, nil
 }
 
 // Stats gives counts for the metrics page.

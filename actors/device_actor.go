@@ -29,7 +29,8 @@ type deviceActor struct {
 	// releasing are the handles to be cleaned up; true: under way.
 	releasing map[uuid.UUID]bool
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
-	left      bool               // its record is gone
+	parts     map[uuid.UUID]*missingPart
+	left      bool // its record is gone
 	pulse     pulse
 	recovery  func()                // stops the timer of the next look at it
 	unwritten [healthSources]func() // stop those after which what was said is heard again
@@ -52,6 +53,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
+		parts:     make(map[uuid.UUID]*missingPart),
 	}
 	for _, dep := range dev.Deployables {
 		a.sets[dep.UUID] = &handleSet{}
@@ -82,6 +84,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	case hostArrived:
 		a.awaited = false
 		a.cleanUp()
+	case partLeft:
+		a.retryPart(m)
 	default:
 		a.waiting = append(a.waiting, m)
 	}
@@ -92,6 +96,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	}
 	a.serveWaiting()
 	a.leaveIfGone()
+	a.dropParts()
 }
 
 // serveWaiting serves in order of arrival, as far as it gets.

@@ -52,8 +52,11 @@ func (a *deviceActor) clean(h *heldHandle) {
 }
 
 func (a *deviceActor) free(h *heldHandle) {
-	freed := *h
-	freed.State, _ = h.State.next(evCleaned)
+	freed, event := *h, evCleaned
+	if a.gone[h.UUID] {
+		event = evCleanedGone
+	}
+	freed.State, _ = h.State.next(event)
 	freed.Undo = undoNothing
 	b := relief()
 	b.putHandle(h, &freed)

@@ -37,6 +37,7 @@ func (a *deviceActor) refresh(m *refresh) {
 		}
 		handles[dep.UUID] = found.AttachHandles
 	}
+	changed = a.missParts(m, next, handles) || changed
 	changed = a.sys.showHealth(next) || changed // on what is new, too
 	if !changed {
 		a.refreshHandles(handles, m.promise)
@@ -100,7 +101,7 @@ func (d *Device) describe(found *foundDevice) bool {
 
 // refreshHandles adds the handles that are new and drops free ones that are
 // gone, in batches, and answers when all are on disk.
-func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle, p promise[struct{}]) {
+func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle, p promise[bool]) {
 	var batches []*batch
 	b := &batch{}
 	next := func() {
@@ -110,8 +111,8 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 	}
 	for dep, handles := range found {
 		if a.asReported(dep, handles) {
-			for _, h := range a.set(dep).handles {
-				a.reported(b, h)
+			for i, h := range a.set(dep).handles {
+				a.reported(b, h, handles[i].Type)
 				next()
 			}
 			continue
@@ -120,7 +121,7 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		order := len(a.set(dep).handles)
 		for _, h := range handles {
 			if k, ok := known[h.Info]; ok {
-				a.reported(b, k)
+				a.reported(b, k, h.Type)
 				next()
 				delete(known, h.Info)
 				continue
@@ -152,12 +153,14 @@ func (a *deviceActor) asReported(dep uuid.UUID, found []devices.AttachHandle) bo
 }
 
 // reported takes note of a handle that the host has; one that was missing is
-// free again.
-func (a *deviceActor) reported(b *batch, h *heldHandle) {
+// free again. Its type is another one for who gets it next.
+func (a *deviceActor) reported(b *batch, h *heldHandle, handleType string) {
 	delete(a.gone, h.UUID)
-	if h.State == handleMissing {
+	free := h.State == handleFree && !a.set(h.Deployable).offered.has(h.Order)
+	if h.State == handleMissing || free && h.Type != handleType {
 		back := *h
 		back.State, _ = h.State.next(evReturn)
+		back.Type = handleType
 		b.putHandle(h, &back)
 	}
 }
@@ -196,9 +199,9 @@ func (s *System) refreshAttributes(dep *Deployable, found []devices.Attribute) b
 	return true
 }
 
-func (a *deviceActor) writeAll(batches []*batch, p promise[struct{}]) {
+func (a *deviceActor) writeAll(batches []*batch, p promise[bool]) {
 	if len(batches) == 0 {
-		p.resolve(struct{}{}, nil)
+		p.resolve(a.partsInDoubt(), nil)
 		return
 	}
 	a.write(batches[0], func(err error) {

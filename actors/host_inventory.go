@@ -20,6 +20,8 @@ type foundDevice struct {
 	devices.Device
 	driver string // its name in [agent]enabled_drivers; "": a built-in fake one
 	serial string
+	whole  bool      // what it lacks is not there
+	at     time.Time // of the scan; zero for a built-in fake one, of which one is proof
 }
 
 // absence is a device that an inventory lacks.
@@ -140,7 +142,7 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.register(ctx, r.host, good); err != nil {
+	if out.doubted, err = s.register(ctx, r.host, good); err != nil {
 		return nil, err
 	}
 	for _, d := range s.devicesOf(r.host) {
@@ -187,12 +189,12 @@ func (r *report) provesAbsence(d *Device, out *reportOutcome) bool {
 }
 
 // vanishes says whether one scan lets a device that it lacks appear gone.
-func (d *Device) vanishes(r *report) bool {
-	if !r.inv.Complete[d.Driver] {
-		return false
-	}
-	return !slices.ContainsFunc(r.inv.Problems, func(p protocol.Problem) bool {
-		return p.Hides(d.ControlPath)
+func (d *Device) vanishes(r *report) bool { return r.seesAll(d.Driver, d.ControlPath) }
+
+// seesAll says whether all is seen that a driver has at a place.
+func (r *report) seesAll(driver string, place devices.ControlPathID) bool {
+	return r.inv.Complete[driver] && !slices.ContainsFunc(r.inv.Problems, func(p protocol.Problem) bool {
+		return p.Hides(place)
 	})
 }
 

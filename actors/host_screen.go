@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/arqd/arqd/devices"
@@ -52,7 +53,7 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 		for j := range d.Deployables {
 			names[d.Deployables[j].Name] = true
 		}
-		good = append(good, foundDevice{d.Device, d.Driver, d.Serial})
+		good = append(good, foundDevice{Device: d.Device, driver: d.Driver, serial: d.Serial, whole: s.seesWhole(r, d), at: r.at})
 	}
 	return good, nil
 }
@@ -135,6 +136,20 @@ func (s *System) makeWay(ctx context.Context, r *report, d *protocol.Device) (bo
 	return s.vanish(ctx, known.UUID)
 }
 
+// seesWhole says whether a report shows all parts of a device that are there: one
+// with which something is wrong may sit on another bus than the device itself.
+func (s *System) seesWhole(r *report, d *protocol.Device) bool {
+	if !r.seesAll(d.Driver, d.ControlPath) {
+		return false
+	}
+	known := s.dir.deviceAt(r.host, d.ControlPath.Info)
+	return known == nil || !slices.ContainsFunc(r.inv.Problems, func(p protocol.Problem) bool {
+		return p.Kind != devices.ProblemGone && slices.ContainsFunc(known.Deployables, func(dep *Deployable) bool {
+			return strings.HasSuffix(dep.Name, "_"+p.Where)
+		})
+	})
+}
+
 // is says whether a reported device is the card that is known at its place.
 func (d *Device) is(found *protocol.Device) bool {
 	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
@@ -161,7 +176,7 @@ func productOf(standard string) string {
 func withFakeOrigin(found []devices.Device) []foundDevice {
 	all := make([]foundDevice, len(found))
 	for i := range found {
-		all[i] = foundDevice{Device: found[i]}
+		all[i] = foundDevice{Device: found[i], whole: true}
 	}
 	return all
 }

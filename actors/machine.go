@@ -65,7 +65,8 @@ const (
 	evGiveGone             // given back, and the host no longer reports it
 	evRelease              // given back, to be cleaned up
 	evCleaned
-	evReturn // the host reports it
+	evCleanedGone // cleaned up, and the host no longer reports it
+	evReturn      // the host reports it
 	handleEventCount
 )
 
@@ -73,11 +74,11 @@ const (
 const noHandle = handleStateCount
 
 var handleTable = [handleStateCount][handleEventCount]handleState{
-	//                evTake       evGive      evGiveGone     evRelease        evCleaned   evReturn
-	handleFree:      {handleTaken, noHandle, noHandle, noHandle, noHandle, handleFree},
-	handleTaken:     {noHandle, handleFree, handleMissing, handleReleasing, noHandle, handleTaken},
-	handleReleasing: {noHandle, noHandle, noHandle, handleReleasing, handleFree, handleReleasing},
-	handleMissing:   {noHandle, noHandle, noHandle, noHandle, noHandle, handleFree},
+	//                evTake       evGive      evGiveGone     evRelease        evCleaned   evCleanedGone  evReturn
+	handleFree:      {handleTaken, noHandle, noHandle, noHandle, noHandle, noHandle, handleFree},
+	handleTaken:     {noHandle, handleFree, handleMissing, handleReleasing, noHandle, noHandle, handleTaken},
+	handleReleasing: {noHandle, noHandle, noHandle, handleReleasing, handleFree, handleMissing, handleReleasing},
+	handleMissing:   {noHandle, noHandle, noHandle, noHandle, noHandle, noHandle, handleFree},
 }
 
 // next gives the state that follows, and whether the event is allowed.

@@ -96,7 +96,7 @@ func (m *dropAttribute) fail(err error) { m.promise.fail(err) }
 type refresh struct {
 	found   foundDevice
 	numbers map[string]int
-	promise promise[struct{}]
+	promise promise[bool] // whether another scan is to prove that parts of it are gone
 }
 
 func (m *refresh) fail(err error) { m.promise.fail(err) }

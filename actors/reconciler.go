@@ -103,11 +103,27 @@ func (r *reconciler) changed(d *Device) {
 		return
 	}
 	e.device = d
-	r.wants(d.UUID, r.supply(d))
+	r.wants(d.UUID, r.supply(e))
 }
 
-func (r *reconciler) supply(d *Device) *Supply {
-	return d.supply(r.dead[d.Hostname], cmp.Or(r.roots[d.Hostname], d.Hostname))
+// supply is what is to be shown of a device. What was shown of a part that it does
+// not have any more is to go.
+func (r *reconciler) supply(e *supplied) *Supply {
+	d := e.device
+	s := d.supply(r.dead[d.Hostname], cmp.Or(r.roots[d.Hostname], d.Hostname))
+	for i := range s.Providers {
+		if id := s.Providers[i].UUID; r.leaving[id] == d.UUID {
+			delete(r.leaving, id) // it is back
+		}
+	}
+	if e.shown == nil {
+		return s
+	}
+	for _, p := range e.shown.besides(s) {
+		r.leaving[p.UUID] = d.UUID
+		s.Providers = append(s.Providers, p)
+	}
+	return s
 }
 
 // wants has a device shown as it should be, if it is not already.
@@ -159,7 +175,7 @@ func (r *reconciler) hostTurned(m supplyOfHost) {
 func (r *reconciler) showAnew(hostname string) {
 	for id, e := range r.devices {
 		if e.device != nil && e.device.Hostname == hostname {
-			r.wants(id, r.supply(e.device))
+			r.wants(id, r.supply(e))
 		}
 	}
 }
@@ -192,12 +208,35 @@ func (r *reconciler) left(m *supplyDone) {
 	delete(r.devices, m.device)
 	r.sys.supplies.board.devices.Delete(m.device)
 	r.know(m.want.Host, true) // others that wait for it say so again
+	r.takenBack(m)
+}
+
+// takenBack lets those go on who have waited for providers to be taken back.
+func (r *reconciler) takenBack(m *supplyDone) {
 	for _, p := range m.want.Providers {
-		delete(r.leaving, p.UUID)
+		if p.Gone && r.leaving[p.UUID] == m.device {
+			delete(r.leaving, p.UUID)
+		}
 	}
 	for _, p := range m.want.Providers {
-		if v, again := r.sys.dir.provider(p.UUID); again && r.devices[v.device.UUID] != nil {
+		if v, again := r.sys.dir.provider(p.UUID); p.Gone && again && r.devices[v.device.UUID] != nil {
 			r.enqueue(v.device.UUID)
 		}
 	}
+}
+
+// partsTakenBack forgets the parts of a device that were taken back, unless it has
+// changed since.
+func (r *reconciler) partsTakenBack(m *supplyDone) {
+	e := r.devices[m.device]
+	gone := func(p Provider) bool { return p.Gone }
+	if e.leaving || !slices.ContainsFunc(m.want.Providers, gone) {
+		return
+	}
+	if !e.changed {
+		want := *e.want
+		want.Providers = slices.DeleteFunc(slices.Clone(want.Providers), gone)
+		e.want = &want
+	}
+	r.takenBack(m)
 }

@@ -42,6 +42,9 @@ func (r *reconciler) begin(id uuid.UUID) {
 		e.queued = false
 		return
 	}
+	if e.device != nil {
+		e.want = r.supply(e) // more may have been shown since it was first wanted
+	}
 	m := &supplyDone{device: id, want: e.shown.without(e.want), fresh: e.changed}
 	e.queued, e.busy, e.changed = false, true, false
 	r.workers++
@@ -103,6 +106,7 @@ func (r *reconciler) finish(m *supplyDone) {
 	r.workers--
 	if m.err == nil {
 		e.failures = 0
+		r.partsTakenBack(m)
 	} else {
 		e.failures++
 	}

@@ -48,6 +48,18 @@ func goneSupply(device uuid.UUID, sh *shown, was *Device) *Supply {
 	return s
 }
 
+// besides gives what is shown and is not in a supply, as what is to go.
+func (s *shown) besides(want *Supply) []Provider {
+	var gone []Provider
+	for id := range s.Providers {
+		if !slices.ContainsFunc(want.Providers, func(p Provider) bool { return p.UUID == id }) {
+			gone = append(gone, Provider{UUID: id, Gone: true})
+		}
+	}
+	slices.SortFunc(gone, func(p, q Provider) int { return slices.Compare(p.UUID[:], q.UUID[:]) })
+	return gone
+}
+
 func (d *Deployable) shownTraits() []string {
 	traits := []string{traitOwner}
 	for _, t := range d.traits() {

@@ -171,6 +171,20 @@ var devices = []mutant{
 		tests: in(actors, "TestTheServiceEndsWhileAnImageIsLoaded", points),
 	},
 	{
+		name: "missing-part-is-offered", rule: "What its host does not have any more is given to nobody.",
+		file:  "actors/device_parts.go",
+		old:   "\t\thandles[dep.UUID] = nil\n",
+		new:   "",
+		tests: in(actors, "TestAPartOfADeviceGoes", "TestAPartOfADeviceGoesUnderItsGuest"),
+	},
+	{
+		name: "hidden-part-goes", rule: "Absence is proven by a scan that could see all.",
+		file:  "actors/device_parts.go",
+		old:   "\t\tif !m.found.whole {\n\t\t\tcontinue\n\t\t}\n",
+		new:   "",
+		tests: in(actors, "TestAPartOfADeviceMayBeHidden"),
+	},
+	{
 		name: "disabled-takes-binds", rule: "A disabled device takes no new bind.",
 		file:  "actors/device_proposal.go",
 		old:   "\tif a.dev.Disabled {",

@@ -1,0 +1,131 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// A part of a device, a deployable, that its host does not report any more while
+// it reports the device, gives nothing away: a virtual function that is gone. It
+// goes when a second scan lacks it, too, and nobody has anything of it any more.
+
+// missingPart is a deployable that the last report of its device lacks.
+type missingPart struct {
+	since  time.Time // of the scan that lacked it first
+	proven bool
+}
+
+// missParts takes note of the parts that a report lacks, and says whether that
+// changes anything. Their handles are given to nobody from here on.
+func (a *deviceActor) missParts(m *refresh, next *Device, handles map[uuid.UUID][]devices.AttachHandle) (changed bool) {
+	for _, dep := range next.Deployables {
+		if _, reported := handles[dep.UUID]; reported {
+			delete(a.parts, dep.UUID)
+			continue
+		}
+		if !m.found.whole {
+			continue
+		}
+		part := a.parts[dep.UUID]
+		if part == nil {
+			part = &missingPart{since: m.found.at}
+			a.parts[dep.UUID] = part
+			a.tellPart(dep)
+		}
+		part.proven = m.found.at.IsZero() || m.found.at.Sub(part.since) >= protocol.ScansApart
+		handles[dep.UUID] = nil
+		if dep.NumAccelerators != 0 {
+			dep.NumAccelerators, dep.UpdatedAt, changed = 0, next.UpdatedAt, true
+		}
+	}
+	return changed
+}
+
+// tellPart says that a part is not there that somebody has.
+func (a *deviceActor) tellPart(dep *Deployable) {
+	if a.set(dep.UUID).ntaken > 0 {
+		a.sys.hosts.stats.vanished.Add(1)
+		a.sys.log.Error("a part of a device that somebody has is not on its host any more",
+			"host", a.dev.Hostname, "device", a.dev.UUID, "deployable", dep.Name)
+	}
+}
+
+// partsInDoubt says whether another scan is wanted to prove that parts are gone.
+func (a *deviceActor) partsInDoubt() bool {
+	for id, part := range a.parts {
+		if !part.proven && !a.held(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// held says whether somebody has something of a deployable, or it is at work.
+func (a *deviceActor) held(dep uuid.UUID) bool {
+	if _, busy := a.jobs.loading(dep); busy {
+		return true
+	}
+	return slices.ContainsFunc(a.set(dep).handles, func(h *heldHandle) bool {
+		return h != nil && (h.State == handleTaken || h.State == handleReleasing)
+	})
+}
+
+// dropParts removes the parts that are gone and that nobody has anything of.
+func (a *deviceActor) dropParts() {
+	if len(a.parts) == 0 || a.writing || a.left || a.dev.Missing || len(a.offers) > 0 {
+		return
+	}
+	for id, part := range a.parts {
+		if part.proven && !a.held(id) {
+			a.dropPart(id)
+			return
+		}
+	}
+}
+
+// dropPart removes a part's handles and then the part.
+func (a *deviceActor) dropPart(id uuid.UUID) {
+	b := relief()
+	for _, h := range a.set(id).handles {
+		if h != nil && len(b.handles) < handlesPerBatch {
+			b.deleteHandle(h)
+		}
+	}
+	last := len(b.handles) < handlesPerBatch
+	if last {
+		next := a.dev.clone(a.sys.unix())
+		next.Deployables = slices.DeleteFunc(next.Deployables, func(dep *Deployable) bool { return dep.UUID == id })
+		b.putDevice(a.dev, next)
+	}
+	a.write(b, func(err error) {
+		switch {
+		case err != nil:
+			a.sys.log.Warn("a part of a device that is gone could not be removed; trying again", "device", a.dev.UUID, "deployable", id, "error", err)
+			part, self := a.parts[id], a.self
+			delete(a.parts, id)
+			a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, partLeft{id, part}) })
+		case last:
+			delete(a.parts, id)
+			delete(a.sets, id)
+			a.sys.log.Info("a part of a device is gone from its host and removed", "host", a.dev.Hostname, "device", a.dev.UUID, "deployable", id)
+		}
+	})
+}
+
+// partLeft says that it is time to remove a part once more.
+type partLeft struct {
+	id   uuid.UUID
+	part *missingPart
+}
+
+// retryPart takes it up, unless it was reported or missed anew since.
+func (a *deviceActor) retryPart(m partLeft) {
+	if a.parts[m.id] == nil && a.dev.deployable(m.id) != nil && a.dev.deployable(m.id).NumAccelerators == 0 {
+		a.parts[m.id] = m.part
+	}
+}

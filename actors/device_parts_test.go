@@ -1,0 +1,214 @@
+package actors
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/fake"
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// withParts is an agent with one card of two virtual functions, each a deployable
+// with one handle, as a driver of network cards reports it.
+func (w *world) withParts(host string) *scripted {
+	w.t.Helper()
+	a := w.agent(host, 1)
+	d := &a.content.Devices[0]
+	first := d.Deployables[0]
+	first.NumAccelerators = 1
+	second := first
+	second.Name += "_1"
+	first.AttachHandles, second.AttachHandles = first.AttachHandles[:1], first.AttachHandles[1:2]
+	d.Deployables = []devices.Deployable{first, second}
+	a.open()
+	a.report()
+	return a
+}
+
+// losesPart leaves the second virtual function out of what is reported.
+func (a *scripted) losesPart() devices.Deployable {
+	d := &a.content.Devices[0]
+	lost := d.Deployables[1]
+	d.Deployables = slices.Clone(d.Deployables[:1])
+	return lost
+}
+
+// bindToPart binds a new ARQ to a deployable.
+func (w *world) bindToPart(dep *Deployable, i uuid.UUID) (uuid.UUID, error) {
+	w.t.Helper()
+	if _, ok := w.sys.ProfileByName("one"); !ok {
+		w.profile("one")
+	}
+	id := w.create("one", 1)[0]
+	return id, w.bind(&BindTo{Hostname: "n", ProviderUUID: dep.ProviderUUID, InstanceUUID: i}, id)
+}
+
+func (w *world) wantParts(n int) []*Deployable {
+	w.t.Helper()
+	synctest.Wait()
+	all := w.sys.devicesOf("n")[0].Deployables
+	if len(all) != n {
+		w.t.Errorf("%d deployables, want %d", len(all), n)
+	}
+	return all
+}
+
+// wantProvider wants the scheduler to have been shown so much of a part; -1:
+// that it is gone.
+func wantProvider(t *testing.T, s *shelf, id uuid.UUID, total int) {
+	t.Helper()
+	calls := s.all()
+	for _, p := range calls[len(calls)-1].Providers {
+		if p.UUID != id {
+			continue
+		}
+		if p.Gone != (total < 0) || !p.Gone && p.Total != total {
+			t.Errorf("the scheduler sees %+v, want %d", p, total)
+		}
+		return
+	}
+	if total >= 0 {
+		t.Errorf("the scheduler is not shown %s", id)
+	}
+}
+
+// A part of a device that its host does not report any more gives nothing away,
+// and goes when a second scan lacks it, too.
+func TestAPartOfADeviceGoes(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		part := w.wantParts(2)[1]
+		a.losesPart()
+		a.report()
+		w.wantParts(2)
+		wantProvider(t, s, part.ProviderUUID, 0)
+		_, err := w.bindToPart(part, instance)
+		if err == nil {
+			t.Error("what is not there was given away")
+		}
+		if a.beat().SendInventory {
+			t.Error("a second scan is wanted at once")
+		}
+		<-time.After(protocol.ScansApart)
+		if !a.beat().SendInventory {
+			t.Error("no second scan is wanted")
+		}
+		a.report()
+		left := w.wantParts(1)[0]
+		wantProvider(t, s, part.ProviderUUID, -1)
+		if a.beat().SendInventory {
+			t.Error("another scan is wanted")
+		}
+		w.wantHandles(2, 0, 0) // with that of the built-in device
+		w.crash()
+		w.wantParts(1)
+		if _, err := w.bindToPart(left, another); err != nil {
+			t.Error(err)
+		}
+		w.wantConsistent()
+	}, withShelf(s))
+}
+
+// A part that somebody has stays until it is given back; one that returns is as
+// it was.
+func TestAPartOfADeviceGoesUnderItsGuest(t *testing.T) {
+	s := &shelf{}
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		part := w.wantParts(2)[1]
+		id, err := w.bindToPart(part, instance)
+		w.must(err)
+		lost := a.losesPart()
+		for range 3 {
+			a.report()
+			<-time.After(protocol.ScansApart)
+		}
+		w.wantParts(2)
+		w.wantStates("Bound", id)
+		if a.beat().SendInventory {
+			t.Error("another scan is wanted while somebody has it")
+		}
+
+		whole := a.content.Devices[0].Deployables
+		a.content.Devices[0].Deployables = append(slices.Clone(whole), lost)
+		a.report()
+		wantProvider(t, s, part.ProviderUUID, 1)
+		w.must(w.unbind(id))
+		again, err := w.bindToPart(part, another)
+		w.must(err)
+
+		a.content.Devices[0].Deployables = whole
+		a.report()
+		<-time.After(protocol.ScansApart)
+		a.report()
+		w.must(w.unbind(again))
+		w.wantParts(1)
+		wantProvider(t, s, part.ProviderUUID, -1)
+		w.wantConsistent()
+	}, withShelf(s))
+}
+
+// A scan that could not look at everything, or at the neighbourhood, is no proof.
+func TestAPartOfADeviceMayBeHidden(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		a.content.Devices[0].Deployables[1].Name = "n_0000:0d:00.1"
+		a.open()
+		a.report()
+		<-time.After(protocol.ScansApart)
+		a.report()
+		part := w.wantParts(2)[1]
+		a.losesPart()
+		for _, blind := range []func(){
+			func() { a.content.Complete[fake.Name] = false },
+			func() {
+				a.content.Complete[fake.Name] = true
+				a.content.Problems = []protocol.Problem{{Driver: fake.Name, Problem: devices.Problem{Where: "0000:0c:00.1", Kind: devices.ProblemUnreadable}}}
+			},
+			func() { a.content.Problems[0].Where = "0000:0d:00.1" }, // the part itself, on another bus
+		} {
+			blind()
+			a.report()
+			<-time.After(protocol.ScansApart)
+			a.report()
+			w.wantParts(2)
+			id, err := w.bindToPart(part, instance)
+			w.must(err)
+			w.must(w.remove(id))
+		}
+	})
+}
+
+// The type of a handle may change while nobody has it.
+func TestAHandleOfAnotherType(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 1)
+		d := w.wantDevices("n", 1)[0]
+		id, err := w.bindTo(d, instance)
+		w.must(err)
+		handles := a.content.Devices[0].Deployables[0].AttachHandles
+		for i := range handles {
+			handles[i].Type = handleTypePCI
+		}
+		a.report()
+		typeOf := func(id uuid.UUID) string {
+			arq, _ := w.sys.ARQ(id)
+			return arq.Binding.Handle.Type
+		}
+		if got := typeOf(id); got != "TEST_PCI" {
+			t.Errorf("the guest's handle has become %s", got)
+		}
+		second, err := w.bindTo(d, another)
+		w.must(err)
+		if got := typeOf(second); got != handleTypePCI {
+			t.Errorf("the next one is %s", got)
+		}
+		w.wantConsistent()
+	})
+}
