@@ -47,7 +47,7 @@ var errNoNetdev = errors.New("it has no network interface, so its physical netwo
 func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 	var silent []devices.Problem
 	found, err := d.Each(ctx, func(scan *sysfs.Scan, pf *sysfs.Function) (devices.Device, bool, error) {
-		if pf.Vendor != vendor || !slices.Contains(products, pf.Device) {
+		if pf.Vendor != vendor || !slices.Contains(products, pf.Device) || pf.IsVF() {
 			return devices.Device{}, false, nil
 		}
 		var network, function string

@@ -40,7 +40,7 @@ func (d *Driver) Name() string { return Name }
 // whatever they are bound to, or itself when it has none.
 func (d *Driver) Discover(ctx context.Context) (devices.Found, error) {
 	return d.Each(ctx, func(scan *sysfs.Scan, pf *sysfs.Function) (devices.Device, bool, error) {
-		if pf.Vendor != vendor || !slices.Contains(d.products, pf.Device) {
+		if pf.Vendor != vendor || !slices.Contains(d.products, pf.Device) || pf.IsVF() {
 			return devices.Device{}, false, nil
 		}
 		deployables, err := base.PerVF(scan, pf, func(f *sysfs.Function, _ bool) devices.Deployable {

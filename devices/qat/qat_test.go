@@ -16,6 +16,7 @@ func TestWhatIsOffered(t *testing.T) {
 		{Addresses: []string{"10000:01:00.0"}, Vendor: "0x8086", Device: "0x4940", Class: "0x0b4000"},
 		{Addresses: []string{"10000:01:00.1", "10000:01:00.2"}, Vendor: "0x8086", Device: "0x4941", Class: "0x0b4000", VFOf: "10000:01:00.0", Driver: "vfio-pci"},
 		{Addresses: []string{"0000:70:00.0"}, Vendor: "0x8086", Device: "0x37c8", Class: "0x0b4000"},
+		{Addresses: []string{"0000:70:00.1"}, Vendor: "0x8086", Device: "0x37c8", Class: "0x0b4000", VFOf: "0000:70:00.0"}, // no card of its own
 		{Addresses: []string{"0000:71:00.0"}, Vendor: "0x10de", Device: "0x37c8", Class: "0x030200"},
 	}}
 	bus := sysfs.New(host.Build(t))
@@ -23,8 +24,8 @@ func TestWhatIsOffered(t *testing.T) {
 		more []uint16
 		want []string
 	}{
-		"by itself":  {nil, []string{"h_0000:70:00.0"}},
-		"and others": {[]uint16{0x4940}, []string{"h_0000:70:00.0", "h_10000:01:00.1", "h_10000:01:00.2"}},
+		"by itself":  {nil, []string{"h_0000:70:00.1"}},
+		"and others": {[]uint16{0x4940}, []string{"h_0000:70:00.1", "h_10000:01:00.1", "h_10000:01:00.2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := New(base.Driver{Bus: bus, Host: "h"}, tt.more).Discover(t.Context())
