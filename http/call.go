@@ -22,6 +22,7 @@ import (
 type call struct {
 	ctx       *fasthttp.RequestCtx
 	srv       *Server
+	conn      *connection // nil: malformed, or none
 	headers   headerSource
 	route     *route // nil: none matched
 	malformed bool   // it never became a request: no method, no path

@@ -15,28 +15,16 @@ import (
 // connections are the open ones of a listener.
 type connections struct {
 	most    int // that are served at a time
+	grains  grains
 	count   atomic.Int64
 	leaving atomic.Int64  // of these, those that have given way
 	left    chan struct{} // a token when one of these is gone
 	idle    chan struct{} // a token when the count falls to zero
-	known   sync.Map      // of net.Conn: *connection
+	known   sync.Map      // of *connection: nothing
 }
 
-// connection is what is known of an open one.
-type connection struct {
-	// waits is since when it has been the client's turn, to send a whole request
-	// or to read an answer, in ns of Unix time; 0: it is ours.
-	waits  atomic.Int64
-	silent atomic.Bool // not a byte has arrived
-	useful atomic.Bool // it has brought a whole request
-	second net.Conn    // another descriptor, see linger
-}
-
-// closing stands in waits of a connection that has given way to others.
-const closing = -1
-
-func newConnections(most int) *connections {
-	return &connections{most: most, left: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+func newConnections(most int, grains grains) *connections {
+	return &connections{most: most, grains: grains, left: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 }
 
 // workers is how many the engine may use: somewhat more than there are
@@ -51,67 +39,27 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (o *connections) of(conn net.Conn) *connection {
-	found, _ := o.known.Load(conn)
-	c, _ := found.(*connection)
-	return c
-}
-
+// track is told by the engine what becomes of a connection.
 func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
+	c := connectionOf(conn)
 	switch state {
 	case fasthttp.StateNew:
-		c := &connection{}
-		c.silent.Store(true)
-		c.waits.Store(time.Now().UnixNano())
-		o.known.Store(conn, c)
+		o.known.Store(c, nil)
 		o.count.Add(1)
 	case fasthttp.StateActive:
-		if c := o.of(conn); c != nil {
-			c.silent.Store(false)
-			c.await()
-		}
+		c.begun()
 	case fasthttp.StateIdle:
-		o.of(conn).await()
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
-		if c := o.of(conn); c != nil {
-			o.known.Delete(conn)
-			c.hearOut()
-			if c.waits.Load() == closing {
-				defer signal(o.left)
-				defer o.leaving.Add(-1)
-			}
+		o.known.Delete(c)
+		c.hearOut()
+		if c.waits.Load() == closing {
+			defer signal(o.left)
+			defer o.leaving.Add(-1)
 		}
 		if o.count.Add(-1) == 0 {
 			signal(o.idle)
 		}
 	}
-}
-
-// await says that it is the client's turn.
-func (c *connection) await() {
-	if c == nil {
-		return
-	}
-	if since := c.waits.Load(); since != closing {
-		c.waits.CompareAndSwap(since, time.Now().UnixNano())
-	}
-}
-
-// serve says that it is our turn: a whole request is there. It is false when
-// the connection has given way, and nobody would get the answer.
-func (c *connection) serve() bool {
-	if c == nil {
-		return true
-	}
-	c.useful.Store(true)
-	since := c.waits.Load()
-	return since != closing && c.waits.CompareAndSwap(since, 0)
-}
-
-// silent tells whether not a byte of a first request has arrived.
-func (o *connections) silent(conn net.Conn) bool {
-	c := o.of(conn)
-	return c != nil && c.silent.Load()
 }
 
 // admit makes room where a further connection would be one of the last: clients
@@ -130,8 +78,7 @@ func (o *connections) share() int { return o.most/16 + 1 }
 
 // waiting is a connection on which it is the client's turn.
 type waiting struct {
-	conn  net.Conn
-	state *connection
+	*connection
 	since int64
 }
 
@@ -139,7 +86,7 @@ type waiting struct {
 const credit = time.Second
 
 func (w *waiting) rank() int64 {
-	if w.state.useful.Load() {
+	if w.useful.Load() {
 		return w.since + int64(credit)
 	}
 	return w.since
@@ -150,11 +97,10 @@ func (w *waiting) rank() int64 {
 // throng its request may just not have been read yet.
 func (o *connections) makeRoom(n int) {
 	var all, heard []waiting
-	o.known.Range(func(key, value any) bool {
-		conn, _ := key.(net.Conn)
-		state, _ := value.(*connection)
-		if since := state.waits.Load(); since > 0 {
-			all = append(all, waiting{conn, state, since})
+	o.known.Range(func(key, _ any) bool {
+		c, _ := key.(*connection)
+		if since := c.waits.Load(); since > 0 {
+			all = append(all, waiting{c, since})
 		}
 		return true
 	})
@@ -163,7 +109,7 @@ func (o *connections) makeRoom(n int) {
 		switch {
 		case n == 0:
 			return
-		case unread(w.conn):
+		case unread(w.Conn):
 			heard = append(heard, w)
 		case o.giveWay(&w):
 			n--
@@ -177,12 +123,12 @@ func (o *connections) makeRoom(n int) {
 // giveWay closes a connection; false: it is not the client's turn any more.
 func (o *connections) giveWay(w *waiting) bool {
 	o.leaving.Add(1)
-	if !w.state.waits.CompareAndSwap(w.since, closing) {
+	if !w.waits.CompareAndSwap(w.since, closing) {
 		o.leaving.Add(-1)
 		signal(o.left)
 		return false
 	}
-	_ = socketOf(w.conn).Close() // its worker takes note
+	_ = socketOf(w.Conn).Close() // its worker takes note
 	return true
 }
 

@@ -19,7 +19,7 @@ func TestWhoGivesWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	o := newConnections(16)
+	o := newConnections(16, grains{})
 	open := func() (client, server net.Conn) {
 		t.Helper()
 		client, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
@@ -27,10 +27,11 @@ func TestWhoGivesWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = client.Close() })
-		server, err = listener.Accept()
+		accepted, err := listener.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
+		server = newConnection(accepted, o.grains)
 		t.Cleanup(func() { _ = server.Close() })
 		o.track(server, fasthttp.StateNew)
 		return client, server
@@ -45,10 +46,10 @@ func TestWhoGivesWay(t *testing.T) {
 		}
 	}
 	older, server := open()
-	if !o.of(server).serve() {
+	if !connectionOf(server).serve() {
 		t.Fatal("the request was not taken")
 	}
-	o.track(server, fasthttp.StateIdle)
+	connectionOf(server).await(time.Now())
 	newer, _ := open()
 	closed := func(client net.Conn) bool {
 		t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -42,12 +43,12 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 // called for it, so it has no route and counts as unmatched. The engine closes
 // the connection after the answer.
 func (s *Server) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
-	if s.open.silent(ctx.Conn()) {
+	if connectionOf(ctx.Conn()).silent.Load() {
 		_ = ctx.Conn().Close() // the answer that the engine still makes goes nowhere
 		return
 	}
-	s.open.linger(ctx.Conn())
-	c := s.begin(ctx)
+	connectionOf(ctx.Conn()).linger()
+	c := s.begin(ctx, time.Now())
 	defer c.end()
 	c.malformed = true
 	s.opt.Log.LogAttrs(s.lifetime, slog.LevelDebug, "malformed request", c.attrs(

@@ -16,10 +16,12 @@ const (
 // which not all was read. Closing such a socket resets it, and the reset may
 // overtake the answer. The engine has no say in how it closes, so a second
 // descriptor keeps the socket open beyond that; hearOut ends it.
-func (o *connections) linger(conn net.Conn) {
-	c := o.of(conn)
-	tcp, ok := socketOf(conn).(*net.TCPConn)
-	if c == nil || c.second != nil || !ok {
+func (c *connection) linger() {
+	if c == nil || c.second != nil {
+		return
+	}
+	tcp, ok := socketOf(c.Conn).(*net.TCPConn)
+	if !ok {
 		return
 	}
 	file, err := tcp.File()
@@ -34,10 +36,13 @@ func (o *connections) linger(conn net.Conn) {
 
 // socketOf is what a connection is made of.
 func socketOf(conn net.Conn) net.Conn {
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		return wrapped.NetConn()
+	for {
+		over, ok := conn.(interface{ NetConn() net.Conn }) // TLS, and what is over that
+		if !ok {
+			return conn
+		}
+		conn = over.NetConn()
 	}
-	return conn
 }
 
 // hearOut says that no more will be said and reads on for a while, so that

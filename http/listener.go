@@ -42,7 +42,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		conn, err := l.Listener.Accept()
 		if err == nil {
 			l.open.admit()
-			return conn, nil
+			return newConnection(conn, l.open.grains), nil
 		}
 		if !passes(err) {
 			return nil, err

@@ -15,17 +15,17 @@ import (
 
 // serve is the handler of every request of the API listener.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	conn := s.open.of(ctx.Conn())
+	conn := connectionOf(ctx.Conn())
 	if !conn.serve() {
 		return
 	}
-	defer conn.await()
-	c := s.begin(ctx)
+	c := s.begin(ctx, ctx.Time())
+	c.conn = conn
 	defer c.end()
 	defer c.recoverPanic()
 	switch header := &ctx.Request.Header; {
 	case ambiguous(header):
-		s.open.linger(ctx.Conn())
+		conn.linger()
 		ctx.SetConnectionClose()
 		c.malformed = true
 		c.fail(errFraming)
@@ -52,9 +52,9 @@ func callOf(ctx *fasthttp.RequestCtx) *call {
 	return c
 }
 
-func (s *Server) begin(ctx *fasthttp.RequestCtx) *call {
+func (s *Server) begin(ctx *fasthttp.RequestCtx, start time.Time) *call {
 	c, _ := calls.Get().(*call)
-	c.ctx, c.srv, c.start = ctx, s, time.Now()
+	c.ctx, c.srv, c.start = ctx, s, start
 	c.headers.ctx = ctx
 	c.newRequestID()
 	c.globalID = globalRequestID(c.headers.Header(requestIDHeader))
@@ -78,6 +78,7 @@ func (c *call) end() {
 	case !opt.QuietAccess:
 		c.logAccess(took)
 	}
+	c.conn.await(c.start.Add(took))
 	c.ctx.RemoveUserValue(callKey)
 	c.reset()
 	calls.Put(c)

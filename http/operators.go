@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
@@ -39,7 +40,7 @@ const operatorsConnections = 256
 func NewOperators(api *Server, keeper Keeper) *Operators {
 	o := &Operators{
 		api: api, keeper: keeper, backend: api.backend, log: api.opt.Log, gatherer: api.metrics.registry,
-		open: newConnections(operatorsConnections),
+		open: newConnections(operatorsConnections, grainsOf(api.opt)),
 	}
 	o.life, o.end = context.WithCancel(context.Background())
 	api.metrics.registry.MustRegister(statsCollector{api.backend.Stats})
@@ -88,13 +89,13 @@ func (o *Operators) Shutdown(ctx context.Context) error {
 
 func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 	defer o.recoverPanic(ctx)
-	conn := o.open.of(ctx.Conn())
+	conn := connectionOf(ctx.Conn())
 	if !conn.serve() {
 		return
 	}
 	defer func() {
 		if !ctx.Response.IsBodyStream() { // a backup does not give way
-			conn.await()
+			conn.await(time.Now())
 		}
 	}()
 	if ambiguous(&ctx.Request.Header) {
@@ -124,7 +125,7 @@ func (o *Operators) serve(ctx *fasthttp.RequestCtx) {
 
 // refuseMalformed answers what never became a request.
 func (o *Operators) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
-	if o.open.silent(ctx.Conn()) {
+	if connectionOf(ctx.Conn()).silent.Load() {
 		_ = ctx.Conn().Close() // the answer that the engine still makes goes nowhere
 		return
 	}
@@ -133,7 +134,7 @@ func (o *Operators) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
 
 // refuse ends the connection with an answer.
 func (o *Operators) refuse(ctx *fasthttp.RequestCtx, f *fault) {
-	o.open.linger(ctx.Conn())
+	connectionOf(ctx.Conn()).linger()
 	ctx.SetConnectionClose()
 	o.text(ctx, f.status, f.message+"\n")
 }
