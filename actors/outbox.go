@@ -23,8 +23,7 @@ type outbox struct {
 	workers int
 	stats   *outboxStats
 	records eventRecords
-
-	measured time.Time // when the oldest event was last looked for
+	ages    eventAges
 }
 
 // line is the events of one instance. The first is the one at work.
@@ -39,6 +38,7 @@ type undelivered struct {
 	tries uint
 	err   error // of the last attempt
 	taken bool  // once at least: it is held, and sent again
+	gone  bool  // it is not in the outbox any more
 }
 
 // outboxStats is what metrics see of the outbox.
@@ -59,7 +59,6 @@ const (
 	// repeatLongest is how late one may hear of a failure who began to wait just
 	// after he was told.
 	repeatLongest = 10 * time.Second
-	fewLines      = 64
 )
 
 func newOutbox(s *System) *outbox {
@@ -103,7 +102,7 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 		}
 	}
 	o.work()
-	o.measure()
+	o.stats.oldest.Store(o.ages.oldest())
 }
 
 func (o *outbox) add(e *Event) {
@@ -114,7 +113,9 @@ func (o *outbox) add(e *Event) {
 		o.lines[e.Instance] = l
 		o.ready = append(o.ready, e.Instance)
 	}
-	l.events = append(l.events, &undelivered{Event: e})
+	u := &undelivered{Event: e}
+	l.events = append(l.events, u)
+	o.ages.add(u)
 }
 
 func (o *outbox) resume(l *line) {
@@ -236,6 +237,7 @@ func (o *outbox) expire(e *undelivered) {
 // crash, it is delivered again, which the receiver must bear.
 func (o *outbox) remove(e *undelivered) {
 	o.stats.depth.Add(-1)
+	e.gone = true
 	l := o.lines[e.Instance]
 	if l.events = l.events[1:]; len(l.events) == 0 {
 		delete(o.lines, e.Instance)
@@ -243,27 +245,4 @@ func (o *outbox) remove(e *undelivered) {
 		o.ready = append(o.ready, e.Instance)
 	}
 	o.records.forget(e.ID)
-}
-
-// measure publishes the age of the oldest event: at once when nothing waits
-// and when few do, otherwise no more than once a second, because it looks at
-// every line. One that was taken and is only repeated does not count.
-func (o *outbox) measure() {
-	if len(o.lines) == 0 {
-		o.stats.oldest.Store(0)
-		return
-	}
-	now := o.sys.now()
-	if len(o.lines) > fewLines && now.Sub(o.measured) < time.Second && o.stats.oldest.Load() != 0 {
-		return
-	}
-	o.measured = now
-	var oldest int64
-	for _, l := range o.lines {
-		e := l.events[0]
-		if !e.taken && (oldest == 0 || e.Created < oldest) {
-			oldest = e.Created
-		}
-	}
-	o.stats.oldest.Store(oldest)
 }

@@ -219,7 +219,11 @@ func storeError(r persistence.Result) error {
 
 // work runs fn off every mailbox; Stop ends its context and waits for it.
 func (s *System) work(fn func(ctx context.Context)) {
-	s.workers.begin(func() { fn(s.stopping) })
+	s.workers.add()
+	s.engine.runners.run(func() {
+		defer s.workers.end()
+		fn(s.stopping)
+	})
 }
 
 // after calls fn after a time, unless stop is called or the service stops.

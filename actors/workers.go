@@ -16,27 +16,19 @@ func contained(call func() error) (err error) {
 	return call()
 }
 
-// workers counts goroutines. Unlike with a WaitGroup, more may begin while somebody
-// waits: those under way when Stop comes beget others.
+// workers counts what is under way. Unlike with a WaitGroup, more may begin while
+// somebody waits: what is under way when Stop comes begets more.
 type workers struct {
 	mu   sync.Mutex
 	n    int
 	idle chan struct{} // closed when n is 0; nil: nobody waits
 }
 
-// add counts work that is no goroutine; end must follow.
+// add counts one in; end must follow.
 func (w *workers) add() {
 	w.mu.Lock()
 	w.n++
 	w.mu.Unlock()
-}
-
-func (w *workers) begin(fn func()) {
-	w.add()
-	go func() {
-		defer w.end()
-		fn()
-	}()
 }
 
 func (w *workers) end() {

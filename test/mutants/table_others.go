@@ -93,9 +93,9 @@ var outboxAndRecovery = []mutant{
 	{
 		name: "events-out-of-order", rule: "Events of an instance are told in order.",
 		file: "actors/outbox.go",
-		old:  "\tl.events = append(l.events, &undelivered{Event: e})\n",
+		old:  "\tl.events = append(l.events, u)\n",
 		new: "\tfirst := min(1, len(l.events))\n\tl.events = append(l.events[:first:first], " +
-			"append([]*undelivered{{Event: e}}, l.events[first:]...)...)\n",
+			"append([]*undelivered{u}, l.events[first:]...)...)\n",
 		tests: in(actors, "TestEventsOfAnInstanceGoInOrder", simulation),
 	},
 	{
