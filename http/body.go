@@ -124,6 +124,16 @@ func textOf(v *fastjson.Value) (string, bool) {
 	return "", false
 }
 
+// aliasOfText does the same without a copy, where text is only looked at: it is
+// gone with the values.
+func aliasOfText(v *fastjson.Value) (string, bool) {
+	if v == nil || v.Type() != fastjson.TypeString {
+		return textOf(v)
+	}
+	text := aliasOf(v.GetStringBytes())
+	return text, utf8.ValidString(text)
+}
+
 // uuidOf gives a value where a uuid is wanted. The zero uuid is none: to the
 // Backend it means that there is none.
 func uuidOf(v *fastjson.Value) (uuid.UUID, bool) {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,14 +16,24 @@ import (
 // maxHostname is in characters, as the reference's column has it.
 const maxHostname = 255
 
-// The paths of a patch, without their slashes.
+// patchField is what a path of a patch names.
+type patchField uint8
+
 const (
-	patchHostname  = "hostname"
-	patchProvider  = "device_rp_uuid"
-	patchInstance  = "instance_uuid"
-	patchProject   = "project_id"
-	patchProjectV2 = "instance_project_id" // its name in the published API reference
+	patchHostname patchField = iota
+	patchProvider
+	patchInstance
+	patchProject
+	patchFields
 )
+
+// String gives the path without its slash.
+func (f patchField) String() string {
+	return [patchFields]string{"hostname", "device_rp_uuid", "instance_uuid", "project_id"}[f]
+}
+
+// patchProjectV2 is the project's name in the published API reference.
+const patchProjectV2 = "instance_project_id"
 
 // patchRights are what the caller may use of the patch language.
 type patchRights struct {
@@ -42,7 +53,7 @@ func parsePatch(body *fastjson.Value, only uuid.UUID, rights patchRights) ([]act
 	if err != nil {
 		return nil, err
 	}
-	patch := patchItems{place: make(map[uuid.UUID]int, object.Len())}
+	patch := newPatchItems(object.Len())
 	object.Visit(func(key []byte, list *fastjson.Value) {
 		if err != nil {
 			return
@@ -61,18 +72,40 @@ func parsePatch(body *fastjson.Value, only uuid.UUID, rights patchRights) ([]act
 // patchItems keeps the order of the body.
 type patchItems struct {
 	items []actors.PatchItem
-	place map[uuid.UUID]int
+	place map[uuid.UUID]int // nil: there are few, which are found by looking
+}
+
+// fewItems are found sooner by looking at each.
+const fewItems = 8
+
+func newPatchItems(n int) patchItems {
+	p := patchItems{items: make([]actors.PatchItem, 0, n)}
+	if n > fewItems {
+		p.place = make(map[uuid.UUID]int, n)
+	}
+	return p
 }
 
 // add takes an item; of an ARQ named twice the last one counts, at the place
 // of the first.
 func (p *patchItems) add(item actors.PatchItem) {
-	if at, repeated := p.place[item.ARQ]; repeated {
+	if at, repeated := p.find(item.ARQ); repeated {
 		p.items[at] = item
 		return
 	}
-	p.place[item.ARQ] = len(p.items)
+	if p.place != nil {
+		p.place[item.ARQ] = len(p.items)
+	}
 	p.items = append(p.items, item)
+}
+
+func (p *patchItems) find(arq uuid.UUID) (at int, found bool) {
+	if p.place != nil {
+		at, found = p.place[arq]
+		return at, found
+	}
+	at = slices.IndexFunc(p.items, func(i actors.PatchItem) bool { return i.ARQ == arq })
+	return at, at >= 0
 }
 
 func parsePatchEntry(key []byte, list *fastjson.Value, only uuid.UUID, rights patchRights) (actors.PatchItem, error) {
@@ -88,8 +121,27 @@ func parsePatchEntry(key []byte, list *fastjson.Value, only uuid.UUID, rights pa
 
 // arqPatch collects the operations for one ARQ.
 type arqPatch struct {
-	op     string
-	fields map[string]*fastjson.Value // by path; the last one wins
+	op     patchOp
+	given  [patchFields]bool
+	fields [patchFields]*fastjson.Value // the last one wins; nil: absent or null
+}
+
+type patchOp uint8
+
+const (
+	patchAdd patchOp = iota + 1
+	patchRemove
+)
+
+func patchOpOf(v *fastjson.Value) (patchOp, bool) {
+	text, _ := aliasOfText(v)
+	switch text {
+	case "add":
+		return patchAdd, true
+	case "remove":
+		return patchRemove, true
+	}
+	return 0, false
 }
 
 func parsePatchItem(id uuid.UUID, list *fastjson.Value, rights patchRights) (actors.PatchItem, error) {
@@ -104,13 +156,13 @@ func parsePatchItem(id uuid.UUID, list *fastjson.Value, rights patchRights) (act
 	if len(elements) == 0 {
 		return item, invalid("%s: the list of operations is empty.", id)
 	}
-	p := arqPatch{fields: make(map[string]*fastjson.Value, len(elements))}
+	var p arqPatch
 	for _, element := range elements {
 		if err := p.add(element, rights); err != nil {
 			return item, err
 		}
 	}
-	if p.op == "add" {
+	if p.op == patchAdd {
 		item.Bind, err = p.bind()
 	}
 	return item, err
@@ -121,34 +173,38 @@ func (p *arqPatch) add(element *fastjson.Value, rights patchRights) error {
 	if err != nil {
 		return err
 	}
-	op, ok := textOf(member(object, "op"))
-	if !ok || op != "add" && op != "remove" {
+	op, ok := patchOpOf(member(object, "op"))
+	if !ok {
 		return invalid("op: must be add or remove.")
 	}
-	if p.op != "" && p.op != op {
+	if p.op != 0 && p.op != op {
 		return invalid("op: add and remove must not be mixed for one accelerator request.")
 	}
 	p.op = op
-	path, err := patchPath(member(object, "path"), rights)
+	field, err := patchPath(member(object, "path"), rights)
 	if err != nil {
 		return err
 	}
-	p.fields[path] = member(object, "value")
+	p.given[field], p.fields[field] = true, member(object, "value")
 	return nil
 }
 
-func patchPath(v *fastjson.Value, rights patchRights) (string, error) {
-	text, ok := textOf(v)
+func patchPath(v *fastjson.Value, rights patchRights) (patchField, error) {
+	text, ok := aliasOfText(v)
 	if !ok {
-		return "", invalid("path: must be text.")
+		return 0, invalid("path: must be text.")
 	}
-	switch name := strings.TrimLeft(text, "/"); name {
-	case patchHostname, patchProvider, patchInstance:
-		return name, nil
-	case patchProject, patchProjectV2:
+	switch strings.TrimLeft(text, "/") {
+	case "hostname":
+		return patchHostname, nil
+	case "device_rp_uuid":
+		return patchProvider, nil
+	case "instance_uuid":
+		return patchInstance, nil
+	case "project_id", patchProjectV2:
 		return patchProject, rights.mayMove()
 	}
-	return "", invalid("path: %.80q is none of /hostname, /device_rp_uuid, /instance_uuid, /project_id.", text)
+	return 0, invalid("path: %.80q is none of /hostname, /device_rp_uuid, /instance_uuid, /project_id.", text)
 }
 
 func (r patchRights) mayMove() error {
@@ -174,30 +230,28 @@ func (p *arqPatch) bind() (*actors.BindTo, error) {
 	if to.InstanceUUID, err = p.uuid(patchInstance); err != nil {
 		return nil, err
 	}
-	if value, given := p.fields[patchProject]; given {
-		to.ProjectID, err = checkText(value, patchProject)
+	if p.given[patchProject] {
+		to.ProjectID, err = checkText(p.fields[patchProject], patchProject.String())
 	}
 	return to, err
 }
 
-func (p *arqPatch) uuid(path string) (uuid.UUID, error) {
-	value, given := p.fields[path]
-	if !given {
-		return uuid.Nil, invalid("%s: is missing.", path)
+func (p *arqPatch) uuid(field patchField) (uuid.UUID, error) {
+	if !p.given[field] {
+		return uuid.Nil, invalid("%s: is missing.", field)
 	}
-	id, ok := uuidOf(value)
+	id, ok := uuidOf(p.fields[field])
 	if !ok {
-		return uuid.Nil, invalid("%s: must be a uuid.", path)
+		return uuid.Nil, invalid("%s: must be a uuid.", field)
 	}
 	return id, nil
 }
 
 func (p *arqPatch) hostname() (string, error) {
-	value, given := p.fields[patchHostname]
-	if !given {
+	if !p.given[patchHostname] {
 		return "", invalid("%s: is missing.", patchHostname)
 	}
-	return checkText(value, patchHostname)
+	return checkText(p.fields[patchHostname], patchHostname.String())
 }
 
 // checkText takes 1 to 255 characters, none of them a control character.

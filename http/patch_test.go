@@ -195,3 +195,26 @@ func TestPatchesThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// Of an ARQ named twice the last one counts, at the place of the first, be there
+// few or many.
+func TestPatchOfManyARQsKeepsTheirOrder(t *testing.T) {
+	for _, n := range []int{2, fewItems, fewItems + 1, 40} {
+		ids := make([]uuid.UUID, n)
+		entries := make([]string, n, n+1)
+		for i := range ids {
+			ids[i] = uuid.New()
+			entries[i] = fmt.Sprintf(`%q: [{"path": "/hostname", "op": "remove"}]`, ids[i])
+		}
+		entries = append(entries, fmt.Sprintf(`%q: [%s, %s, %s]`, ids[1], addHost, addProvider, addInstance))
+		items, err := parsePatchText(t, "{"+strings.Join(entries, ", ")+"}", patchRights{})
+		if err != nil || len(items) != n {
+			t.Fatalf("of %d ARQs: %d items, %v", n, len(items), err)
+		}
+		for i, item := range items {
+			if item.ARQ != ids[i] || (item.Bind != nil) != (i == 1) {
+				t.Errorf("of %d ARQs: item %d is %v", n, i, item)
+			}
+		}
+	}
+}

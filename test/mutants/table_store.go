@@ -184,8 +184,8 @@ var edge = []mutant{
 	{
 		name: "add-and-remove", rule: "add and remove are not mixed for one ARQ.",
 		file:  "http/patch.go",
-		old:   "\tif p.op != \"\" && p.op != op {",
-		new:   "\tif p.op == \"none\" {",
+		old:   "\tif p.op != 0 && p.op != op {",
+		new:   "\tif p.op > patchRemove {",
 		tests: in(httpAPI, "TestPatchesThatAreRefused"),
 	},
 	{
@@ -205,8 +205,8 @@ var edge = []mutant{
 	{
 		name: "bind-without-instance", rule: "A bind needs its three fields.",
 		file:  "http/patch.go",
-		old:   "\tif !given {\n\t\treturn uuid.Nil, invalid(\"%s: is missing.\", path)\n\t}\n",
-		new:   "\tif !given {\n\t\treturn uuid.Nil, nil\n\t}\n",
+		old:   "\tif !p.given[field] {\n\t\treturn uuid.Nil, invalid(\"%s: is missing.\", field)\n\t}\n",
+		new:   "\tif !p.given[field] {\n\t\treturn uuid.Nil, nil\n\t}\n",
 		tests: in(httpAPI, "TestPatchesThatAreRefused"),
 	},
 }
