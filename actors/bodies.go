@@ -14,7 +14,7 @@ import (
 // whom a message is on its way.
 type bodies struct {
 	mu   sync.Mutex
-	idle []*actor.PID // the one that was used last is the last
+	idle []address // the one that was used last is the last
 }
 
 // mostBodies is how many wait for somebody: about a kilobyte each.
@@ -33,38 +33,38 @@ type temporary interface {
 	over() bool
 }
 
-// embody starts an actor that hears first, and gives its address.
-func (e *engine) embody(kind actorKind, t temporary, first any) *actor.PID {
+// embody starts an actor that hears first, and gives its address. When it is idle,
+// its mailbox has to be begun or visited.
+func (e *engine) embody(kind actorKind, t temporary, first any) (a address, idle bool) {
 	e.active[kind].Add(1)
-	pid := e.bodies.take()
-	if pid == nil {
-		pid = e.start(&shell{engine: e})
+	a, rested := e.bodies.take()
+	if !rested {
+		a = e.start(&shell{engine: e})
 	}
-	e.tell(pid, &role{kind, t, first})
-	return pid
+	return a, a.box.put(&role{kind, t, first})
 }
 
-func (b *bodies) take() *actor.PID {
+func (b *bodies) take() (a address, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := len(b.idle) - 1
 	if n < 0 {
-		return nil
+		return a, false
 	}
-	pid := b.idle[n]
-	b.idle[n] = nil
+	a = b.idle[n]
+	b.idle[n] = address{}
 	b.idle = b.idle[:n]
-	return pid
+	return a, true
 }
 
 // rest takes a body in that is nobody any more, unless there are enough.
-func (b *bodies) rest(pid *actor.PID) bool {
+func (b *bodies) rest(a address) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.idle) >= mostBodies {
 		return false
 	}
-	b.idle = append(b.idle, pid)
+	b.idle = append(b.idle, a)
 	return true
 }
 
@@ -75,7 +75,7 @@ func (s *shell) leave(ctx actor.Context) {
 	}
 	s.engine.active[s.kind].Add(-1)
 	s.receiver = nil
-	if !s.engine.bodies.rest(ctx.Self()) {
+	if !s.engine.bodies.rest(address{ctx.Self(), s.box}) {
 		ctx.Stop(ctx.Self())
 	}
 }

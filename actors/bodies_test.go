@@ -17,8 +17,15 @@ func TestABodyIsOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(slog.New(slog.DiscardHandler))
 		first, second := &engineDummy{goesAfter: 2}, &engineDummy{goesAfter: 2}
-		pid := e.embody(kindARQActor, first, "one")
-		other := e.embody(kindARQActor, &engineDummy{goesAfter: 2}, "one")
+		embody := func(kind actorKind, d *engineDummy, first any) *actor.PID {
+			a, idle := e.embody(kind, d, first)
+			if idle {
+				e.visit(a.box)
+			}
+			return a.pid
+		}
+		pid := embody(kindARQActor, first, "one")
+		other := embody(kindARQActor, &engineDummy{goesAfter: 2}, "one")
 		synctest.Wait()
 		if pid == other || e.active[kindARQActor].Load() != 2 {
 			t.Fatal("two at the same time share a body")
@@ -27,7 +34,7 @@ func TestABodyIsOneAfterTheOther(t *testing.T) {
 		synctest.Wait()
 		e.tell(pid, "late")
 		synctest.Wait()
-		again := e.embody(kindOperationActor, second, nil)
+		again := embody(kindOperationActor, second, nil)
 		if again != pid {
 			t.Error("the body was not used again")
 		}
@@ -49,16 +56,20 @@ func TestABodySurvivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(slog.New(slog.DiscardHandler))
 		p := newPromise[struct{}]()
-		pid := e.embody(kindOperationActor, &engineDummy{goesAfter: 1}, &setEnabled{promise: p})
+		gone, idle := e.embody(kindOperationActor, &engineDummy{goesAfter: 1}, &setEnabled{promise: p})
+		if idle {
+			gone.box.begin()
+		}
 		if _, err := p.wait(t.Context(), newPatience(time.Second)); ErrorCode(err) != CodeInternal || err == nil {
 			t.Fatalf("answered %v", err)
 		}
 		synctest.Wait()
 		next := &engineDummy{}
-		if e.embody(kindOperationActor, next, "one") != pid {
+		again, idle := e.embody(kindOperationActor, next, "one")
+		if again != gone || !idle {
 			t.Error("the body was not used again")
 		}
-		synctest.Wait()
+		again.box.visit()
 		if next.heard != 1 {
 			t.Error("who came next heard nothing")
 		}
@@ -69,19 +80,19 @@ func TestABodySurvivesAPanic(t *testing.T) {
 
 func TestOnlySoManyBodiesWait(t *testing.T) {
 	var b bodies
-	pids := make([]*actor.PID, mostBodies+1)
-	for i := range pids {
-		pids[i] = &actor.PID{}
-		if kept := b.rest(pids[i]); kept != (i < mostBodies) {
+	all := make([]address, mostBodies+1)
+	for i := range all {
+		all[i].pid = &actor.PID{}
+		if kept := b.rest(all[i]); kept != (i < mostBodies) {
 			t.Fatalf("of %d bodies the last was kept: %v", i+1, kept)
 		}
 	}
 	for i := range mostBodies {
-		if b.take() != pids[mostBodies-1-i] {
+		if a, ok := b.take(); !ok || a != all[mostBodies-1-i] {
 			t.Fatal("not the one that was used last")
 		}
 	}
-	if b.take() != nil {
+	if _, ok := b.take(); ok {
 		t.Error("one too many")
 	}
 }

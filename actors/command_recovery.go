@@ -104,13 +104,16 @@ func (s *System) resumeBind(r *resumed, known map[uuid.UUID]*Device, recs []*com
 	}
 	left, _ := recs[0].left(s.now())
 	number := s.nextRound()
-	op := s.engine.embody(kindOperationActor, &operation{
+	op, idle := s.engine.embody(kindOperationActor, &operation{
 		sys: s, purpose: forPatch, request: recs[0].Request, promise: newPromise[struct{}](),
 		round: round{number: number}, phase: preparing, accepted: parts, records: recs, preparing: len(byDevice),
 	}, preparationResumed{max(left, 0)})
+	if idle {
+		op.box.begin()
+	}
 	for device, recs := range byDevice {
 		j := newRecordedJob(known[device], recs)
-		j.then = func(err error) { s.engine.tell(op, &commandsDone{number, err}) }
+		j.then = func(err error) { s.engine.tell(op.pid, &commandsDone{number, err}) }
 		r.jobs[device] = append(r.jobs[device], j)
 	}
 	s.log.Info("a bind that a restart has cut short goes on", "request_id", recs[0].Request, "arqs", len(parts), "left", left)

@@ -3,7 +3,6 @@ package actors
 import (
 	"sync"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 )
 
@@ -12,11 +11,11 @@ import (
 type deviceBook struct {
 	engine *engine
 	mu     sync.RWMutex
-	pids   map[uuid.UUID]*actor.PID
+	actors map[uuid.UUID]address
 }
 
 func newDeviceBook(e *engine) *deviceBook {
-	return &deviceBook{engine: e, pids: make(map[uuid.UUID]*actor.PID)}
+	return &deviceBook{engine: e, actors: make(map[uuid.UUID]address)}
 }
 
 // start makes the actor of a device, with work that a restart has cut short, and
@@ -26,28 +25,42 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	a.awaited = awaited
 	a.jobs.queued = jobs
 	a.recoverLoads()
-	pid := b.engine.spawn(kindDeviceActor, a)
+	at := b.engine.settle(kindDeviceActor, a)
 	b.mu.Lock()
-	b.pids[d.UUID] = pid
+	b.actors[d.UUID] = at
 	b.mu.Unlock()
-	b.engine.tell(pid, cleanUp{})
+	b.engine.tell(at.pid, cleanUp{})
 }
 
 // remove forgets a device that is gone.
 func (b *deviceBook) remove(id uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.pids, id)
+	delete(b.actors, id)
 }
 
 // tell sends msg to a device; false when there is none.
 func (b *deviceBook) tell(id uuid.UUID, msg any) bool {
-	b.mu.RLock()
-	pid := b.pids[id]
-	b.mu.RUnlock()
-	if pid == nil {
-		return false
+	at, ok := b.find(id)
+	if ok && at.box.put(msg) {
+		at.box.begin()
 	}
-	b.engine.tell(pid, msg)
-	return true
+	return ok
+}
+
+// visit does the same, and if the device is idle, has it handle the message at
+// once: see engine.visit.
+func (b *deviceBook) visit(id uuid.UUID, msg any) bool {
+	at, ok := b.find(id)
+	if ok && at.box.put(msg) {
+		b.engine.visit(at.box)
+	}
+	return ok
+}
+
+func (b *deviceBook) find(id uuid.UUID) (at address, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	at, ok = b.actors[id]
+	return at, ok
 }

@@ -47,17 +47,18 @@ var _ = []aborter{(*operation)(nil), (*profileDeletion)(nil), (*deviceActor)(nil
 // names, and a panic never reaches the supervisor, because a restart would
 // lose the message and the state.
 type engine struct {
-	system *actor.ActorSystem
-	root   *actor.RootContext
-	log    *slog.Logger
-	active [kindCount]atomic.Int64
-	// mailbox gives each actor one of ours.
-	mailbox actor.PropsOption
+	system  *actor.ActorSystem
+	root    *actor.RootContext
+	log     *slog.Logger
+	active  [kindCount]atomic.Int64
 	runners runners
 	bodies  bodies
 	// before is called with every message before its actor is, on the actor's
 	// goroutine. The simulation steps in there; otherwise it is nil.
 	before func(kind actorKind, msg any)
+	// apart says that a visit is to be made like any other message. It is the
+	// simulation's, which has both; otherwise it is nil.
+	apart func() bool
 }
 
 func newEngine(log *slog.Logger) *engine {
@@ -66,26 +67,47 @@ func newEngine(log *slog.Logger) *engine {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 		actor.WithDeadLetterRequestLogging(false),
 	)
-	e := &engine{system: system, root: system.Root, log: log}
-	e.mailbox = actor.WithMailbox(func() actor.Mailbox { return newMailbox(&e.runners) })
-	return e
+	return &engine{system: system, root: system.Root, log: log}
 }
 
-// spawn starts an actor that stays, and gives its address.
-func (e *engine) spawn(kind actorKind, r receiver) *actor.PID {
+// address is an actor and its mailbox.
+type address struct {
+	pid *actor.PID
+	box *mailbox
+}
+
+// spawn starts an actor that stays.
+func (e *engine) spawn(kind actorKind, r receiver) *actor.PID { return e.settle(kind, r).pid }
+
+// settle does the same, and gives its address.
+func (e *engine) settle(kind actorKind, r receiver) address {
 	e.active[kind].Add(1)
 	return e.start(&shell{engine: e, kind: kind, receiver: r})
 }
 
-func (e *engine) start(s *shell) *actor.PID {
-	return e.root.Spawn(actor.PropsFromProducer(
+// start gives the engine an actor, with a mailbox of ours.
+func (e *engine) start(s *shell) address {
+	box := newMailbox(&e.runners)
+	s.box = box
+	return address{e.root.Spawn(actor.PropsFromProducer(
 		func() actor.Actor { return s },
-		e.mailbox,
-	))
+		actor.WithMailbox(func() actor.Mailbox { return box }),
+	)), box}
 }
 
 func (e *engine) tell(pid *actor.PID, msg any) {
 	e.root.Send(pid, msg)
+}
+
+// visit has an actor that is idle, and was just sent a message, handle it on the
+// goroutine of the caller. He must hold no lock, and not be needed elsewhere until
+// the message is handled.
+func (e *engine) visit(box *mailbox) {
+	if e.apart != nil && e.apart() {
+		box.begin()
+		return
+	}
+	box.visit()
 }
 
 // shell is what the engine sees of a receiver.
@@ -93,6 +115,7 @@ type shell struct {
 	engine   *engine
 	kind     actorKind
 	receiver receiver // nil: a body that is nobody
+	box      *mailbox
 }
 
 // Receive passes user messages on and keeps panics from the supervisor.

@@ -89,40 +89,58 @@ func (m *mailbox) PostUserMessage(msg any) { m.post(&m.user, msg) }
 func (m *mailbox) PostSystemMessage(msg any) { m.post(&m.system, msg) }
 
 func (m *mailbox) post(to *letters, msg any) {
-	m.mu.Lock()
-	to.put(msg)
-	idle := !m.running && (to == &m.system || !m.suspended)
-	m.running = m.running || idle
-	m.mu.Unlock()
-	if idle {
-		m.runners.run(m.process)
+	if m.queue(to, msg) {
+		m.begin()
 	}
 }
 
-// enough messages in a row, so that others get their turn.
-const enough = 300
+// put queues a message of ours. When it says true, nobody handles messages of this box,
+// and the caller sees to it that somebody does: begin or visit.
+func (m *mailbox) put(msg any) (idle bool) { return m.queue(&m.user, msg) }
+
+func (m *mailbox) queue(to *letters, msg any) (idle bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to.put(msg)
+	idle = !m.running && (to == &m.system || !m.suspended)
+	m.running = m.running || idle
+	return idle
+}
+
+// begin has messages handled on another goroutine.
+func (m *mailbox) begin() { m.runners.run(m.process) }
+
+// visit handles messages here and now: the caller, who would only wait for that,
+// spares a change of goroutines. When there are many, others go on with them.
+func (m *mailbox) visit() {
+	if m.handle(fewMessages) {
+		m.begin()
+	}
+}
+
+const (
+	enough      = 300 // messages in a row, so that others get their turn
+	fewMessages = 4   // that a visitor handles: his own, and some that were quicker
+)
 
 // run handles messages until there are none.
 func (m *mailbox) run() {
-	again := true
-	for again {
-		again = m.handle()
+	for m.handle(enough) {
+		runtime.Gosched()
 	}
 }
 
-// handle says true when it ended by a panic: then there may be more.
-func (m *mailbox) handle() (again bool) {
+// handle handles so many messages at most. It says true when there may be more: a
+// panic ends it as well.
+func (m *mailbox) handle(most int) (more bool) {
 	var msg any
 	defer func() {
 		if p := recover(); p != nil {
-			again = true
+			more = true
 			m.invoker.EscalateFailure(p, msg)
 		}
 	}()
-	for n := 1; ; n++ {
-		if n%enough == 0 {
-			runtime.Gosched()
-		}
+	for range most {
 		var engines bool
 		if msg, engines = m.take(); msg == nil {
 			return false
@@ -133,6 +151,7 @@ func (m *mailbox) handle() (again bool) {
 			m.invoker.InvokeUserMessage(msg)
 		}
 	}
+	return true
 }
 
 // take gives the next message, and says whether it is the engine's. Without one

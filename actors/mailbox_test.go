@@ -138,3 +138,38 @@ func TestLettersTakeNoMoreRoomThanWaits(t *testing.T) {
 		t.Errorf("room for %d letters, where one waits", cap(l.waiting))
 	}
 }
+
+// A visitor handles a few messages himself; others go on with the rest.
+func TestMailboxIsVisited(t *testing.T) {
+	w := newWitness()
+	m := newMailbox(&runners{})
+	m.RegisterHandlers(w, nil)
+	if !m.put(1) {
+		t.Fatal("an idle box says that it is not")
+	}
+	for i := range fewMessages {
+		if m.put(i + 2) {
+			t.Fatal("a box that is about to be visited says that it is idle")
+		}
+	}
+	m.visit()
+	if len(w.done) < fewMessages {
+		t.Errorf("%d messages were handled by the visitor, want %d", len(w.done), fewMessages)
+	}
+	w.await(t, fewMessages+1, "u1", "u2", "u3", "u4", "u5")
+	for !m.put(6) { // until the runner has left
+		w.await(t, 1)
+	}
+	m.visit()
+	w.await(t, 1)
+}
+
+func TestMailboxGoesOnAfterAPanicOfItsVisit(t *testing.T) {
+	w := newWitness()
+	m := newMailbox(&runners{})
+	m.RegisterHandlers(w, nil)
+	m.put("panic")
+	m.put(1)
+	m.visit()
+	w.await(t, 2, "f:of the engine:panic", "u1")
+}

@@ -181,14 +181,14 @@ func (o *operation) release(won bool) {
 	for _, p := range o.parts {
 		if p.told {
 			p.told = false
-			o.sys.arqs.tell(p.id, &decided{op: o.round, won: won})
+			o.tellARQ(p.id, &decided{op: o.round, won: won})
 		}
 	}
 }
 
 func (o *operation) releaseDevices(won bool) {
 	for _, d := range o.devices {
-		o.sys.devices.tell(d.device.UUID, &decided{op: o.round, won: won})
+		o.tellDevice(d.device.UUID, &decided{op: o.round, won: won})
 	}
 }
 
@@ -201,4 +201,21 @@ func (o *operation) releaseOthers() {
 		}
 		return d.proposal.err == nil
 	})
+}
+
+// tellARQ visits an ARQ: an operation has nothing to do until those whom it asks
+// have answered. In a second attempt it gives the others the turn, who have made
+// it lose and are about to say so.
+func (o *operation) tellARQ(id uuid.UUID, msg any) bool {
+	if o.attempt > 1 {
+		return o.sys.arqs.tell(id, msg)
+	}
+	return o.sys.arqs.visit(id, msg)
+}
+
+func (o *operation) tellDevice(id uuid.UUID, msg any) bool {
+	if o.attempt > 1 {
+		return o.sys.devices.tell(id, msg)
+	}
+	return o.sys.devices.visit(id, msg)
 }

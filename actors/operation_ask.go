@@ -20,7 +20,7 @@ func (o *operation) gather() {
 	o.awaited = len(o.parts)
 	for i, p := range o.parts {
 		m := &proposeARQ{op: o.round, engine: o.sys.engine, index: i, ask: p.ask}
-		if !o.sys.arqs.tell(p.id, m) {
+		if !o.tellARQ(p.id, m) {
 			p.err = arqNotFound(p.id)
 			o.awaited--
 		}
@@ -164,7 +164,7 @@ func (o *operation) askDevices() {
 		for _, p := range d.giving {
 			m.gives = append(m.gives, handleGive{arq: p.id, handle: p.arq.Binding.Handle.UUID})
 		}
-		if !o.sys.devices.tell(d.device.UUID, m) {
+		if !o.tellDevice(d.device.UUID, m) {
 			o.awaited--
 			d.proposal = &deviceProposal{err: Refuse(CodeNotFound, "the device %s is gone", d.device.UUID)}
 		}

@@ -222,8 +222,8 @@ func TestADeleteThatOvertakesTheDecisionOfTheBind(t *testing.T) {
 		w.profile("one")
 		id := w.create("one", 1)[0]
 		dev := w.sys.Devices()[0].UUID
-		device := w.sys.devices.pids[dev]
-		w.sys.devices.pids[dev] = w.sys.engine.spawn(kindServiceActor, &lateDecided{w.sys, device, 20 * time.Millisecond})
+		device := w.sys.devices.actors[dev].pid
+		w.sys.devices.actors[dev] = w.sys.engine.settle(kindServiceActor, &lateDecided{w.sys, device, 20 * time.Millisecond})
 		w.must(w.bind(w.to("h", instance), id))
 		w.must(w.remove(id))
 		<-time.After(time.Second)

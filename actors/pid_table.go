@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 )
 
@@ -30,7 +29,7 @@ type pidShard struct {
 
 // pidSlot is an active actor. Its fields are guarded by the shard's lock.
 type pidSlot struct {
-	pid      *actor.PID
+	address
 	queued   int // messages sent and not yet handled
 	lastUsed time.Time
 }
@@ -50,6 +49,26 @@ func (t *pidTable) shard(id uuid.UUID) *pidShard {
 // tell sends msg to the actor of id, waking it if need be. It says false when
 // there is no such thing.
 func (t *pidTable) tell(id uuid.UUID, msg any) bool {
+	box, idle, ok := t.send(id, msg)
+	if idle {
+		box.begin()
+	}
+	return ok
+}
+
+// visit does the same, and if the actor is idle, has it handle the message at
+// once: see engine.visit.
+func (t *pidTable) visit(id uuid.UUID, msg any) bool {
+	box, idle, ok := t.send(id, msg)
+	if idle {
+		t.engine.visit(box)
+	}
+	return ok
+}
+
+// send queues msg. When it says that the actor is idle, its mailbox has to be
+// begun or visited.
+func (t *pidTable) send(id uuid.UUID, msg any) (box *mailbox, idle, ok bool) {
 	s := t.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,17 +76,16 @@ func (t *pidTable) tell(id uuid.UUID, msg any) bool {
 	if slot != nil {
 		slot.queued++
 		slot.lastUsed = time.Now()
-		t.engine.tell(slot.pid, msg)
-		return true
+		return slot.box, slot.box.put(msg), true
 	}
 	slot = &pidSlot{queued: 1, lastUsed: time.Now()}
 	r := t.activate(id, slot)
 	if r == nil {
-		return false
+		return nil, false, false
 	}
 	s.slots[id] = slot
-	slot.pid = t.engine.embody(t.kind, r, msg)
-	return true
+	slot.address, idle = t.engine.embody(t.kind, r, msg)
+	return slot.box, idle, true
 }
 
 // handled is called by an actor at the end of every message.

@@ -131,6 +131,7 @@ func (s *simulation) begin(store *memory.Store) {
 			s.point(l, fmt.Sprintf("message %T", msg))
 		}
 	}
+	l.sys.engine.apart = s.points.apart
 	s.life, s.sys, s.store = l, l.sys, store
 }
 
@@ -265,6 +266,14 @@ type points struct {
 	at      string        // the target's name
 	sched   *rand.Rand    // when set, disturbs the order of things
 	trace   []string
+}
+
+// apart has an actor that could be visited hear of it like of any other message:
+// always, or with random clients half of the times.
+func (p *points) apart() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sched == nil || p.sched.IntN(2) == 0
 }
 
 // arm has the process die at a point from now on.

@@ -236,8 +236,13 @@ func (s *System) after(d time.Duration, fn func()) (stop func()) {
 	return func() { t.Stop() }
 }
 
-// operate starts an operation.
-func (s *System) operate(o temporary) { s.engine.embody(kindOperationActor, o, begin{}) }
+// operate starts an operation, which comes as far as it gets without anybody's
+// waiting on the goroutine of the caller.
+func (s *System) operate(o temporary) {
+	if a, idle := s.engine.embody(kindOperationActor, o, begin{}); idle {
+		s.engine.visit(a.box)
+	}
+}
 
 // sweep sends idle actors to rest, until the service stops.
 func (s *System) sweep(ctx context.Context) {

@@ -157,7 +157,7 @@ var outboxAndRecovery = []mutant{
 	{
 		name: "cleaning-forgotten-at-recovery", rule: "What is releasing is cleaned up after a restart.",
 		file:  "actors/device_book.go",
-		old:   "\tb.engine.tell(pid, cleanUp{})\n",
+		old:   "\tb.engine.tell(at.pid, cleanUp{})\n",
 		new:   "",
 		tests: in(actors, "TestAReleasingHandleIsTakenUpAfterARestart", points, simulation),
 	},
