@@ -1,7 +1,9 @@
 package test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -104,10 +106,11 @@ func TestBackupAndRestore(t *testing.T) {
 
 // TestBackupUnderLoad saves the store of a busy service. What was acknowledged
 // before the backup began and is not touched since is in it, byte for byte, and
-// all of it keeps every rule.
+// all of it keeps every rule. What the diaries have is in it as it was at one
+// moment: as many ARQs, and the same to the letter.
 func TestBackupUnderLoad(t *testing.T) {
 	n := newNode(t, nil)
-	opts := n.onePort(crowd)
+	opts := n.onePort(options{"fake.hosts": "compute1,compute2,spare", "fake.handles_per_device": "128"})
 	n.configure(opts)
 	p := n.start()
 	c := p.client()
@@ -118,40 +121,134 @@ func TestBackupUnderLoad(t *testing.T) {
 			acknowledged[id] = true
 		}
 	}
-	l := newLoad(c, 6, seedOf(t), "spare")
+	seed := seedOf(t)
+	l := newLoad(c, 4, seed, "spare")
+	diaries := newDiaries(c, 4, seed, l.deployables)
 	all := l.run(p, 300)
-	l.awaitEnough(t)
-	for round := range 3 {
-		answered := l.answered.Load()
-		saved := filepath.Join(n.dir, fmt.Sprintf("saved%d", round))
-		n.store("backup", saved)
-		during := l.answered.Load() - answered
-		now := n.store("dump")
-		other := newNode(t, opts)
-		verdict := other.store("restore", saved)
-		t.Logf("round %d: %d requests were answered during the backup", round, during)
-		old := 0
-		restored, served := dumped(t, other.store("dump")), dumped(t, now)
-		for id := range acknowledged {
-			if line := restored["arq/"+id]; line == "" || line != served["arq/"+id] {
-				t.Errorf("acknowledged before the backup as %s, restored as %s", served["arq/"+id], line)
-			} else {
-				old++
-			}
+	var backups []*backupUnderLoad
+	kept := keepAll(diaries, func() {
+		l.awaitEnough(t)
+		for round := range 3 {
+			b := n.backUpUnderLoad(opts, fmt.Sprintf("saved%d", round))
+			b.wantAsItIs(acknowledged, n.store("dump"))
+			backups = append(backups, b)
 		}
-		if old != len(acknowledged) || !strings.Contains(verdict, "profile ") {
-			t.Errorf("%d of %d ARQs from before are in the backup; %s", old, len(acknowledged), verdict)
-		}
-	}
+	})
 	if got := n.store("verify"); !strings.Contains(got, "arq ") || strings.Contains(got, "VIOLATION") {
 		t.Errorf("verify of the store in use: %s", got)
 	}
 	l.closing.Store(true)
 	p.stop()
 	all.Wait()
-	if len(l.faults) > 0 {
-		t.Errorf("during backups: %q", l.faults)
+	if len(l.faults) > 0 || kept != nil {
+		t.Fatalf("during backups: %q, %v", l.faults, kept)
 	}
+	for _, b := range backups {
+		b.wantOneMoment(diaries)
+	}
+}
+
+// keepAll has diaries kept while something is done.
+func keepAll(diaries []*diary, during func()) error {
+	end, failed := make(chan struct{}), make(chan error)
+	for _, d := range diaries {
+		go func() { failed <- d.keep(end) }()
+	}
+	during()
+	close(end)
+	var errs []error
+	for range diaries {
+		errs = append(errs, <-failed)
+	}
+	return errors.Join(errs...)
+}
+
+// backupUnderLoad is a backup, and the store that was made of it.
+type backupUnderLoad struct {
+	restored    *node
+	verdict     string
+	begun, over time.Time // between the two it was taken
+}
+
+func (n *node) backUpUnderLoad(opts options, name string) *backupUnderLoad {
+	n.t.Helper()
+	b := &backupUnderLoad{restored: newNode(n.t, opts), begun: time.Now()}
+	saved := filepath.Join(n.dir, name)
+	n.store("backup", saved)
+	b.over = time.Now()
+	n.store("verify", "--backup", saved)
+	b.verdict = b.restored.store("restore", "--accept", saved)
+	return b
+}
+
+// wantAsItIs compares ARQs that nobody touches with those of the store in use.
+func (b *backupUnderLoad) wantAsItIs(ids map[string]bool, now string) {
+	t := b.restored.t
+	t.Helper()
+	restored, served := dumped(t, b.restored.store("dump")), dumped(t, now)
+	for id := range ids {
+		if line := restored["arq/"+id]; line == "" || line != served["arq/"+id] {
+			t.Errorf("acknowledged before the backup as %s, restored as %s", served["arq/"+id], line)
+		}
+	}
+	if !strings.Contains(b.verdict, "profile ") {
+		t.Error(b.verdict)
+	}
+}
+
+// wantOneMoment compares what the restored service serves with what the diaries
+// say of one moment, which is after all that was acknowledged before the backup
+// began.
+func (b *backupUnderLoad) wantOneMoment(diaries []*diary) {
+	t := b.restored.t
+	t.Helper()
+	b.restored.store("verify")
+	p := b.restored.start()
+	served := p.client().arqs("")
+	var have, want []string
+	var last, next time.Time // the moment was after the one and before the other
+	before, during, held := 0, 0, 0
+	for _, d := range diaries {
+		first, lines := d.acknowledged(b.begun), map[string]string{}
+		for i := range served {
+			if served[i].Profile == d.profile {
+				lines[served[i].UUID] = served[i].line()
+			}
+		}
+		n := d.find(lines, first)
+		if n < 0 {
+			t.Errorf("%s: %d ARQs are restored that were not there together after the %d changes that were acknowledged before the backup began",
+				d.profile, len(lines), first)
+			continue
+		}
+		if n > 0 && d.entries[n-1].asked.After(last) {
+			last = d.entries[n-1].asked
+		}
+		if n < len(d.entries) && (next.IsZero() || d.entries[n].answered.Before(next)) {
+			next = d.entries[n].answered
+		}
+		before, during = before+first, during+d.acknowledged(b.over)-first
+		held += n
+		have, want = slices.AppendSeq(have, maps.Values(lines)), slices.AppendSeq(want, maps.Values(d.at(n)))
+	}
+	if len(have) != len(want) || sumOf(have) != sumOf(want) {
+		t.Errorf("%d ARQs with the sum %s are restored, want %d with %s", len(have), sumOf(have), len(want), sumOf(want))
+	}
+	if last.After(b.over) || !next.IsZero() && last.After(next) {
+		t.Errorf("a change is in the backup that was asked for at %v, and one that was answered at %v is not", last, next)
+	}
+	t.Logf("%d changes were acknowledged before the backup, %d while it was taken; it holds the first %d. "+
+		"Restored: %d ARQs, %d of them bound, SHA-256 %s; acknowledged until then: %d, %s",
+		before, during, held, len(have), boundOf(have), sumOf(have), len(want), sumOf(want))
+	p.stop()
+}
+
+func boundOf(lines []string) int { return strings.Count(strings.Join(lines, "\n"), " Bound ") }
+
+// sumOf is a SHA-256 over lines, whatever their order.
+func sumOf(lines []string) string {
+	slices.Sort(lines)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, "\n"))))
 }
 
 // TestBadBackups: each is refused in a sentence, and leaves no store.

@@ -143,6 +143,13 @@ var store = []mutant{
 		tests: in(storage, "TestLostChangesAreFound"),
 	},
 	{
+		name: "backup-of-most", rule: "A backup holds all that was acknowledged before it began.",
+		file:  "persistence/badger/read.go",
+		old:   "			found.add(r.Key, r.Generation)\n			return visit(r)\n",
+		new:   "			found.add(r.Key, r.Generation)\n			if r.Key.Kind == \"arq\" && r.Generation == 1 && r.Key.ID[15] < 8 {\n				return nil\n			}\n			return visit(r)\n",
+		tests: in(service, "TestBackupUnderLoad"),
+	},
+	{
 		name: "note-not-missed", rule: "Last changes that are missing together with the note of them are found.",
 		file:  "persistence/badger/latest_missing.go",
 		old:   "	if owed && !given {\n",
