@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // content is what a client that is alone knows to be there, by what it was
@@ -83,14 +84,14 @@ type found struct {
 	images     map[string]string
 }
 
-func look(c *client) found {
+func look(c *client, deployables map[string]deployable) found {
 	c.t.Helper()
 	f := found{arqs: c.arqs(""), images: map[string]string{}}
 	for _, p := range c.profiles() {
 		f.profiles = append(f.profiles, p.Name)
 	}
 	for _, a := range c.attributes() {
-		if a.Key != "rc" && a.Key != "traits1" { // those that fake devices have
+		if a.Key != "rc" && !strings.HasPrefix(a.Key, "trait") { // those that devices have
 			f.attributes = append(f.attributes, a.Key)
 		}
 	}
@@ -99,7 +100,7 @@ func look(c *client) found {
 			f.disabled = append(f.disabled, d.Hostname)
 		}
 	}
-	for host, d := range c.deployables() {
+	for host, d := range deployables {
 		f.images[host] = d.Image
 	}
 	return f

@@ -52,6 +52,21 @@ func crashSweep(t *testing.T, must []string, round crashRound) {
 	t.Cleanup(func() { hit.report(t) })
 }
 
+// crashSample is crashSweep in a hurry: it kills at one write of each kind, at one
+// moment or the other.
+func crashSample(t *testing.T, must []string, round crashRound) {
+	t.Helper()
+	hit := hits{writes: map[string]int{}}
+	for i, write := range must {
+		moment := moments[i%len(moments)]
+		t.Run(moment+" "+write, func(t *testing.T) {
+			t.Parallel()
+			hit.add(moment, round(t, fmt.Sprintf("kill=1/%s/%s", moment, write), moment))
+		})
+	}
+	t.Cleanup(func() { hit.report(t) })
+}
+
 // hits are the writes at which processes were killed.
 type hits struct {
 	mu     sync.Mutex

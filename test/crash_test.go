@@ -165,7 +165,7 @@ func (n *node) checkNext(w *crashWalk) {
 	n.t.Helper()
 	p := n.start()
 	p.checkAfterCrash(w)
-	p.deleteEverything()
+	p.deleteEverything(w.handles)
 	p.kill()
 	n.store("verify")
 	if n.t.Failed() {
@@ -180,7 +180,7 @@ func (p *process) checkAfterCrash(w *crashWalk) {
 	p.t.Helper()
 	c := p.client()
 	p.comesToRest()
-	got := look(c)
+	got := look(c, w.find(c))
 	var errs []error
 	for _, may := range w.allowed() {
 		err := may.differ(got, w.ids)
@@ -193,7 +193,7 @@ func (p *process) checkAfterCrash(w *crashWalk) {
 	for _, err := range errs {
 		p.t.Errorf("after the restart: %v", err)
 	}
-	p.checkHandles(c, 3*crashHandles)
+	p.checkHandles(c, w.handles)
 	for _, a := range got.arqs {
 		if status := map[string]string{"Bound": "completed", "BindFailed": "failed"}[a.State]; status != "" {
 			w.owed = append(w.owed, eventOf(a.Instance, a.UUID, status))
@@ -226,7 +226,7 @@ func (m page) atRest(t *testing.T) bool {
 
 // deleteEverything leaves a service without ARQs, profiles and added
 // attributes, and all handles must be free then.
-func (p *process) deleteEverything() {
+func (p *process) deleteEverything(handles int) {
 	p.t.Helper()
 	c := p.client()
 	var arqs []string
@@ -240,5 +240,5 @@ func (p *process) deleteEverything() {
 		c.want(http.StatusNoContent, http.MethodDelete, "/device_profiles/"+f.Name, nil)
 	}
 	p.comesToRest()
-	p.checkHandles(c, 3*crashHandles)
+	p.checkHandles(c, handles)
 }

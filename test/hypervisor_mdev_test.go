@@ -1,27 +1,34 @@
 package test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
 
 // vgpuKernel plays the kernel for one type of mediated device of a tree: what is
 // written to "create" is there then, and what is written to "remove" takes it away.
+// Who looks in between sees one of both sums wrong; the kernel says when it is done.
 type vgpuKernel struct {
 	t    *testing.T
-	root string
+	host *hypervisor
 	dir  string // of the type
 	was  []string
+
+	creations atomic.Int64
+	counting  sync.Mutex
 }
 
 func (c *hypervisor) vgpuKernel(address, vgpu string) *vgpuKernel {
 	c.t.Helper()
-	k := &vgpuKernel{c.t, c.root, c.sys("class", "mdev_bus", address, "mdev_supported_types", vgpu), nil}
+	k := &vgpuKernel{t: c.t, host: c, dir: c.sys("class", "mdev_bus", address, "mdev_supported_types", vgpu)}
 	k.was = k.made()
 	k.serve(filepath.Join(k.dir, "create"), func(id string) bool {
 		device := filepath.Join(k.dir, "devices", id)
@@ -29,12 +36,15 @@ func (c *hypervisor) vgpuKernel(address, vgpu string) *vgpuKernel {
 			k.t.Errorf("made twice: %v", err)
 			return true
 		}
+		k.creations.Add(1)
 		k.available(-1)
+		_ = c.say("add", "mdev", "/devices/mdev/"+id)
 		k.serve(filepath.Join(device, "remove"), func(string) bool {
 			if err := os.RemoveAll(device); err != nil {
 				k.t.Error(err)
 			}
 			k.available(+1)
+			_ = c.say("remove", "mdev", "/devices/mdev/"+id)
 			return false
 		})
 		return true
@@ -69,6 +79,8 @@ func (k *vgpuKernel) serve(name string, written func(text string) bool) {
 }
 
 func (k *vgpuKernel) available(more int) {
+	k.counting.Lock()
+	defer k.counting.Unlock()
 	file := filepath.Join(k.dir, "available_instances")
 	text, err := os.ReadFile(file)
 	n, bad := strconv.Atoi(strings.TrimSpace(string(text)))
@@ -76,7 +88,8 @@ func (k *vgpuKernel) available(more int) {
 		k.t.Errorf("%v %v", err, bad)
 		return
 	}
-	if err := os.WriteFile(file, []byte(strconv.Itoa(n+more)+"\n"), 0o600); err != nil {
+	next := file + ".next" // nobody reads half of it
+	if err := errors.Join(os.WriteFile(next, []byte(strconv.Itoa(n+more)+"\n"), 0o600), os.Rename(next, file)); err != nil {
 		k.t.Error(err)
 	}
 }
@@ -107,7 +120,7 @@ func (k *vgpuKernel) reboot() {
 		}
 		k.available(+1)
 	}
-	file := filepath.Join(k.root, "proc", "sys", "kernel", "random", "boot_id")
+	file := filepath.Join(k.host.root, "proc", "sys", "kernel", "random", "boot_id")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		k.t.Fatal(err)
 	}

@@ -94,15 +94,21 @@ func (c *hypervisor) start() *process {
 // event has the agent hear of something, as the kernel would say it.
 func (c *hypervisor) event(action, subsystem, path string) {
 	c.t.Helper()
+	if err := c.say(action, subsystem, path); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// say is event, for when nobody may listen.
+func (c *hypervisor) say(action, subsystem, path string) error {
 	conn, err := net.Dial("unixgram", c.events())
 	if err != nil {
-		c.t.Fatal(err)
+		return err
 	}
 	defer conn.Close()
 	message := strings.Join([]string{action + "@" + path, "ACTION=" + action, "DEVPATH=" + path, "SUBSYSTEM=" + subsystem, ""}, "\x00")
-	if _, err := conn.Write([]byte(message)); err != nil {
-		c.t.Fatal(err)
-	}
+	_, err = conn.Write([]byte(message))
+	return err
 }
 
 // sys is a path below the host's /sys.
