@@ -61,7 +61,11 @@ func crashSample(t *testing.T, must []string, round crashRound) {
 		moment := moments[i%len(moments)]
 		t.Run(moment+" "+write, func(t *testing.T) {
 			t.Parallel()
-			hit.add(moment, round(t, fmt.Sprintf("kill=1/%s/%s", moment, write), moment))
+			killed := round(t, fmt.Sprintf("kill=1/%s/%s", moment, write), moment)
+			if killed == notKilled {
+				t.Errorf("there was no write %s", write)
+			}
+			hit.add(moment, killed)
 		})
 	}
 	t.Cleanup(func() { hit.report(t) })
