@@ -49,6 +49,22 @@ func newOperationBatch() *batch {
 	return b
 }
 
+// newDeletionBatch does the same for the deletion of one ARQ.
+func newDeletionBatch() *batch {
+	room := &struct {
+		batch
+		puts      [1]persistence.Put    // handle
+		deletes   [2]persistence.Delete // ARQ, instance
+		arqs      [1]change[ARQ]
+		handles   [1]change[heldHandle]
+		instances [1]instanceChange
+	}{}
+	b := &room.batch
+	b.t.Puts, b.t.Deletes = room.puts[:0], room.deletes[:0]
+	b.arqs, b.handles, b.instances = room.arqs[:0], room.handles[:0], room.instances[:0]
+	return b
+}
+
 // relief makes an empty batch that gives something back; see
 // persistence.Transition.
 func relief() *batch {

@@ -81,8 +81,10 @@ func (s *System) partsToDelete(req *DeleteARQs) []*part {
 	if req.Instance != uuid.Nil {
 		return s.membersToDelete(req)
 	}
-	var parts []*part
-	seen := map[uuid.UUID]bool{}
+	if len(req.ARQs) == 1 {
+		return []*part{deletePart(req, req.ARQs[0])}
+	}
+	parts, seen := make([]*part, 0, len(req.ARQs)), make(map[uuid.UUID]bool, len(req.ARQs))
 	for _, id := range req.ARQs {
 		if !seen[id] {
 			seen[id] = true

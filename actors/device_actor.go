@@ -43,7 +43,7 @@ type deviceOffer struct {
 	op      round
 	made    time.Time
 	expired bool
-	deviceProposal
+	*deviceProposal
 }
 
 func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActor {

@@ -92,7 +92,7 @@ func (a *deviceActor) offer(m *proposeDevice, p *deviceProposal) {
 	for _, c := range p.taken {
 		a.sets[c.before.Deployable].offered.set(c.before.Order)
 	}
-	a.offers = append(a.offers, &deviceOffer{op: m.op, made: a.sys.now(), deviceProposal: *p})
+	a.offers = append(a.offers, &deviceOffer{op: m.op, made: a.sys.now(), deviceProposal: p})
 	m.answer(p)
 }
 

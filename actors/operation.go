@@ -177,18 +177,15 @@ func (o *operation) end() {
 // release tells the participants the outcome: the devices first, so that
 // whoever hears of it from an ARQ finds its device informed.
 func (o *operation) release(won bool) {
-	o.releaseDevices(won)
+	m := &decided{op: o.round, won: won}
+	for _, d := range o.devices {
+		o.tellDevice(d.device.UUID, m)
+	}
 	for _, p := range o.parts {
 		if p.told {
 			p.told = false
-			o.tellARQ(p.id, &decided{op: o.round, won: won})
+			o.tellARQ(p.id, m)
 		}
-	}
-}
-
-func (o *operation) releaseDevices(won bool) {
-	for _, d := range o.devices {
-		o.tellDevice(d.device.UUID, &decided{op: o.round, won: won})
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // compose puts the proposals into one batch.
 func (o *operation) compose() *batch {
-	b := newOperationBatch()
+	b := o.newBatch()
 	b.t.Relief = !o.binds()
 	staged := o.prepares()
 	for _, d := range o.devices {
@@ -27,6 +27,13 @@ func (o *operation) compose() *batch {
 		o.composeEvents(b)
 	}
 	return b
+}
+
+func (o *operation) newBatch() *batch {
+	if o.purpose == forDelete {
+		return newDeletionBatch()
+	}
+	return newOperationBatch()
 }
 
 // checkOthers makes what needs no write a condition of what does.
