@@ -24,7 +24,7 @@ type Options struct {
 	CallTimeout    time.Duration // how long a caller waits for an outcome; 60 s
 	EventDeadline  time.Duration // how long an event is tried; 300 s
 	HoldFailed     bool          // show a bind that fails after its 202 as BindStarted while its event is sent
-	IdleAfter      time.Duration // when an idle ARQ actor leaves; 60 s
+	IdleAfter      time.Duration // when the idle actor of a profile or a project leaves; 60 s
 	Quota          Quota         // of each project; none
 	MaxProfileARQs int           // ARQs that one profile may ask for; 256
 
