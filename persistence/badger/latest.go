@@ -66,7 +66,7 @@ func decodeLatest(b []byte) (version uint64, ok bool) {
 func openLatest(db *badgerdb.DB, opts Options) (*latest, error) {
 	found, err := newestBatch(db)
 	if err == nil {
-		err = replaceLatest(db, opts.Dir, found)
+		err = replaceLatest(db, opts, found)
 	}
 	if err != nil {
 		return nil, explain(opts.Dir, err)

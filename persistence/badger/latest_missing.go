@@ -23,17 +23,20 @@ func beginLatest(dir string) error {
 
 // replaceLatest makes the file anew where it is absent and may be: the store is
 // of an arqd that kept none, or who runs this one has given up what is missing.
-func replaceLatest(db *badgerdb.DB, dir string, version uint64) error {
-	if there, err := isThere(filepath.Join(dir, latestName)); there || err != nil {
+func replaceLatest(db *badgerdb.DB, opts Options, version uint64) error {
+	if there, err := isThere(filepath.Join(opts.Dir, latestName)); there || err != nil {
 		return err
 	}
 	owed, err := owesLatest(db)
 	if err != nil {
 		return err
 	}
-	given, err := isThere(filepath.Join(dir, latestGiven))
+	given, err := isThere(filepath.Join(opts.Dir, latestGiven))
 	if err != nil {
 		return err
+	}
+	if given {
+		opts.Logger.Warn("the store goes on with what is left; the last changes may be missing", "file", latestGiven)
 	}
 	if owed && !given {
 		return &integrity.Damage{
@@ -41,7 +44,7 @@ func replaceLatest(db *badgerdb.DB, dir string, version uint64) error {
 			Advice: integrity.Restore + ", or make a file " + latestGiven + " there to go on with what is left",
 		}
 	}
-	return makeLatest(dir, version)
+	return makeLatest(opts.Dir, version)
 }
 
 // owesLatest says whether the file must be there: keptKey says so, and so does a
