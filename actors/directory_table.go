@@ -8,10 +8,11 @@ import (
 )
 
 // entryTable finds entries by their id: a hash table with linear probing. The id
-// is in the entry, so a place takes a pointer and no more. The zero value is
-// empty.
+// is in the entry, which is somewhere else in memory: a tag, a few bits of its
+// hash, tells whether it is worth looking there. The zero value is empty.
 type entryTable struct {
 	places []*arqEntry // as many as a power of two
+	tags   []uint8     // of those; 0: free
 	used   int
 }
 
@@ -24,8 +25,8 @@ func hash(id *uuid.UUID) uint64 {
 	return (h ^ h>>32) * k2
 }
 
-// home is the place where the search for an id begins.
-func (t *entryTable) home(id *uuid.UUID) int { return int(hash(id) >> t.shift()) }
+// tagOf takes bits of a hash that the place does not depend on.
+func tagOf(hash uint64) uint8 { return uint8(hash) | 1<<7 }
 
 // shift leaves as many bits of a hash as count the places.
 func (t *entryTable) shift() int { return 64 - bits.TrailingZeros(uint(len(t.places))) }
@@ -33,12 +34,23 @@ func (t *entryTable) shift() int { return 64 - bits.TrailingZeros(uint(len(t.pla
 func (t *entryTable) next(place int) int { return (place + 1) & (len(t.places) - 1) }
 
 // locate gives the place of an id, or the free one where it would be put.
-func (t *entryTable) locate(id *uuid.UUID) int {
-	at := t.home(id)
-	for t.places[at] != nil && t.places[at].id != *id {
+func (t *entryTable) locate(id *uuid.UUID) (at int, tag uint8) {
+	h := hash(id)
+	tag = tagOf(h)
+	at = int(h >> t.shift())
+	for t.tags[at] != 0 && (t.tags[at] != tag || t.places[at].id != *id) {
 		at = t.next(at)
 	}
-	return at
+	return at, tag
+}
+
+// put fills the first free place that a hash leads to.
+func (t *entryTable) put(h uint64, e *arqEntry) {
+	at := int(h >> t.shift())
+	for t.tags[at] != 0 {
+		at = t.next(at)
+	}
+	t.places[at], t.tags[at] = e, tagOf(h)
 }
 
 // find gives nil where there is no such entry.
@@ -46,17 +58,18 @@ func (t *entryTable) find(id uuid.UUID) *arqEntry {
 	if len(t.places) == 0 {
 		return nil
 	}
-	return t.places[t.locate(&id)]
+	at, _ := t.locate(&id)
+	return t.places[at]
 }
 
 // add puts an entry in, in the place of one with the same id.
 func (t *entryTable) add(e *arqEntry) {
 	t.grow(1)
-	at := t.locate(&e.id)
-	if t.places[at] == nil {
+	at, tag := t.locate(&e.id)
+	if t.tags[at] == 0 {
 		t.used++
 	}
-	t.places[at] = e
+	t.places[at], t.tags[at] = e, tag
 }
 
 // fill puts many entries into an empty table, no two of them with the same id.
@@ -65,20 +78,15 @@ func (t *entryTable) fill(pieces [][]arrival) {
 		t.used += len(some)
 	}
 	t.grow(0)
-	shift := t.shift()
 	for _, some := range pieces {
 		for _, a := range some {
-			at := int(a.hash >> shift)
-			for t.places[at] != nil {
-				at = t.next(at)
-			}
-			t.places[at] = a.entry
+			t.put(a.hash, a.entry)
 		}
 	}
 }
 
-// grow makes room for more. Three of eight places stay free: a search that finds
-// nothing looks at two or three entries then, each somewhere else in memory.
+// grow makes room for more. Three of eight places stay free, so that searches
+// are short.
 func (t *entryTable) grow(more int) {
 	size := max(len(t.places), fewestPlaces)
 	for size/8*5 < t.used+more {
@@ -92,10 +100,10 @@ func (t *entryTable) resize(size int) {
 		return
 	}
 	before := t.places
-	t.places = make([]*arqEntry, size)
+	t.places, t.tags = make([]*arqEntry, size), make([]uint8, size)
 	for _, e := range before {
 		if e != nil {
-			t.places[t.locate(&e.id)] = e
+			t.put(hash(&e.id), e)
 		}
 	}
 }
@@ -106,18 +114,19 @@ func (t *entryTable) remove(id uuid.UUID) *arqEntry {
 	if len(t.places) == 0 {
 		return nil
 	}
-	free := t.locate(&id)
+	free, _ := t.locate(&id)
 	removed := t.places[free]
 	if removed == nil {
 		return nil
 	}
-	t.places[free] = nil
+	t.places[free], t.tags[free] = nil, 0
 	t.used--
-	for at := t.next(free); t.places[at] != nil; at = t.next(at) {
+	for at := t.next(free); t.tags[at] != 0; at = t.next(at) {
 		// The entry may go to the free place unless its search begins behind it.
-		home := t.home(&t.places[at].id)
+		home := int(hash(&t.places[at].id) >> t.shift())
 		if mask := len(t.places) - 1; (at-home)&mask >= (at-free)&mask {
-			t.places[free], t.places[at] = t.places[at], nil
+			t.places[free], t.tags[free] = t.places[at], t.tags[at]
+			t.places[at], t.tags[at] = nil, 0
 			free = at
 		}
 	}

@@ -15,62 +15,57 @@ type generation uint32
 
 const maxGeneration = math.MaxUint32
 
-// generations has the generation of every record of a kind. What Recover has
-// found stays as it came, in order of ids: a start needs no map of it, and it
-// takes less memory. What was made since is in a map.
+// generations has the generation of every record of a kind. Those whose ids come
+// in order, what a start finds and then each new id of version 7, are kept in that
+// order, in blocks: that takes less memory than a map and less time to make, and
+// whether an id is new, it is mostly enough to look at the last one. All others
+// are in a map.
 type generations struct {
-	found  []found
-	fences []uuid.UUID // the first id of each block of found
-	gone   int         // how many of found were deleted since
-	since  map[uuid.UUID]generation
+	blocks [][]found
+	firsts []uuid.UUID // of the blocks
+	last   uuid.UUID   // that any block ever had
+	there  int         // in blocks
+	gone   int         // of those, deleted
+	others map[uuid.UUID]generation
 }
 
-// found is a record that Recover has found; generation 0 if it was deleted.
+// found is a record in a block; generation 0 if it was deleted.
 type found struct {
 	id         uuid.UUID
 	generation generation
 }
 
-// blockLength is how many of found are between two fences: few enough to lie in
-// a handful of cache lines, while the fences of a million fit into a cache.
+// blockLength is how many records are in a block: few enough to lie in a handful
+// of cache lines, while the firsts of a million records fit into a cache.
 const blockLength = 64
 
 func newGenerations() generations {
-	return generations{since: make(map[uuid.UUID]generation)}
+	return generations{others: make(map[uuid.UUID]generation)}
 }
 
-// expect says how many may be entered. What is not used is not touched.
-func (g *generations) expect(most uint64) { g.found = make([]found, 0, most) }
+// follows says whether an id comes after all that were ever in blocks. None of
+// the others does.
+func (g *generations) follows(id uuid.UUID) bool { return rankOf(&g.last).less(rankOf(&id)) }
 
-// follows says whether an id comes after all that were entered.
-func (g *generations) follows(id uuid.UUID) bool {
-	n := len(g.found)
-	return n == 0 || rankOf(&g.found[n-1].id).less(rankOf(&id))
-}
-
-func (g *generations) enter(id uuid.UUID, at generation) { g.found = append(g.found, found{id, at}) }
-
-// entered ends the entering.
-func (g *generations) entered() {
-	if len(g.found) < cap(g.found)/4*3 {
-		g.found = slices.Clone(g.found)
+// add puts a record that follows behind the others.
+func (g *generations) add(id uuid.UUID, at generation) {
+	end := len(g.blocks) - 1
+	if end < 0 || len(g.blocks[end]) == blockLength {
+		g.blocks = append(g.blocks, make([]found, 0, blockLength))
+		g.firsts = append(g.firsts, id)
+		end++
 	}
-	g.fences = make([]uuid.UUID, 0, (len(g.found)+blockLength-1)/blockLength)
-	for i := 0; i < len(g.found); i += blockLength {
-		g.fences = append(g.fences, g.found[i].id)
-	}
+	g.blocks[end] = append(g.blocks[end], found{id, at})
+	g.last = id
+	g.there++
 }
 
-// place finds a record among those that Recover has found.
+// place finds a record in its block.
 func (g *generations) place(id uuid.UUID) (*found, bool) {
-	n := len(g.found)
 	want := rankOf(&id)
-	if n == 0 || rankOf(&g.found[n-1].id).less(want) { // as most that are new
-		return nil, false
-	}
-	low, high := 0, len(g.fences)
+	low, high := 0, len(g.firsts)
 	for low < high {
-		if middle := int(uint(low+high) / 2); want.less(rankOf(&g.fences[middle])) {
+		if middle := int(uint(low+high) / 2); want.less(rankOf(&g.firsts[middle])) {
 			high = middle
 		} else {
 			low = middle + 1
@@ -79,19 +74,26 @@ func (g *generations) place(id uuid.UUID) (*found, bool) {
 	if low == 0 {
 		return nil, false
 	}
-	list := g.found[(low-1)*blockLength : min(low*blockLength, n)]
-	low, high = 0, len(list)
+	block := g.blocks[low-1]
+	i, is := search(block, id)
+	if !is {
+		return nil, false
+	}
+	return &block[i], true
+}
+
+// search gives the place of an id in a block.
+func search(block []found, id uuid.UUID) (at int, is bool) {
+	want := rankOf(&id)
+	low, high := 0, len(block)
 	for low < high {
-		if middle := int(uint(low+high) / 2); rankOf(&list[middle].id).less(want) {
+		if middle := int(uint(low+high) / 2); rankOf(&block[middle].id).less(want) {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	if low == len(list) || list[low].id != id {
-		return nil, false
-	}
-	return &list[low], true
+	return low, low < len(block) && block[low].id == id
 }
 
 // rank is an id as a number, which is quicker to compare.
@@ -105,37 +107,71 @@ func (a rank) less(b rank) bool { return a.high < b.high || a.high == b.high && 
 
 // of gives 0 for a record that does not exist.
 func (g *generations) of(id uuid.UUID) generation {
+	if g.follows(id) { // as most that are new
+		return 0
+	}
 	if f, is := g.place(id); is {
 		return f.generation
 	}
-	return g.since[id]
+	return g.others[id]
 }
 
 func (g *generations) set(id uuid.UUID, to generation) {
-	f, is := g.place(id)
-	if !is {
-		g.since[id] = to
+	if g.follows(id) {
+		g.add(id, to)
 		return
 	}
-	if f.generation == 0 {
-		g.gone--
+	if f, is := g.place(id); is {
+		if f.generation == 0 {
+			g.gone--
+		}
+		f.generation = to
+		return
 	}
-	f.generation = to
+	if _, is := g.others[id]; is || !g.insert(id, to) {
+		g.others[id] = to
+	}
+}
+
+// insert puts a record into the last block, if it belongs and fits there: ids
+// that are made at the same time do not always come in their order.
+func (g *generations) insert(id uuid.UUID, at generation) bool {
+	end := len(g.blocks) - 1
+	if end < 0 || len(g.blocks[end]) == blockLength || rankOf(&id).less(rankOf(&g.firsts[end])) {
+		return false
+	}
+	i, _ := search(g.blocks[end], id)
+	g.blocks[end] = slices.Insert(g.blocks[end], i, found{id, at})
+	g.there++
+	return true
 }
 
 func (g *generations) drop(id uuid.UUID) {
 	f, is := g.place(id)
 	if !is {
-		delete(g.since, id)
+		delete(g.others, id)
 		return
 	}
 	if f.generation != 0 {
 		f.generation = 0
 		g.gone++
 	}
-	if g.gone > len(g.found)/2 {
-		g.found = slices.DeleteFunc(g.found, func(f found) bool { return f.generation == 0 })
-		g.gone = 0
-		g.entered()
+	if g.gone > g.there/2 && g.gone >= blockLength {
+		g.compact()
 	}
+}
+
+// compact forgets what was deleted, but not how far the blocks once went.
+func (g *generations) compact() {
+	before := g.blocks
+	last := g.last
+	g.blocks, g.firsts, g.there, g.gone = nil, nil, 0, 0
+	for _, block := range before {
+		for _, f := range block {
+			if f.generation != 0 {
+				g.add(f.id, f.generation)
+			}
+		}
+	}
+	g.last = last
 }

@@ -20,21 +20,24 @@ func TestGenerationsAreThoseOfAMap(t *testing.T) {
 	for _, size := range []int{0, 1, blockLength, blockLength + 1, 5000} {
 		random := rand.New(rand.NewPCG(uint64(size), 1))
 		g, want := newGenerations(), map[uuid.UUID]generation{}
-		g.expect(uint64(2 * size))
 		for n := range size {
 			id := numbered(2*n + 1) // others come between
 			if !g.follows(id) {
 				t.Fatalf("%s does not follow what is before it", id)
 			}
-			g.enter(id, generation(n%3+1))
+			g.add(id, generation(n%3+1))
 			want[id] = generation(n%3 + 1)
 			if g.follows(id) {
 				t.Fatalf("%s follows itself", id)
 			}
 		}
-		g.entered()
+		next := 2*size + 3
 		for step := range 10 * (size + 10) {
-			id := numbered(random.IntN(2*size + 3))
+			id := numbered(1 + random.IntN(2*size+3))
+			if step%3 == 0 { // new ones, nearly in order
+				next += random.IntN(4)
+				id = numbered(max(1, next-random.IntN(3)))
+			}
 			if random.IntN(3) > step%4 {
 				g.set(id, want[id]+1)
 				want[id]++
@@ -46,7 +49,7 @@ func TestGenerationsAreThoseOfAMap(t *testing.T) {
 				t.Fatalf("of %d found: generation %d of %s, want %d", size, got, id, want[id])
 			}
 		}
-		for n := range 2*size + 5 {
+		for n := range next + 5 {
 			if id := numbered(n); g.of(id) != want[id] {
 				t.Fatalf("of %d found: generation %d of %s, want %d", size, g.of(id), id, want[id])
 			}
@@ -54,8 +57,8 @@ func TestGenerationsAreThoseOfAMap(t *testing.T) {
 		for id := range maps.Clone(want) {
 			g.drop(id)
 		}
-		if len(g.since) > 0 || len(g.found) > 1 {
-			t.Errorf("of %d found %d are kept, and %d others, when all are deleted", size, len(g.found), len(g.since))
+		if len(g.others) > 0 || g.there > blockLength {
+			t.Errorf("of %d found %d are kept, and %d others, when all are deleted", size, g.there, len(g.others))
 		}
 	}
 }
@@ -69,15 +72,16 @@ func BenchmarkGenerations(b *testing.B) {
 		ids[i] = uuid.Must(uuid.NewV7())
 	}
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	found, made := newGenerations(), newGenerations()
-	found.expect(n)
+	found, others := newGenerations(), newGenerations()
+	others.set(uuid.Max, 1)
 	for _, id := range ids {
-		found.enter(id, 1)
-		made.set(id, 1)
+		found.add(id, 1)
 	}
-	found.entered()
 	random := rand.New(rand.NewPCG(1, 1))
-	for name, g := range map[string]*generations{"found": &found, "made": &made} {
+	for _, i := range random.Perm(n) {
+		others.set(ids[i], 1)
+	}
+	for name, g := range map[string]*generations{"found": &found, "others": &others} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if g.of(ids[random.IntN(n)]) != 1 {

@@ -22,7 +22,6 @@ type ledger struct {
 
 	entered *shelf           // of the record that was entered last
 	kind    persistence.Kind // its kind
-	expect  uint64           // how many records may still be entered
 }
 
 // shelf is the part of the ledger for one kind. claims has an entry only for
@@ -186,30 +185,18 @@ func (l *ledger) admit(r *persistence.Record) error {
 }
 
 // enter adds a record as Recover finds it, kind after kind, and reports the
-// claim that another record carries already, if there is one. After the last
-// one turn must follow.
+// claim that another record carries already, if there is one.
 func (l *ledger) enter(r *persistence.Record) (persistence.Claim, bool) {
 	if l.entered == nil || l.kind != r.Key.Kind {
-		l.turn()
 		l.entered, l.kind = l.shelf(r.Key.Kind), r.Key.Kind
-		l.entered.generations.expect(l.expect)
 	}
 	s := l.entered
-	s.generations.enter(r.Key.ID, generation(r.Generation))
+	s.generations.add(r.Key.ID, generation(r.Generation))
 	l.tally.add(r.Key, r.Generation)
 	if len(r.Claims) > 0 {
 		return l.keep(s, r.Key.ID, r.Claims)
 	}
 	return persistence.Claim{}, true
-}
-
-// turn ends the entering of a kind.
-func (l *ledger) turn() {
-	if l.entered != nil {
-		l.expect -= min(l.expect, uint64(len(l.entered.generations.found)))
-		l.entered.generations.entered()
-		l.entered = nil
-	}
 }
 
 // take copies the texts: those of the transition may be cut out of something

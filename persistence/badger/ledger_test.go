@@ -16,7 +16,6 @@ func TestGenerationsEnd(t *testing.T) {
 		return &persistence.Transition{Puts: []persistence.Put{{Key: key(1), Expected: expected}}}
 	}
 	l.enter(&persistence.Record{Key: key(1), Generation: maxGeneration - 1})
-	l.turn()
 	last := put(maxGeneration - 1)
 	if _, _, err := limits.size(last); err != nil || !l.holds(last) {
 		t.Fatalf("%v, want a put that holds", err)

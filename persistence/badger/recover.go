@@ -26,7 +26,6 @@ func (s *Store) Recover(ctx context.Context, visit func(persistence.Record) erro
 		s.recovering.Store(false)
 		return err
 	}
-	ledger.turn()
 	s.committer.stats.present.Store(int64(ledger.records()))
 	s.committer.ledger.Store(ledger)
 	s.committer.refusal.Store(nil)

@@ -18,9 +18,6 @@ import (
 func (s *Store) takeStock(ctx context.Context, visit func(persistence.Record) error) (*ledger, error) {
 	ledger := newLedger()
 	err := s.view(func(txn *badgerdb.Txn) error {
-		if written, err := readTally(txn); err == nil {
-			ledger.expect = written.records
-		}
 		line := newLine()
 		defer line.end()
 		line.running.Go(func() { line.read(ctx, s, txn) })
