@@ -91,6 +91,14 @@ func (c *connection) await(now time.Time) {
 	}
 }
 
+// answered says that all of an answer is written, which after a backup makes it
+// the client's turn.
+func (c *connection) answered() {
+	if c.waits.Load() == 0 {
+		c.await(time.Now())
+	}
+}
+
 // serve says that it is our turn: a whole request is there. It is false when
 // the connection has given way, and nobody would get the answer.
 func (c *connection) serve() bool {

@@ -49,6 +49,7 @@ func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateActive:
 		c.begun()
 	case fasthttp.StateIdle:
+		c.answered()
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
 		o.known.Delete(c)
 		c.hearOut()

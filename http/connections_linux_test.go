@@ -49,7 +49,7 @@ func TestWhoGivesWay(t *testing.T) {
 	if !connectionOf(server).serve() {
 		t.Fatal("the request was not taken")
 	}
-	connectionOf(server).await(time.Now())
+	o.track(server, fasthttp.StateIdle)
 	newer, _ := open()
 	closed := func(client net.Conn) bool {
 		t.Helper()
