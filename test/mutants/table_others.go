@@ -201,6 +201,20 @@ var readSide = []mutant{
 		tests: in(actors, "TestDeletingProfiles", simulation),
 	},
 	{
+		name: "snapshot-changes", rule: "A list walks one picture of the index.",
+		file:  "actors/directory_index.go",
+		old:   "\tif n.owner == by {\n",
+		new:   "\tif n.owner != nil {\n",
+		tests: in(actors, "TestIndexHoldsWhatItShould"),
+	},
+	{
+		name: "search-ends-too-early", rule: "What is published is found.",
+		file:  "actors/directory_table.go",
+		old:   "(at-home)&mask >= (at-free)&mask",
+		new:   "(at-home)&mask > len(t.places)",
+		tests: in(actors, "TestTableFindsWhatItHolds"),
+	},
+	{
 		name: "unbind-stays-in-host-index", rule: "Indexes follow what is bound.",
 		file:  "actors/directory_arqs.go",
 		old:   "\t\ttake(x.hosts, b.Hostname, e)\n",

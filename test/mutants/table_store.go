@@ -101,6 +101,13 @@ var store = []mutant{
 		tests: in(storage, "TestConformance"),
 	},
 	{
+		name: "deleted-is-still-there", rule: "A deleted record has no generation.",
+		file:  "persistence/badger/generations.go",
+		old:   "\t\tf.generation = 0\n",
+		new:   "",
+		tests: in(storage, "TestGenerationsAreThoseOfAMap", "TestConformance"),
+	},
+	{
 		name: "half-a-transition", rule: "A transition is atomic.",
 		file:  "persistence/badger/batch.go",
 		old:   "\t\tif err := b.put(&t.Puts[i]); err != nil {\n\t\t\treturn err\n\t\t}\n",
