@@ -111,6 +111,8 @@ func (l *loader) finish() {
 
 // makeRoom makes the maps of an empty directory as large as a batch needs them.
 func (d *directory) makeRoom(b *batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.instances = make(map[uuid.UUID]instanceView, len(b.instances))
 	d.handles.known = make(map[uuid.UUID]handleSeen, len(b.handles))
 }
