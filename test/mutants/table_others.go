@@ -228,4 +228,11 @@ var readSide = []mutant{
 		new:   "\t\td.publishARQ(c.before, c.after)\n\t\td.mu.Unlock()\n\t\td.mu.Lock()\n",
 		tests: in(actors, "TestNobodySeesHalfAPatch"),
 	},
+	{
+		name: "half-a-batch-is-read", rule: "Who reads one ARQ after the other sees a batch whole or not at all.",
+		file:  "actors/directory.go",
+		old:   "\tif len(b.arqs) > 1 {\n",
+		new:   "\tif len(b.arqs) > 99 {\n",
+		tests: in(actors, "TestWhatChangesTogetherIsReadTogether"),
+	},
 }
