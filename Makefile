@@ -5,6 +5,7 @@ GO ?= go
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 RUNS ?= 10000
+FIRST ?= 1
 ROUNDS ?= 50
 SEED ?= 0
 REPEAT ?= 1
@@ -93,8 +94,8 @@ bench-compare: ## those of BASE=rev and of here in turn, COUNT (6) times each; P
 recovery: ## restart after kill -9 beside a bare Badger: ARQS (1000000), BOUND (a tenth) of them bound
 	@$(LIMITS) $(GO) test -run '^$$' -bench Recovery -benchtime 1x -timeout 60m ./bench
 
-sim: ## RUNS (10000) seeded simulations of the actors, and a crash at every point; SEED=n repeats one, REPEAT times
-	@SIM_RUNS=$(RUNS) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \
+sim: ## RUNS (10000) seeded simulations of the actors, from seed FIRST (1) on, and a crash at every point; SEED=n repeats one, REPEAT times
+	@SIM_RUNS=$(RUNS) SIM_FIRST=$(FIRST) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \
 		"$(GO) test -count=1 -timeout 120m -v -run '^(TestSimulation$(if $(filter 0,$(SEED)),|TestCrashAtEveryPoint|TestFaultAtEveryWrite))\$$' ./actors | \
 		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
 

@@ -24,8 +24,8 @@ import (
 )
 
 // TestSimulation runs random clients, on processes that die at random points or
-// are stopped. SIM_RUNS says how many runs there are, each of its own seed;
-// SIM_SEED repeats one, SIM_REPEAT times.
+// are stopped. SIM_RUNS says how many runs there are, each of its own seed, from
+// SIM_FIRST on; SIM_SEED repeats one, SIM_REPEAT times.
 func TestSimulation(t *testing.T) {
 	restore := quietly()
 	defer restore()
@@ -64,7 +64,7 @@ func simRuns() (first, runs, repeat uint64) {
 	if seed := number("SIM_SEED", 0); seed != 0 {
 		return seed, 1, number("SIM_REPEAT", 1)
 	}
-	return 1, number("SIM_RUNS", 60), 1
+	return number("SIM_FIRST", 1), number("SIM_RUNS", 60), 1
 }
 
 // quietly takes away what makes two runs of a seed differ, as far as that can
