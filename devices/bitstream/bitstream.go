@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/arqd/arqd/devices"
 )
@@ -31,19 +34,48 @@ var (
 	ErrNoImages = errors.New("there is nowhere to get images from")
 	// ErrDamaged is wrapped where what came is not the image.
 	ErrDamaged = errors.New("the image is damaged")
+	// ErrAtWork is wrapped where another process loads an image into the card: an
+	// agent with another journal, or a tool that one has left behind.
+	ErrAtWork = errors.New("another process is programming the card")
 )
 
 // Load fetches the image of a command to a file, has the tool load it, and
-// removes the file. args gives the tool's arguments for the file; no shell is
+// removes the file. card is the folder of the card's function, which the tool keeps
+// locked: no two load at the same time, whoever has started them. args gives the tool's arguments for the file; no shell is
 // involved. The tool succeeds by exiting with 0; where it was ended before it
 // could say how it went, the error wraps devices.ErrUnknownState.
-func (l *Loader) Load(ctx context.Context, c devices.Command, suffix, tool string, args func(file string) []string) error {
+func (l *Loader) Load(ctx context.Context, c devices.Command, card, suffix, tool string, args func(file string) []string) error {
+	lock, err := lockCard(card)
+	if err != nil {
+		return err
+	}
+	if lock != nil {
+		defer lock.Close()
+	}
 	file, err := l.fetch(ctx, c, suffix)
 	if err != nil {
 		return fmt.Errorf("image %s: %w", c.Image, err)
 	}
 	defer os.Remove(file)
-	return l.run(ctx, tool, args(file))
+	return l.run(ctx, lock, tool, args(file))
+}
+
+// lockCard locks a folder of sysfs; nil: it is not there.
+func lockCard(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // the tool will say so
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrAtWork
+	}
+	if err != nil {
+		return nil, errors.Join(&os.PathError{Op: "lock", Path: dir, Err: err}, f.Close())
+	}
+	return f, nil
 }
 
 // fetch writes the image to a file of its own, whole and checked against what
@@ -104,7 +136,7 @@ const (
 )
 
 // run runs the tool and says in its words why it failed.
-func (l *Loader) run(ctx context.Context, tool string, args []string) error {
+func (l *Loader) run(ctx context.Context, card *os.File, tool string, args []string) error {
 	if l.Limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, l.Limit, fmt.Errorf("it took longer than %s: %w", l.Limit, context.DeadlineExceeded))
@@ -113,8 +145,10 @@ func (l *Loader) run(ctx context.Context, tool string, args []string) error {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	said := &tail{}
 	cmd.Stdout, cmd.Stderr = said, said
-	if l.Lock != nil {
-		cmd.ExtraFiles = []*os.File{l.Lock}
+	for _, lock := range []*os.File{l.Lock, card} {
+		if lock != nil {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, lock)
+		}
 	}
 	// Told to end, then made to, with all that it has started.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ func load(ctx context.Context, l *Loader, tool string) error {
 // loadAs has the command say what the image should be.
 func loadAs(ctx context.Context, l *Loader, tool string, content devices.Image) error {
 	c := devices.Command{Image: uuid.MustParse("7d0f4c1e-8c5c-4d3a-9c2b-2f6f1b1f0a01"), Content: content}
-	return l.Load(ctx, c, ".gbs", tool, func(file string) []string {
+	return l.Load(ctx, c, "/nonexistent/card", ".gbs", tool, func(file string) []string {
 		return []string{"--bus", "a b;c", file}
 	})
 }
@@ -121,6 +122,42 @@ func TestAToolThatFails(t *testing.T) {
 		t.Errorf("killed: %v", err)
 	}
 	isEmpty(t, dir)
+}
+
+// Two processes do not load into one card at the same time, not even while a child of
+// a tool that was killed is at it.
+func TestOneToolForACard(t *testing.T) {
+	card, mark := t.TempDir(), filepath.Join(t.TempDir(), "at-work")
+	l := &Loader{Images: fixture.Images(content), Dir: t.TempDir()}
+	loadInto := func(card, tool string) error {
+		return l.Load(t.Context(), devices.Command{Image: uuid.New()}, card, ".gbs", tool, func(string) []string { return nil })
+	}
+	slow := tool(t, "sleep 600 > /dev/null 2>&1 & echo $! > "+mark, "kill -9 $$")
+	if err := loadInto(card, slow); !errors.Is(err, devices.ErrUnknownState) {
+		t.Errorf("killed: %v", err)
+	}
+	quick := tool(t, "exit 0")
+	if err := loadInto(card, quick); !errors.Is(err, ErrAtWork) || errors.Is(err, devices.ErrUnknownState) {
+		t.Errorf("while a child is at work: %v", err)
+	}
+	if err := loadInto(t.TempDir(), quick); err != nil {
+		t.Errorf("another card: %v", err)
+	}
+	raw, err := os.ReadFile(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	awaitEnd(t, pid)
+	if err := loadInto(card, quick); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 // What the tool has started ends with it, and does not hold up the driver.

@@ -161,7 +161,7 @@ func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if err != nil {
 		return err
 	}
-	return d.opts.Loader.Load(ctx, c, imageName, d.opts.Fpgaconf, func(file string) []string {
+	return d.opts.Loader.Load(ctx, c, d.Bus.FunctionDir(at), imageName, d.opts.Fpgaconf, func(file string) []string {
 		return []string{"--bus", "0x" + at.BusText(), "--device", "0x" + at.SlotText(), "--function", "0x" + at.FunctionText(), file}
 	})
 }

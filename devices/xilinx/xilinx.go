@@ -121,7 +121,7 @@ func (d *Driver) Do(ctx context.Context, c devices.Command) error {
 	if err != nil {
 		return err
 	}
-	return d.opts.Loader.Load(ctx, c, ".xsabin", d.opts.Xbmgmt, func(file string) []string {
+	return d.opts.Loader.Load(ctx, c, d.Bus.FunctionDir(at), ".xsabin", d.opts.Xbmgmt, func(file string) []string {
 		return []string{"program", "--device", at.String(), "--base", "--image", file}
 	})
 }
