@@ -41,6 +41,8 @@ type Entry struct {
 
 // Journal is an open journal. It is for one goroutine.
 type Journal struct {
+	id      uuid.UUID
+	torn    bool
 	dir     string
 	lock    *os.File
 	file    *os.File
@@ -56,7 +58,8 @@ type Journal struct {
 var ErrLocked = errors.New("another agent of this host, or a tool that one has started, is still at work")
 
 // Open opens the journal in a directory, which is made if it is absent, and locks
-// it. Damage, other than a last line that was not written to its end, is refused.
+// it. Damage, other than of the last line, is refused: that one was not written to
+// its end when the machine went down.
 // What is to be done first, such as to make room on the disk, is done once the lock
 // is held, so in nobody's way.
 func Open(dir string, first ...func() error) (*Journal, error) {
@@ -78,6 +81,13 @@ func Open(dir string, first ...func() error) (*Journal, error) {
 	}
 	return j, nil
 }
+
+// ID tells the journal from others: what one has begun, the others do not know.
+func (j *Journal) ID() uuid.UUID { return j.id }
+
+// Torn tells whether the last line was left out, because it was not written to its
+// end.
+func (j *Journal) Torn() bool { return j.torn }
 
 func (j *Journal) path() string { return filepath.Join(j.dir, fileName) }
 
@@ -182,7 +192,7 @@ func (j *Journal) adopt(e *Entry) {
 // rewrite makes the file anew with what still counts.
 func (j *Journal) rewrite() error {
 	j.forget()
-	text := []byte(header)
+	text := []byte(header(j.id))
 	for _, id := range j.order {
 		text = append(text, encode(j.entries[id])...)
 	}
@@ -224,15 +234,15 @@ func syncDir(dir string) error {
 
 func (j *Journal) load() error {
 	text, err := os.ReadFile(j.path())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	entries, err := decode(text)
-	for i := range entries {
-		j.adopt(&entries[i])
+	found, err := decode(text)
+	for i := range found.entries {
+		j.adopt(&found.entries[i])
+	}
+	if j.id, j.torn = found.id, found.torn; j.id == uuid.Nil {
+		j.id = uuid.New()
 	}
 	return err
 }

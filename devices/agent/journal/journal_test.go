@@ -125,27 +125,70 @@ func TestDamage(t *testing.T) {
 	whole, err := os.ReadFile(name)
 	must(t, err)
 	for cut := range len(whole) {
-		entries, err := decode(whole[:cut])
-		if n, want := len(entries), max(0, strings.Count(string(whole[:cut]), "\n")-1); err != nil || n != want {
+		found, err := decode(whole[:cut])
+		if n, want := len(found.entries), max(0, strings.Count(string(whole[:cut]), "\n")-1); err != nil || n != want {
 			t.Errorf("cut at %d: %d commands, want %d: %v", cut, n, want, err)
 		}
 	}
+	last := strings.LastIndex(strings.TrimSuffix(string(whole), "\n"), "\n") + 1
+	id := [2]int{len(nextTitle), len(nextTitle) + uuidLength}
 	for at := range len(whole) - 1 {
 		broken := []byte(string(whole))
 		broken[at] ^= 1
-		if entries, err := decode(broken); err == nil {
-			t.Errorf("byte %d is another one, and nobody minds: %+v", at, entries)
+		found, err := decode(broken)
+		switch {
+		case at >= id[0] && at < id[1]: // it is of another journal, or of none
+		case at < last && err == nil:
+			t.Errorf("byte %d is another one, and nobody minds: %+v", at, found)
+		case at >= last && (err != nil || !found.torn || len(found.entries) != 1):
+			t.Errorf("byte %d of the last line is another one: %+v, %v", at, found, err)
 		}
 	}
-	must(t, os.WriteFile(name, whole[:len(whole)-9], 0o600))
-	j = open(t, dir)
-	if got := ids(j.Unfinished()); got != first.ID.String() {
-		t.Errorf("unfinished: %s", got)
+	hole := []byte(string(whole)) // of two blocks only the second was written
+	clear(hole[last : len(hole)-9])
+	for _, torn := range [][]byte{whole[:len(whole)-9], hole} {
+		must(t, os.WriteFile(name, torn, 0o600))
+		j = open(t, dir)
+		if got := ids(j.Unfinished()); got != first.ID.String() || !j.Torn() {
+			t.Errorf("unfinished: %s, torn: %v", got, j.Torn())
+		}
+		must(t, j.Close())
 	}
-	must(t, j.Close())
 	must(t, os.WriteFile(name, []byte(strings.Replace(string(whole), "PCI", "USB", 1)), 0o600))
 	if _, err := Open(dir); !errors.Is(err, errDamaged) {
 		t.Errorf("opened: %v", err)
+	}
+}
+
+// A journal is the same as long as its file is there, be it of the first version.
+func TestWhichJournalItIs(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	c := command()
+	must(t, j.Begin(c))
+	id := j.ID()
+	must(t, j.Close())
+	j = open(t, dir)
+	if j.ID() != id || j.Torn() {
+		t.Errorf("%s was %s", j.ID(), id)
+	}
+	must(t, j.Close())
+	name := filepath.Join(dir, fileName)
+	text, err := os.ReadFile(name)
+	must(t, err)
+	must(t, os.WriteFile(name, []byte(strings.Replace(string(text), header(id), firstTitle, 1)), 0o600))
+	j = open(t, dir)
+	if j.ID() == id || j.ID() == uuid.Nil || ids(j.Unfinished()) != c.ID.String() {
+		t.Errorf("%s, unfinished %s", j.ID(), ids(j.Unfinished()))
+	}
+	must(t, j.Close())
+	must(t, os.Remove(name))
+	if next := open(t, dir); next.ID() == j.ID() {
+		t.Error("one without the file is the same")
+	}
+	must(t, os.WriteFile(name, []byte("arqd agent journal 3\n"), 0o600))
+	if _, err := decode([]byte("arqd agent journal 3\n")); !errors.Is(err, errVersion) {
+		t.Errorf("a later version: %v", err)
 	}
 }
 
