@@ -22,6 +22,8 @@ type scripted struct {
 	boot string
 	// provider is what the agent calls the host's resource provider.
 	provider string
+	process  uuid.UUID // zero, as is journal: it does not say
+	journal  uuid.UUID
 	session  uuid.UUID
 	seq      uint64
 	scan     uint64
@@ -71,13 +73,21 @@ func (w *world) joined(host string, n int) *scripted {
 
 func (a *scripted) open() *protocol.Session {
 	a.t.Helper()
+	s, err := a.tryOpen()
+	a.must(err)
+	return s
+}
+
+func (a *scripted) tryOpen() (*protocol.Session, error) {
 	s, err := a.sys.OpenSession(a.t.Context(), a.host, &protocol.OpenSession{
 		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name}, Provider: a.provider,
 		Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
+		Process:      a.process, Journal: a.journal,
 	})
-	a.must(err)
-	a.session, a.seq, a.scan = s.Session, 0, 0
-	return s
+	if err == nil {
+		a.session, a.seq, a.scan = s.Session, 0, 0
+	}
+	return s, err
 }
 
 // restarted opens a session after a start of the host.

@@ -49,20 +49,20 @@ type recordImage struct {
 	tried      int
 }
 
-// again retries a change that lost a race, unless it was to lose it. What has
-// become of a programming gets on record whatever the store's day is like: nothing
-// else is begun there before.
+// again retries a change that lost a race, unless it was to lose it. How far a
+// programming is gets on record whatever the store's day is like: nothing else is
+// begun there before.
 func (a *deviceActor) again(m *recordImage, err error) {
 	m.tried++
 	switch {
 	case err == nil || a.sys.stopping.Err() != nil:
 		m.then(err)
-	case ErrorCode(err) == CodeConflict && !m.alone && m.tried < maxAttempts:
-		a.waiting = append(a.waiting, m)
-	case m.stage == loadBegins:
+	case m.alone:
 		m.then(err)
+	case ErrorCode(err) == CodeConflict && m.tried < maxAttempts:
+		a.waiting = append(a.waiting, m)
 	default:
-		a.sys.log.Warn("what has become of a programming could not be recorded; trying again",
+		a.sys.log.Warn("how far a programming is could not be recorded; trying again",
 			"device", a.dev.UUID, "deployable", m.deployable, "error", err)
 		m.tried = 0
 		self := a.self

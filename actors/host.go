@@ -64,6 +64,10 @@ type hostRecord struct {
 	Dead   bool   `json:"dead,omitempty"`
 	// Provider is the name of the host's resource provider; "": Name.
 	Provider string `json:"provider,omitempty"`
+	// Journal is that of the agent that was heard of last, and Boot the start of the
+	// machine that it was heard of in. Zero: it has not said.
+	Journal uuid.UUID `json:"journal,omitzero"`
+	Boot    string    `json:"boot,omitempty"`
 }
 
 // provider gives the name of the host's resource provider.

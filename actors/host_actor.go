@@ -22,8 +22,9 @@ type hostActor struct {
 	rec   *hostRecord // committed; nil: nothing is on record
 
 	session *hostSession
-	former  []uuid.UUID // sessions that were replaced, newest last
-	taken   []time.Time // when a session replaced one whose lease had not ended
+	former  []formerSession // that were replaced, newest last
+	taken   []time.Time     // when a session replaced one whose lease had not ended
+	waits   uuid.UUID       // the agent that was last told that another one is at work
 
 	state HostState
 	heard time.Time // when the agent was last heard of, or the service started
@@ -48,11 +49,16 @@ type hostActor struct {
 // hostSession is the agent that speaks for a host.
 type hostSession struct {
 	id           uuid.UUID
+	process      uuid.UUID // of the agent; zero: it does not say, as with the next
+	journal      uuid.UUID
 	bootID       string
 	capabilities []devices.CommandKind
 	seq, scan    uint64 // of its last inventory
 	scannedAt    time.Time
 }
+
+// formerSession is one that was replaced.
+type formerSession struct{ id, process uuid.UUID }
 
 // formerSessions is how many replaced sessions are told that they were.
 const formerSessions = 16
@@ -174,7 +180,15 @@ func (h *hostActor) written(m *hostWritten) {
 
 // open begins a session, and ends the one before.
 func (h *hostActor) open(m *openSession) {
+	if err := h.contested(m.request); err != nil {
+		m.fail(err)
+		return
+	}
+	if h.takesOver(m.request) && h.endUnknown(m) {
+		return
+	}
 	next := h.record()
+	next.Journal, next.Boot = m.request.Journal, m.request.BootID
 	if h.rec == nil {
 		next.BootID = m.request.BootID
 	}
@@ -196,16 +210,21 @@ func (h *hostActor) open(m *openSession) {
 }
 
 func (h *hostActor) begin(m *openSession) {
+	again := false
 	if h.session != nil {
-		h.replace()
+		again = h.session.sameAgent(m.request)
+		h.replace(again)
 	}
 	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: "another session was opened"})
-	h.session = &hostSession{id: uuid.New(), bootID: m.request.BootID, capabilities: m.request.Capabilities}
+	h.session = &hostSession{
+		id: uuid.New(), process: m.request.Process, journal: m.request.Journal,
+		bootID: m.request.BootID, capabilities: m.request.Capabilities,
+	}
 	clear(h.absent)
 	clear(h.unheard)
 	h.sys.hosts.stats.sessions.Add(1)
 	h.sys.log.Info("an agent has opened a session", "host", h.name, "session", h.session.id,
-		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state.String())
+		"agent_version", m.request.AgentVersion, "drivers", m.request.Drivers, "before", h.state.String(), "same_agent", again)
 	h.alive()
 	h.publish() // also when the state is what it was
 	h.restore()
@@ -223,11 +242,11 @@ const (
 	takingWithin = time.Minute
 )
 
-// replace ends the session of another agent.
-func (h *hostActor) replace() {
-	h.former = append(h.former, h.session.id)
+// replace ends a session: of another agent, or of the same one.
+func (h *hostActor) replace(same bool) {
+	h.former = append(h.former, formerSession{h.session.id, h.session.process})
 	h.former = h.former[max(0, len(h.former)-formerSessions):]
-	if h.state != HostFresh {
+	if h.state != HostFresh || same {
 		return
 	}
 	now := h.sys.now()
@@ -246,7 +265,8 @@ func (h *hostActor) admit(session uuid.UUID) error {
 		h.alive()
 		return nil
 	}
-	if slices.Contains(h.former, session) {
+	i := slices.IndexFunc(h.former, func(f formerSession) bool { return f.id == session })
+	if i >= 0 && (h.former[i].process == uuid.Nil || h.former[i].process != h.session.process) {
 		return &protocol.Error{
 			Code: protocol.CodeSessionReplaced, Message: "another agent of host " + h.name + " has opened a session since",
 		}

@@ -83,6 +83,17 @@ var agentScenarios = []scenario{
 		<-time.After(simSlack)
 		_ = w.askBind(w.l, "a", another, w.ids[2])
 	}},
+	{name: "bind whose agent comes back without its journal", agents: true, seen: true, setup: func(w *scene) {
+		having("program", 1)(w)
+		having("vgpu", 1)(w)
+		having("one", 1)(w)
+	}, work: atLength, act: func(w *scene) {
+		_ = w.askPatch(w.l, PatchItem{w.ids[0], w.toHost("a", instance)}, PatchItem{w.ids[1], w.toHost("v", instance)})
+		<-time.After(time.Second)
+		w.both(w.agent("a").elsewhere, w.agent("v").elsewhere)
+		<-time.After(simLease + simSlack)
+		_ = w.askBind(w.l, "a", another, w.ids[2])
+	}},
 	{name: "unbind of a mediated device by an agent", agents: true, setup: bound("vgpu", "v", 1), work: atLength, act: func(w *scene) {
 		_ = w.askUnbind(w.l, w.ids...)
 	}},

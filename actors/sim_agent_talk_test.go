@@ -38,6 +38,7 @@ func (a *simAgent) open(ctx context.Context, l *life) bool {
 		s, err = l.sys.OpenSession(ctx, a.host, &protocol.OpenSession{
 			Versions: protocol.Versions(), AgentVersion: "simulated", BootID: a.bootID(), Drivers: []string{fake.Name},
 			Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
+			Process:      a.pid, Journal: a.id,
 		})
 		return err
 	}) {

@@ -32,6 +32,8 @@ type simAgent struct {
 	boot    int
 	journal map[uuid.UUID]*journaled
 	rng     *rand.Rand // nil: it does nothing odd
+	id      uuid.UUID  // of the journal
+	pid     uuid.UUID  // of the process
 
 	process context.Context //nolint:containedctx // it is the life of the process
 	quit    context.CancelFunc
@@ -60,7 +62,7 @@ type journaled struct {
 func (s *simulation) withAgents(odd func(host string) *rand.Rand) {
 	s.agents = map[string]*simAgent{}
 	for _, host := range agentHosts {
-		a := &simAgent{s: s, host: host, journal: map[uuid.UUID]*journaled{}}
+		a := &simAgent{s: s, host: host, journal: map[uuid.UUID]*journaled{}, id: uuid.New()}
 		a.see()
 		if odd != nil {
 			a.rng = odd(host)
@@ -102,6 +104,7 @@ func (s *simulation) handles() int {
 
 func (a *simAgent) start() {
 	a.process, a.quit = context.WithCancel(context.Background())
+	a.pid = uuid.New()
 	a.ended = make(chan struct{})
 	go func(process context.Context, ended chan struct{}) {
 		defer close(ended)
@@ -119,6 +122,22 @@ func (a *simAgent) kill() {
 func (a *simAgent) restart(away time.Duration) {
 	a.kill()
 	<-time.After(away)
+	a.start()
+}
+
+// elsewhere is a new process of the agent with another journal: it knows nothing of
+// what was begun.
+func (a *simAgent) elsewhere() {
+	a.kill()
+	h := a.s.history
+	h.mu.Lock()
+	for _, e := range a.journal {
+		if e.command.Kind == devices.ProgramFPGA && !e.told {
+			a.s.machines.lost[e.command.Deployable] = true
+		}
+	}
+	a.id, a.journal = uuid.New(), map[uuid.UUID]*journaled{}
+	h.mu.Unlock()
 	a.start()
 }
 

@@ -56,6 +56,7 @@ type Options struct {
 // and carries out what that wants.
 type Agent struct {
 	opt      Options
+	process  uuid.UUID // tells this process from others
 	scanner  *scanner
 	executor *work.Executor
 	health   *doctor
@@ -68,7 +69,10 @@ var ErrReplaced = errors.New("another agent of this host has taken over; there c
 
 // New makes an agent.
 func New(opt Options) *Agent {
-	a := &Agent{opt: opt, contact: contact{log: opt.Log}}
+	a := &Agent{opt: opt, process: uuid.New(), contact: contact{log: opt.Log}}
+	if opt.Journal.Torn() {
+		opt.Log.Warn("the last line of the journal was not written to its end, as when the machine went down; it counts for nothing")
+	}
 	a.scanner = newScanner(&a.opt, func(s *scan) { a.executor.Know(s.owners) }, func() map[string]bool { return a.executor.Working() })
 	a.executor = work.New(work.Options{
 		Host: opt.Host, Journal: opt.Journal, Drivers: opt.Drivers, Log: opt.Log, Done: a.scanner.request,

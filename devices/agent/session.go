@@ -59,6 +59,7 @@ func (a *Agent) open(life context.Context) (s *session, known string) {
 	request := &protocol.OpenSession{
 		Versions: protocol.Versions(), AgentVersion: a.opt.Version, BootID: a.opt.BootID,
 		Capabilities: capabilities(a.opt.Drivers), Drivers: drivers, Provider: a.opt.Provider,
+		Process: a.process, Journal: a.opt.Journal.ID(),
 	}
 	var p pause
 	for life.Err() == nil {
@@ -126,7 +127,8 @@ func (s *session) failed(life context.Context, p *pause, err error) (time.Durati
 		s.end(errOver)
 		return 0, false
 	case reason == protocol.CodeSessionReplaced:
-		// Perhaps by an opening of this very agent that was heard of late.
+		// Perhaps by an opening of this very agent that was heard of late: older
+		// services do not tell that from another agent's.
 		if time.Since(s.doubtful) < doubtfulFor {
 			s.end(errOver)
 		} else {

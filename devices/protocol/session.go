@@ -21,6 +21,11 @@ type OpenSession struct {
 	// Provider is the name of the host's own resource provider in Placement, if it
 	// is another than the host's: one of the names that the agent has proven.
 	Provider string `json:"resource_provider_name,omitempty"`
+	// Process tells one process of an agent from the next, Journal one journal of
+	// commands from another: agents with the same journal answer for each other's
+	// commands, and only one of them can be at work. Zero: it does not say.
+	Process uuid.UUID `json:"process,omitzero"`
+	Journal uuid.UUID `json:"journal,omitzero"`
 }
 
 // Session is what the service says to it.

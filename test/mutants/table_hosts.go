@@ -150,6 +150,27 @@ var hosts = []mutant{
 		tests: in(actors, "TestWhatCannotBeMadeAnew", simulation),
 	},
 	{
+		name: "two-agents-at-one-command", rule: "No command that cannot be repeated is carried out by two agents.",
+		file:  "actors/host_takeover.go",
+		old:   "	if !h.takesOver(req) || h.state",
+		new:   "	if h.takesOver(req) || h.state",
+		tests: in(actors, "TestAnAgentThatKnowsNothingOfACommandHasToWait"),
+	},
+	{
+		name: "taken-over-is-repeated", rule: "No command that cannot be repeated is carried out by two agents.",
+		file:  "actors/host_actor.go",
+		old:   "	if h.takesOver(m.request) && h.endUnknown(m) {\n		return\n	}\n",
+		new:   "",
+		tests: in(actors, "TestAnAgentThatKnowsNothingOfACommandTakesOver", points),
+	},
+	{
+		name: "replaced-by-itself", rule: "An agent that opens a session once more is nobody else.",
+		file:  "actors/host_actor.go",
+		old:   "(h.former[i].process == uuid.Nil || h.former[i].process != h.session.process)",
+		new:   "h.former[i].process != uuid.Max",
+		tests: in(actors, "TestAnAgentReplacesItself"),
+	},
+	{
 		name: "image-of-a-former-start", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/device_jobs.go",
 		old:   "	case err == nil && q.running.again:\n",
