@@ -179,6 +179,9 @@ func TestImages(t *testing.T) {
 			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
+			if _, again := body.Read(make([]byte, 1)); c.want != "" && fmt.Sprint(again) != fmt.Sprint(err) {
+				t.Errorf("read once more: %v, before %v", again, err)
+			}
 			if err := errors.Join(body.Close(), body.Close()); err != nil {
 				t.Error(err)
 			}

@@ -64,11 +64,15 @@ type imageReader struct {
 	at     int64
 	sum    hash.Hash // nil: the service does not know the digest
 	tries  int       // since the last byte
+	failed error     // for good
 }
 
 // Read implements io.Reader. io.EOF means that size and digest are right.
 func (r *imageReader) Read(p []byte) (int, error) {
-	if r.at == r.about.Size {
+	switch {
+	case r.failed != nil:
+		return 0, r.failed
+	case r.at == r.about.Size:
 		return 0, r.check()
 	}
 	for {
@@ -89,8 +93,8 @@ func (r *imageReader) Read(p []byte) (int, error) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		if err := r.retry(err); err != nil {
-			return 0, err
+		if r.failed = r.retry(err); r.failed != nil {
+			return 0, r.failed
 		}
 	}
 }
