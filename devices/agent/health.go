@@ -75,7 +75,28 @@ func (d *doctor) round(ctx context.Context) {
 		}
 	}
 	if ctx.Err() == nil {
+		d.tell(d.found.Load(), now)
 		d.found.Store(now)
+	}
+}
+
+// tell says in the log which devices have fallen ill, are ill in another way, have
+// counted errors, or are well again.
+func (d *doctor) tell(before, now *findings) {
+	for path, h := range now.health {
+		was := before.health[path]
+		log := d.scanner.opt.Log.With("device", path, "state", string(h.State), "reasons", h.Reasons)
+		for counter, n := range h.Errors {
+			if old, known := was.Errors[counter]; known && n > old {
+				log.Warn("a device has counted errors", "errors", string(counter), "more", n-old)
+			}
+		}
+		switch ill := h.State != devices.HealthOK; {
+		case ill && (was.State != h.State || !slices.Equal(was.Reasons, h.Reasons)):
+			log.Warn("a device is not well")
+		case !ill && was.State.Worse(devices.HealthOK):
+			log.Info("a device is well again")
+		}
 	}
 }
 

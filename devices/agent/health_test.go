@@ -1,11 +1,41 @@
 package agent
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
+
+// The log says what changes, once.
+func TestWhatTheLogSaysOfHealth(t *testing.T) {
+	var out bytes.Buffer
+	d := &doctor{scanner: &scanner{opt: &Options{Log: slog.New(slog.NewTextHandler(&out, nil))}}}
+	before := &findings{}
+	for i, step := range []struct {
+		health devices.Health
+		want   string // "": nothing is new
+	}{
+		{devices.Health{State: devices.HealthOK}, ""},
+		{devices.Health{State: devices.HealthDegraded, Reasons: []string{"few lanes"}}, `level=WARN msg="a device is not well" device=path state=degraded reasons="[few lanes]"`},
+		{devices.Health{State: devices.HealthDegraded, Reasons: []string{"few lanes"}}, ""},
+		{devices.Health{State: devices.HealthFailed, Reasons: []string{"smoke"}}, `state=failed reasons=[smoke]`},
+		{devices.Health{State: devices.HealthOK, Errors: map[devices.ErrorCounter]uint64{devices.ErrorsFatal: 2}}, `level=INFO msg="a device is well again"`},
+		{devices.Health{State: devices.HealthOK, Errors: map[devices.ErrorCounter]uint64{devices.ErrorsFatal: 5}}, `errors=pcie_fatal more=3`},
+		{devices.Health{State: devices.HealthOK, Errors: map[devices.ErrorCounter]uint64{devices.ErrorsFatal: 5}}, ""},
+	} {
+		now := &findings{round: i, health: map[string]devices.Health{"path": step.health}}
+		out.Reset()
+		d.tell(before, now)
+		if got := out.String(); strings.Contains(got, step.want) != true || step.want == "" && got != "" {
+			t.Errorf("%d: %q, want %q", i, got, step.want)
+		}
+		before = now
+	}
+}
 
 // A session speaks of each device once, and then of what is not ok or has
 // changed, be it only a count of errors.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -165,16 +166,22 @@ func (s *scanner) worksNear(a sysfs.Address) bool {
 }
 
 // keepWorking reports devices that are at work as they were: one that is being
-// programmed may leave the bus for a while.
+// programmed may leave the bus for a while, as may its virtual functions.
 func (s *scanner) keepWorking(before, next *scan) {
 	working := s.working()
 	for i := range before.content.Devices {
 		d := &before.content.Devices[i]
 		path := d.ControlPath.Info
-		if working[path] && next.owners[path] == nil {
-			next.content.Devices = append(next.content.Devices, *d)
-			next.owners[path] = before.owners[path]
+		if !working[path] {
+			continue
 		}
+		i := slices.IndexFunc(next.content.Devices, func(n protocol.Device) bool { return n.ControlPath.Info == path })
+		if i >= 0 {
+			next.content.Devices[i] = *d
+			continue
+		}
+		next.content.Devices = append(next.content.Devices, *d)
+		next.owners[path] = before.owners[path]
 	}
 }
 
