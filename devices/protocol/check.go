@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,6 +55,16 @@ func (c *check) name(what, s string) {
 		c.fault("%s is missing", what)
 	} else if strings.ContainsFunc(s, unicode.IsControl) {
 		c.fault("%s: %s has control characters", what, quote(s))
+	}
+}
+
+// scheduled is a name for the scheduler, once it is in capitals: one of some that
+// everybody knows, or of our own. Others would be taken for what hosts say
+// themselves: their processors, say, or that they are out of order.
+func (c *check) scheduled(what, s string, known ...string) {
+	name := strings.ToUpper(s)
+	if len(s) > MaxName || !slices.Contains(known, name) && (!strings.HasPrefix(name, "CUSTOM_") || name == "CUSTOM_") {
+		c.fault("%s %s: neither CUSTOM_ and more, %d bytes at most, nor %s", what, quote(s), MaxName, strings.Join(known, ", "))
 	}
 }
 

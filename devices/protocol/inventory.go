@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"strings"
+
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
@@ -131,9 +133,20 @@ func (c *check) deployable(dep *devices.Deployable) {
 	if dep.NumAccelerators < 0 || dep.NumAccelerators > MaxHandles {
 		c.fault("num_accelerators is %d", dep.NumAccelerators)
 	}
+	classes := 0
 	for _, a := range dep.Attributes {
 		c.name("attribute", a.Key)
 		c.text("attribute "+a.Key, a.Value, MaxText)
+		switch {
+		case a.Key == "rc":
+			classes++
+			c.scheduled("resource class", a.Value, "FPGA", "PGPU", "VGPU")
+		case strings.HasPrefix(a.Key, "trait"):
+			c.scheduled("trait", a.Value, "OWNER_CYBORG")
+		}
+	}
+	if classes > 1 {
+		c.fault("the deployable %s has %d resource classes", quote(dep.Name), classes)
 	}
 	seen := make(map[string]bool, len(dep.AttachHandles))
 	for _, h := range dep.AttachHandles {

@@ -75,24 +75,44 @@ func TestAnInventoryBeyondTheBounds(t *testing.T) {
 
 func TestADeviceThatCannotBeTaken(t *testing.T) {
 	for what, change := range map[string]func(*Device){
-		"driver is missing":                    func(d *Device) { d.Driver = "" },
-		`there is no type "TOASTER"`:           func(d *Device) { d.Type = "TOASTER" },
-		"cpid_info: \"x\" is not a JSON":       func(d *Device) { d.ControlPath.Info = "x" },
-		"vendor is missing":                    func(d *Device) { d.Vendor = "" },
-		"std_board_info is no text":            func(d *Device) { d.StdBoardInfo = "\xff" },
-		"model: 256 bytes, 255 at most":        func(d *Device) { d.Model = strings.Repeat("m", 256) },
-		"deployable name is missing":           func(d *Device) { d.Deployables[0].Name = "" },
-		"num_accelerators is -1":               func(d *Device) { d.Deployables[0].NumAccelerators = -1 },
-		`attach_info: "[]" is not a JSON`:      func(d *Device) { d.Deployables[0].AttachHandles[1].Info = "[]" },
-		"is reported twice":                    func(d *Device) { h := d.Deployables[0].AttachHandles; h[1] = h[0] },
-		"attribute rc: 16385 bytes":            func(d *Device) { d.Deployables[0].Attributes[1].Value = strings.Repeat("x", 16385) },
-		"attribute is missing":                 func(d *Device) { d.Deployables[0].Attributes[1].Key = "" },
+		"driver is missing":               func(d *Device) { d.Driver = "" },
+		`there is no type "TOASTER"`:      func(d *Device) { d.Type = "TOASTER" },
+		"cpid_info: \"x\" is not a JSON":  func(d *Device) { d.ControlPath.Info = "x" },
+		"vendor is missing":               func(d *Device) { d.Vendor = "" },
+		"std_board_info is no text":       func(d *Device) { d.StdBoardInfo = "\xff" },
+		"model: 256 bytes, 255 at most":   func(d *Device) { d.Model = strings.Repeat("m", 256) },
+		"deployable name is missing":      func(d *Device) { d.Deployables[0].Name = "" },
+		"num_accelerators is -1":          func(d *Device) { d.Deployables[0].NumAccelerators = -1 },
+		`attach_info: "[]" is not a JSON`: func(d *Device) { d.Deployables[0].AttachHandles[1].Info = "[]" },
+		"is reported twice":               func(d *Device) { h := d.Deployables[0].AttachHandles; h[1] = h[0] },
+		"attribute rc: 16385 bytes":       func(d *Device) { d.Deployables[0].Attributes[1].Value = strings.Repeat("x", 16385) },
+		"attribute is missing":            func(d *Device) { d.Deployables[0].Attributes[1].Key = "" },
+		`resource class "VCPU"`:           func(d *Device) { d.Deployables[0].Attributes[1].Value = "VCPU" },
+		`resource class ""`:               func(d *Device) { d.Deployables[0].Attributes[1].Value = "" },
+		"has 2 resource classes":          func(d *Device) { d.Deployables[0].Attributes[0] = devices.Attribute{Key: "rc", Value: "PGPU"} },
+		`trait "COMPUTE_STATUS_DISABLED"`: func(d *Device) { d.Deployables[0].Attributes[0].Value = "COMPUTE_STATUS_DISABLED" },
+		`trait "CUSTOM_"`:                 func(d *Device) { d.Deployables[0].Attributes[0].Value = "CUSTOM_" },
+		`255 bytes at most`: func(d *Device) {
+			d.Deployables[0].Attributes[0].Value = "CUSTOM_" + strings.Repeat("X", 250)
+		},
 		`attach_type: "a\tb" has control char`: func(d *Device) { d.Deployables[0].AttachHandles[0].Type = "a\tb" },
 	} {
 		d := inventory(t, 1).Devices[0]
 		change(&d)
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("want %q, got %v", what, err)
+		}
+	}
+}
+
+// Small letters and other signs are no fault of a device: the service writes them as
+// the scheduler wants them.
+func TestNamesForTheScheduler(t *testing.T) {
+	d := inventory(t, 1).Devices[0]
+	for _, name := range []string{"OWNER_CYBORG", "custom_physnet-2", "CUSTOM_é"} {
+		d.Deployables[0].Attributes[0].Value = name
+		if err := d.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
