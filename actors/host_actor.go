@@ -38,6 +38,7 @@ type hostActor struct {
 	over      []*commandRecord           // the last that are, with their results
 	poll      *pollCommands              // that waits for commands
 	restoring bool                       // the host is being put in order after its start
+	restoreIn func()                     // stops the timer of the next try
 
 	absent  map[uuid.UUID]absence     // devices that the last inventory lacks
 	refused map[protocol.Refused]bool // of the last inventory

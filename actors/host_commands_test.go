@@ -446,3 +446,28 @@ func TestStoppingWhileAnAgentWaits(t *testing.T) {
 		}
 	})
 }
+
+// However often its agent comes back, putting a host in order is tried again once.
+func TestAHostIsPutInOrderByOneTryAtATime(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		_, err := w.bindTo(d, instance)
+		w.must(err)
+		a.done(a.fetch())
+		a.restarted("boot-2")
+		for range 5 {
+			a.failed(a.fetch(), protocol.ResultError)
+			a.open()
+			<-time.After(time.Second)
+		}
+		tries := 0
+		for end := w.sys.now().Add(restorePause); w.sys.now().Before(end); {
+			for _, c := range a.poll(0, 5*time.Second) {
+				a.failed(c, protocol.ResultError)
+				tries++
+			}
+		}
+		if tries > 2 {
+			t.Errorf("%d tries in %s", tries, restorePause)
+		}
+	})
+}

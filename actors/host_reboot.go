@@ -22,6 +22,10 @@ func (h *hostActor) restore() {
 	if h.restoring || h.session == nil || h.rec.BootID == h.session.bootID {
 		return
 	}
+	if h.restoreIn != nil { // this is the next try
+		h.restoreIn()
+		h.restoreIn = nil
+	}
 	boot := h.session.bootID
 	h.restoring = true
 	h.sys.log.Info("a host was started again; what its guests have of it is made anew", "host", h.name)
@@ -58,7 +62,7 @@ func (h *hostActor) restored(m *hostRestored) {
 	again := func(err error) {
 		h.sys.log.Error("not all that guests have of a host could be made anew; trying again", "host", h.name, "error", err)
 		self := h.self
-		h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{}) })
+		h.restoreIn = h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{}) })
 	}
 	if m.err != nil {
 		again(m.err)
