@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -380,5 +381,30 @@ func TestHealthIsTriedAgainAtASteadyPace(t *testing.T) {
 		w.setFaults(nil)
 		a.beats(time.Minute)
 		w.wantShown(d, Healthy, "")
+	})
+}
+
+// A card with as many reasons as are kept, all of which an operator has accepted, is
+// quarantined for one more.
+func TestOneReasonMore(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		var reasons []string
+		for i := range findingReasons {
+			reasons = append(reasons, fmt.Sprintf("fault %d", i))
+		}
+		a.says(d, failed, nil, reasons...)
+		a.says(d, failed, nil, reasons...)
+		w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, true))
+		a.says(d, failed, nil, reasons...)
+		w.wantNotQuarantined(d)
+		a.says(d, failed, nil, "smoke")
+		w.wantShown(d, Quarantined, strings.Join(append(reasons[1:], "smoke"), "; "))
+		a.says(d, failed, nil, append(reasons[:1:1], "smoke")...)
+		w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, true))
+		a.says(d, failed, map[devices.ErrorCounter]uint64{devices.ErrorsFatal: 1}, "smoke")
+		a.says(d, failed, map[devices.ErrorCounter]uint64{devices.ErrorsFatal: 2}, "smoke")
+		if now, _ := w.sys.Device(d.UUID); !now.Quarantined() {
+			t.Errorf("%+v", now.Health)
+		}
 	})
 }

@@ -80,12 +80,27 @@ func newFinding(h devices.Health) Finding {
 // bad tells whether it is a reason to give the device to nobody.
 func (f *Finding) bad() bool { return f.State.Worse(devices.HealthDegraded) }
 
-// adds tells whether f says something that known does not.
-func (f *Finding) adds(known *Finding) bool {
+// adds tells whether f says something that known does not, and for which there is
+// room beside what is not accepted.
+func (f *Finding) adds(known *Finding, accepted []string) bool {
 	if f.State.Worse(known.State) {
 		return true
 	}
-	return len(known.Reasons) < findingReasons && slices.ContainsFunc(f.Reasons, func(r string) bool { return !slices.Contains(known.Reasons, r) })
+	return slices.ContainsFunc(f.Reasons, func(r string) bool {
+		return !slices.Contains(known.Reasons, r) && len(known.without(accepted, f, findingReasons-1).Reasons) < findingReasons
+	})
+}
+
+// without gives it less the first reasons that are accepted and that other does not
+// say, so that there are most at most.
+func (f *Finding) without(accepted []string, other *Finding, most int) *Finding {
+	less := Finding{State: f.State, Reasons: slices.Clone(f.Reasons)}
+	for _, r := range f.Reasons {
+		if len(less.Reasons) > most && slices.Contains(accepted, r) && !slices.Contains(other.Reasons, r) {
+			less.Reasons = slices.DeleteFunc(less.Reasons, func(have string) bool { return have == r })
+		}
+	}
+	return &less
 }
 
 // plus is both together.
@@ -153,6 +168,13 @@ func (h *DeviceHealth) settle(now int64) *DeviceHealth {
 		h.Condition, h.Since = c, now
 	}
 	return h
+}
+
+func (h *DeviceHealth) accepted() []string {
+	if h == nil {
+		return nil
+	}
+	return h.Accepted
 }
 
 // accept lifts a quarantine for the reasons that it has.

@@ -60,8 +60,10 @@ func (p *pulse) hear(rec *DeviceHealth, m *examined, now time.Time) *DeviceHealt
 		f = f.plus(&Finding{devices.HealthFailed, []string{reason}})
 	}
 	again := rec != nil && slices.ContainsFunc(grown, func(r string) bool { return slices.Contains(rec.Accepted, r) })
-	if again || f.adds(known) || m.first(rec) {
-		return p.worsened(rec, m, known.plus(&f), grown, now)
+	if again || f.adds(known, rec.accepted()) || m.first(rec) {
+		fresh := len(slices.DeleteFunc(slices.Clone(f.Reasons), func(r string) bool { return slices.Contains(known.Reasons, r) }))
+		kept := known.without(rec.accepted(), &f, findingReasons-fresh)
+		return p.worsened(rec, m, kept.plus(&f), grown, now)
 	}
 	if m.counts() {
 		p.errors, p.boot = p.counted(rec, m), m.boot
