@@ -22,6 +22,7 @@ type scripted struct {
 	boot string
 	// provider is what the agent calls the host's resource provider.
 	provider string
+	drivers  []string  // that are enabled; none: those of the devices
 	process  uuid.UUID // zero, as is journal: it does not say
 	journal  uuid.UUID
 	session  uuid.UUID
@@ -79,8 +80,12 @@ func (a *scripted) open() *protocol.Session {
 }
 
 func (a *scripted) tryOpen() (*protocol.Session, error) {
+	drivers := a.drivers
+	if drivers == nil {
+		drivers = []string{fake.Name}
+	}
 	s, err := a.sys.OpenSession(a.t.Context(), a.host, &protocol.OpenSession{
-		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: []string{fake.Name}, Provider: a.provider,
+		Versions: []int{protocol.Version}, AgentVersion: "test", BootID: a.boot, Drivers: drivers, Provider: a.provider,
 		Capabilities: []devices.CommandKind{devices.ProgramFPGA, devices.CreateMdev, devices.RemoveMdev},
 		Process:      a.process, Journal: a.journal,
 	})

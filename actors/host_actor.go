@@ -54,7 +54,9 @@ type hostSession struct {
 	journal      uuid.UUID
 	bootID       string
 	capabilities []devices.CommandKind
-	seq, scan    uint64 // of its last inventory
+	drivers      []string // that look for devices; none: it does not say
+	disabled     bool     // it was said that there are devices of others
+	seq, scan    uint64   // of its last inventory
 	scannedAt    time.Time
 }
 
@@ -219,7 +221,7 @@ func (h *hostActor) begin(m *openSession) {
 	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: "another session was opened"})
 	h.session = &hostSession{
 		id: uuid.New(), process: m.request.Process, journal: m.request.Journal,
-		bootID: m.request.BootID, capabilities: m.request.Capabilities,
+		bootID: m.request.BootID, capabilities: m.request.Capabilities, drivers: m.request.Drivers,
 	}
 	clear(h.absent)
 	clear(h.unheard)

@@ -59,7 +59,7 @@ func (h *hostActor) inventory(m *reportInventory) {
 	h.sys.work(func(ctx context.Context) {
 		done := &inventoryTaken{asked: m}
 		done.err = contained(func() (err error) {
-			done.outcome, err = h.sys.takeInventory(ctx, &report{h.name, m.names, inv, absent, at})
+			done.outcome, err = h.sys.takeInventory(ctx, &report{h.name, m.names, s.drivers, inv, absent, at})
 			return err
 		})
 		h.sys.engine.tell(self, done)
@@ -85,6 +85,7 @@ func (h *hostActor) inventoryTaken(m *inventoryTaken) {
 	h.sys.hosts.stats.inventories.Add(1)
 	h.sys.hosts.stats.refused.Add(uint64(len(out.refused)))
 	h.logRefused(out.refused)
+	h.logDisabled(out.disabled)
 	next := h.record()
 	next.Digest = m.asked.body.Digest
 	h.write(next, func(err error) {
@@ -118,13 +119,30 @@ func (h *hostActor) logRefused(refused []protocol.Refused) {
 	h.refused = now
 }
 
+// logDisabled says, once in a session, that devices go because their drivers are not
+// enabled any more.
+func (h *hostActor) logDisabled(all []*Device) {
+	if len(all) == 0 || h.session == nil || h.session.disabled {
+		return
+	}
+	h.session.disabled = true
+	var drivers []string
+	for _, d := range all {
+		drivers = append(drivers, d.Driver)
+	}
+	slices.Sort(drivers)
+	h.sys.log.Warn("a host has devices of drivers that are not enabled there any more; those that nobody has are removed, the others when they are given back",
+		"host", h.name, "drivers", slices.Compact(drivers), "devices", len(all), "enabled", h.session.drivers)
+}
+
 // report is an inventory and what is known beside it.
 type report struct {
-	host   string
-	names  []string // that the agent has proven
-	inv    *protocol.Inventory
-	absent map[uuid.UUID]absence // according to the scans before; not altered
-	at     time.Time             // of the scan, as far as is known here
+	host    string
+	names   []string // that the agent has proven
+	drivers []string // that are enabled; none: it is not known
+	inv     *protocol.Inventory
+	absent  map[uuid.UUID]absence // according to the scans before; not altered
+	at      time.Time             // of the scan, as far as is known here
 }
 
 // reportOutcome is what became of it.
@@ -132,6 +150,8 @@ type reportOutcome struct {
 	refused []protocol.Refused
 	absent  map[uuid.UUID]absence
 	doubted bool // something is said of a device that one scan does not prove
+	// disabled are devices of drivers that are not enabled any more.
+	disabled []*Device
 }
 
 // takeInventory brings the records of a host's devices in line with a report.
@@ -147,6 +167,9 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 	}
 	for _, d := range s.devicesOf(r.host) {
 		out.doubted = s.examinedByScan(d, r) || out.doubted
+		if !r.shows(d) && r.disabled(d) {
+			out.disabled = append(out.disabled, d)
+		}
 		if r.shows(d) || !r.provesAbsence(d, out) {
 			continue
 		}
@@ -188,8 +211,18 @@ func (r *report) provesAbsence(d *Device, out *reportOutcome) bool {
 	return false
 }
 
-// vanishes says whether one scan lets a device that it lacks appear gone.
-func (d *Device) vanishes(r *report) bool { return r.seesAll(d.Driver, d.ControlPath) }
+// vanishes says whether one scan lets a device that it lacks appear gone. Nobody
+// looks for one of a driver that is not enabled any more: the operator has it taken
+// away.
+func (d *Device) vanishes(r *report) bool {
+	return r.seesAll(d.Driver, d.ControlPath) || r.disabled(d)
+}
+
+// disabled says whether a device was reported by a driver that the operator does not
+// have enabled any more.
+func (r *report) disabled(d *Device) bool {
+	return len(r.drivers) > 0 && d.Driver != "" && !slices.Contains(r.drivers, d.Driver)
+}
 
 // seesAll says whether all is seen that a driver has at a place.
 func (r *report) seesAll(driver string, place devices.ControlPathID) bool {

@@ -293,3 +293,35 @@ func deepCopy(c protocol.Content) protocol.Content {
 	}
 	return c
 }
+
+// That the operator has disabled a driver is proof, as its own look would be: its
+// devices go, those of guests with them.
+func TestADriverThatIsNotEnabledAnyMore(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 3)
+		all := w.wantDevices("n", 3)
+		id, err := w.bindTo(all[1], instance)
+		w.must(err)
+		a.content.Devices, a.content.Complete = nil, map[string]bool{"pci_driver": true}
+		a.report() // in a session that has named the driver
+		<-time.After(protocol.ScansApart)
+		a.report()
+		w.wantDevices("n", 3)
+
+		a.drivers = []string{"pci_driver"}
+		a.open()
+		a.report()
+		w.wantDevices("n", 3)
+		<-time.After(protocol.ScansApart)
+		if !a.beat().SendInventory {
+			t.Error("no second scan is wanted")
+		}
+		a.report()
+		if left := w.wantDevices("n", 1)[0]; left.UUID != all[1].UUID || !left.Missing {
+			t.Errorf("left is %+v", left)
+		}
+		w.wantStates("Bound", id)
+		w.must(w.unbind(id))
+		w.wantDevices("n", 0)
+	})
+}
