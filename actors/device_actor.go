@@ -30,7 +30,8 @@ type deviceActor struct {
 	releasing map[uuid.UUID]bool
 	gone      map[uuid.UUID]bool // held, and not reported by the host any more
 	parts     map[uuid.UUID]*missingPart
-	left      bool // its record is gone
+	makers    map[uuid.UUID]uuid.UUID // the commands that have made what goes with handles
+	left      bool                    // its record is gone
 	pulse     pulse
 	recovery  func()                // stops the timer of the next look at it
 	unwritten [healthSources]func() // stop those after which what was said is heard again
@@ -54,6 +55,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 		parts:     make(map[uuid.UUID]*missingPart),
+		makers:    make(map[uuid.UUID]uuid.UUID),
 	}
 	for _, dep := range dev.Deployables {
 		a.sets[dep.UUID] = &handleSet{}
@@ -265,5 +267,6 @@ func (a *deviceActor) adoptChange(c change[heldHandle]) {
 	delete(a.handles, c.before.UUID)
 	delete(a.releasing, c.before.UUID)
 	delete(a.gone, c.before.UUID)
+	delete(a.makers, c.before.UUID)
 	a.sets[c.before.Deployable].drop(c.before)
 }

@@ -46,6 +46,7 @@ func (a *deviceActor) clean(h *heldHandle) {
 			a.cleaningFailed(h.UUID, err)
 			return
 		}
+		delete(a.makers, h.UUID)
 		a.free(h)
 	}
 	a.jobs.add(a, j)

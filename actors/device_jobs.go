@@ -107,6 +107,9 @@ func (q *jobQueue) do(a *deviceActor, c devices.Command) {
 	if rec == nil {
 		rec = &commandRecord{Command: c, Device: a.dev.UUID, Handles: q.running.handles}
 	}
+	if makes(&c) {
+		a.makers[c.Handle] = c.ID
+	}
 	a.sys.work(func(ctx context.Context) {
 		var function string
 		err := contained(func() (err error) {

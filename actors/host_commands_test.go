@@ -471,3 +471,23 @@ func TestAHostIsPutInOrderByOneTryAtATime(t *testing.T) {
 		}
 	})
 }
+
+// What takes something back names the command that has made it: should that come to
+// the agent later, it is not begun.
+func TestWhatIsTakenBackIsNamed(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		for range 2 {
+			id, err := w.bindTo(d, instance)
+			w.must(err)
+			made := a.fetch()
+			a.done(made)
+			w.must(w.remove(id))
+			synctest.Wait()
+			c := a.fetch()
+			if c.Kind != devices.RemoveMdev || c.Undoes == nil || *c.Undoes != made.ID || made.Undoes != nil {
+				t.Errorf("%s was made, and then %+v", made.ID, c)
+			}
+			a.done(c)
+		}
+	})
+}

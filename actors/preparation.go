@@ -72,8 +72,13 @@ func (a *deviceActor) undoing(h *heldHandle) (c devices.Command, needed bool) {
 	default:
 		return c, false
 	}
-	c.Handle, c.HandleInfo = h.UUID, h.Info
+	c.Handle, c.HandleInfo, c.Undoes = h.UUID, h.Info, a.makers[h.UUID]
 	return c, true
+}
+
+// makes says whether a command makes what a guest gets with a handle.
+func makes(c *devices.Command) bool {
+	return c.Kind == devices.CreateMdev || c.Kind == devices.SetVGPUType && c.VGPUType != devices.NoVGPU
 }
 
 // plan gives the commands that must succeed before guests can use the handles.

@@ -48,6 +48,8 @@ type Command struct {
 	// VGPUType is the type of SetVGPUType: the number that the kernel's driver
 	// has for it.
 	VGPUType string
+	// Undoes is the command whose effect this one takes back; zero: that is not known.
+	Undoes uuid.UUID `json:",omitzero"`
 }
 
 // NoVGPU is the type of a virtual function that is no vGPU.

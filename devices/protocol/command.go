@@ -65,6 +65,9 @@ func NewCommand(c *devices.Command, n uint64, deadlineS float64) Command {
 	if c.Handle != uuid.Nil {
 		w.Args.Handle = &c.Handle
 	}
+	if c.Undoes != uuid.Nil {
+		w.Undoes = &c.Undoes
+	}
 	return w
 }
 
@@ -83,6 +86,9 @@ func (w *Command) For(host string) devices.Command {
 	}
 	if w.Args.Handle != nil {
 		c.Handle = *w.Args.Handle
+	}
+	if w.Undoes != nil {
+		c.Undoes = *w.Undoes
 	}
 	return c
 }

@@ -183,6 +183,7 @@ func TestCommandsComeOverWhole(t *testing.T) {
 			Image: image, Content: devices.Image{ID: image, Size: 5, Hash: "sha256", Digest: "00ff"},
 		},
 		{ID: uuid.New(), Kind: devices.CreateMdev, Host: "h", Device: path, Deployable: "h_x", Handle: uuid.New(), HandleInfo: `{"a": 1}`},
+		{ID: uuid.New(), Kind: devices.RemoveMdev, Host: "h", Device: path, Deployable: "h_x", Handle: uuid.New(), HandleInfo: `{"a": 1}`, Undoes: uuid.New()},
 		{ID: uuid.New(), Kind: devices.SetVGPUType, Host: "h", Device: path, Deployable: "h_x", Handle: uuid.New(), HandleInfo: `{"a": 1}`, VGPUType: "1414"},
 	} {
 		text, err := json.Marshal(NewCommand(&c, 3, 1.5))

@@ -73,16 +73,19 @@ func (e *Executor) undo(id uuid.UUID, by *protocol.Command) {
 	if e.opt.Journal.Find(id) != nil || e.runs(id) {
 		return
 	}
-	undone := protocol.Command{ID: id, Kind: by.Kind, Device: by.Device}
+	undone, came := protocol.Command{ID: id, Kind: by.Kind, Device: by.Device}, false
 	for path := range e.queues {
 		if i := e.position(path, id); i >= 0 {
-			undone = e.queues[path][i].command
+			undone, came = e.queues[path][i].command, true
 			e.queues[path] = slices.Delete(e.queues[path], i, i+1)
 		}
 	}
 	e.end(&undone, &protocol.Result{
 		State: protocol.ResultFailed, Code: protocol.ResultUndone, Message: "it was taken back by command " + by.ID.String(),
 	})
+	if !came { // the service knows what became of it, or will be told when it comes
+		e.check(e.opt.Journal.Acknowledge(id))
+	}
 }
 
 // pump begins what can be begun.
