@@ -28,6 +28,7 @@ type hostCommand struct {
 	waiter  *promise[struct{}]
 	sent    bool // a session may have been given it
 	busy    bool // a write is undecided
+	known   bool // what became of it is on disk
 	settled bool // nobody rests on its record any more
 	lost    bool // its removal did not hold once
 }
@@ -45,7 +46,7 @@ var errCommand = errors.New("the agent could not")
 func (h *hostActor) recoverCommands(recs []*commandRecord) {
 	slices.SortFunc(recs, func(a, b *commandRecord) int { return slices.Compare(a.Command.ID[:], b.Command.ID[:]) })
 	for _, rec := range recs {
-		h.commands[rec.Command.ID] = &hostCommand{rec: rec, sent: rec.mayBeSent}
+		h.commands[rec.Command.ID] = &hostCommand{rec: rec, sent: rec.mayBeSent, known: rec.ended()}
 	}
 }
 
@@ -160,6 +161,8 @@ func (h *hostActor) result(m *commandResult) {
 	switch {
 	case c == nil:
 		m.promise.resolve(struct{}{}, h.resultOfOld(m))
+	case c.known && m.body.Ends(): // also while its record is being removed
+		m.promise.resolve(struct{}{}, h.repeated(m, c.rec))
 	case c.busy:
 		m.fail(Refuse(CodeUnavailable, "the command is being written"))
 	case !m.body.Ends():
@@ -208,7 +211,7 @@ func (h *hostActor) end(c *hostCommand, body *protocol.Result, then func(error))
 		}
 	}, func(err error) {
 		if err == nil {
-			c.rec = &next
+			c.rec, c.known = &next, true
 			h.sys.hosts.stats.ended(body.State)
 			h.tellDevice(c)
 			if over {

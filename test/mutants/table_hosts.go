@@ -96,7 +96,7 @@ var hosts = []mutant{
 	{
 		name: "numbers-as-found", rule: "What is sent for the first time has the highest number.",
 		file:  "actors/host_commands.go",
-		old:   "&hostCommand{rec: rec, sent: rec.mayBeSent}",
+		old:   "&hostCommand{rec: rec, sent: rec.mayBeSent, known: rec.ended()}",
 		new:   "&hostCommand{rec: rec, n: uint64(h.sys.nextOrder()), sent: rec.mayBeSent}",
 		tests: in(actors, "TestNumbersOfCommandsGoUpAfterARestart", simulation),
 	},
