@@ -70,12 +70,8 @@ func (s *System) screenNames(r *report, d *protocol.Device, names map[string]boo
 			return fmt.Errorf("the deployable %s is reported twice", dep.Name)
 		}
 		own[dep.Name] = true
-		prefix := ownPrefix(r.names, dep.Name)
-		if prefix == "" {
-			return fmt.Errorf("the deployable %s does not begin with the name of the host", dep.Name)
-		}
-		if other := s.longerHost(r.host, prefix, dep.Name); other != "" {
-			return fmt.Errorf("the deployable %s begins with the name of the host %s", dep.Name, other)
+		if err := checkName(r.names, dep.Name); err != nil {
+			return err
 		}
 		if v, known := s.dir.provider(dep.ProviderUUID()); known {
 			switch {
@@ -89,17 +85,25 @@ func (s *System) screenNames(r *report, d *protocol.Device, names map[string]boo
 	return nil
 }
 
-// ownPrefix gives the beginning of a deployable's name that is one of the
-// host's; "": it has none. Drivers replace what Placement might not like.
-func ownPrefix(names []string, deployable string) string {
+// checkName refuses the name of a deployable that is not the host's to give. It is
+// one of the names that the agent has proven, and after that the place of a
+// function: so node_1 cannot have what is node_1_b's, be that known or not.
+func checkName(names []string, deployable string) error {
+	begins := false
 	for _, name := range names {
+		// Drivers replace what Placement might not like.
 		for _, prefix := range []string{name + "_", plainName(name) + "_"} {
-			if strings.HasPrefix(deployable, prefix) {
-				return prefix
+			place, own := strings.CutPrefix(deployable, prefix)
+			if own && protocol.IsPlace(place) {
+				return nil
 			}
+			begins = begins || own
 		}
 	}
-	return ""
+	if begins {
+		return fmt.Errorf("the deployable %s: after the name of the host comes no address of a function", deployable)
+	}
+	return fmt.Errorf("the deployable %s does not begin with the name of the host", deployable)
 }
 
 func plainName(name string) string {
@@ -110,17 +114,6 @@ func plainName(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// longerHost gives the other host that a deployable's name begins with, if its
-// name goes on where the host's own ends: node_1 and node_1_b.
-func (s *System) longerHost(host, prefix, deployable string) string {
-	for i := len(prefix); i < len(deployable); i++ {
-		if deployable[i] == '_' && deployable[:i] != host && s.hosts.of(deployable[:i]) != nil {
-			return deployable[:i]
-		}
-	}
-	return ""
 }
 
 // errOccupied is why a card has to wait.

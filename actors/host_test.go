@@ -161,7 +161,7 @@ func TestDevicesThatAreRefused(t *testing.T) {
 		a.open()
 		r := a.report()
 		a.wantRefused(r,
-			"is not a JSON object", "does not begin with the name of the host", "name of the host node_1_b",
+			"is not a JSON object", "does not begin with the name of the host", "no address of a function",
 			"reported twice", `no type "TOASTER"`)
 		w.wantDevices("node_1", 2)
 		if st := w.sys.HostCounts(); st.DevicesRefused != 5 || st.Inventories != 2 {
@@ -172,6 +172,26 @@ func TestDevicesThatAreRefused(t *testing.T) {
 			t.Error("what was refused is not asked for again")
 		}
 		w.wantConsistent()
+	})
+}
+
+// A host cannot have what will be another one's, should that come later: the name of
+// a device ends with its place.
+func TestANameOfAHostThatHasNotComeYet(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("node_1", 5)
+		for i, name := range []string{
+			"node_1_b_FakeDevice", "node_1_b_0000:3b:00.0", "node_1_", "node_1_0000:3b:00.0", "node_1_10000:01:00.7",
+		} {
+			a.content.Devices[i].Deployables[0].Name = name
+		}
+		a.open()
+		const why = "no address of a function"
+		a.wantRefused(a.report(), why, why, why)
+		w.wantDevices("node_1", 2)
+		b := w.joined("node_1_b", 1)
+		b.wantRefused(b.report())
+		w.wantDevices("node_1_b", 1)
 	})
 }
 

@@ -21,7 +21,7 @@ func vgpuHost() []devices.Device {
 	return []devices.Device{{
 		Type: "GPU", Vendor: "10de", ControlPath: devices.ControlPathID{Type: "PCI", Info: `{"n": 1}`},
 		Deployables: []devices.Deployable{{
-			Name: "v_vf", DriverName: "NVIDIA", NumAccelerators: 1,
+			Name: "v_0000:3b:00.4", DriverName: "NVIDIA", NumAccelerators: 1,
 			Attributes:    []devices.Attribute{{Key: "rc", Value: "VGPU"}, {Key: devices.AttributeVGPUType, Value: "1414"}},
 			AttachHandles: []devices.AttachHandle{{Type: "PCI", Info: `{"bus": "3b", "device": "00", "domain": "0000", "function": "4"}`}},
 		}},

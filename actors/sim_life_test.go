@@ -181,7 +181,7 @@ func simInventory(host string) []devices.Device {
 		d := devices.Device{
 			Type: "GPU", Vendor: "10de", ControlPath: devices.ControlPathID{Type: "PCI", Info: "{}"},
 			Deployables: []devices.Deployable{{
-				Name: host + "_gpu", DriverName: "NVIDIA", NumAccelerators: 2,
+				Name: host + "_0000:3b:00.0", DriverName: "NVIDIA", NumAccelerators: 2,
 				Attributes: []devices.Attribute{{Key: "rc", Value: "VGPU"}},
 			}},
 		}

@@ -201,9 +201,9 @@ var hosts = []mutant{
 	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",
 		file:  "actors/host_screen.go",
-		old:   "		if prefix == \"\" {\n",
-		new:   "		if prefix == \"none\" {\n",
-		tests: in(actors, "TestDevicesThatAreRefused"),
+		old:   "			if own && protocol.IsPlace(place) {\n",
+		new:   "			if own || protocol.IsPlace(place) {\n",
+		tests: in(actors, "TestANameOfAHostThatHasNotComeYet"),
 	},
 }
 
