@@ -41,11 +41,7 @@ func (a *scripted) losesPart() devices.Deployable {
 // bindToPart binds a new ARQ to a deployable.
 func (w *world) bindToPart(dep *Deployable, i uuid.UUID) (uuid.UUID, error) {
 	w.t.Helper()
-	if _, ok := w.sys.ProfileByName("one"); !ok {
-		w.profile("one")
-	}
-	id := w.create("one", 1)[0]
-	return id, w.bind(&BindTo{Hostname: "n", ProviderUUID: dep.ProviderUUID, InstanceUUID: i}, id)
+	return w.bindTo(&Device{Hostname: "n", Deployables: []*Deployable{dep}}, i)
 }
 
 func (w *world) wantParts(n int) []*Deployable {
