@@ -73,7 +73,7 @@ func (s *step) after(w *world) []*world {
 	case SetDevice:
 		return s.either(w, 204, w.setDevice(s.device, s.enabled))
 	case Restart:
-		return []*world{w.restart()}
+		return w.restart()
 	case Show, List, ListOfInstance, ListResolved, ShowDevice, ShowImage:
 		if s.shows(w) {
 			return []*world{w}
@@ -123,7 +123,11 @@ func (w *world) removeOf(instance uint8) *world {
 
 func (w *world) setDevice(d uint8, enabled bool) *world {
 	next := w.clone()
-	next.devices[d].enabled = enabled
+	device := &next.devices[d]
+	if enabled && device.enabled && device.unsure == heldOff { // who enables what is not disabled accepts it
+		device.unsure = certain
+	}
+	device.enabled = enabled
 	return next.seal()
 }
 
@@ -151,7 +155,7 @@ func (s *step) deleted(w *world) []*world {
 func (s *step) shows(w *world) bool {
 	switch s.kind {
 	case ShowDevice:
-		return s.status == 200 && w.devices[s.device].enabled == s.enabled
+		return s.status == 200 && w.devices[s.device].serves() == s.enabled
 	case ShowImage:
 		return s.status == 200 && w.devices[s.device].image == s.image
 	case Show:
@@ -242,10 +246,29 @@ func (m *model) gather(all []*world) *worlds {
 
 var seed = maphash.MakeSeed()
 
+// starts gives what the world may be at the start: of a device that is out of
+// service it was not seen whether it is disabled, held off, or both.
+func (m *model) starts() []*world {
+	all := []*world{m.start}
+	for d := 1; d < len(m.start.devices); d++ {
+		if m.start.devices[d].enabled || m.start.devices[d].image != 0 {
+			continue
+		}
+		for _, w := range slices.Clone(all) {
+			for _, enabled := range []bool{true, false} {
+				held := w.clone()
+				held.devices[d] = device{enabled: enabled, unsure: heldOff}
+				all = append(all, held.seal())
+			}
+		}
+	}
+	return all
+}
+
 // porcupine makes the model that the checker searches with.
 func (m *model) porcupine() porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return m.gather([]*world{m.start}) },
+		Init: func() any { return m.gather(m.starts()) },
 		Step: func(state, input, _ any) (bool, any) {
 			before, s := state.(*worlds), input.(*step) //nolint:errcheck // its own values
 			var after []*world

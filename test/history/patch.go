@@ -66,7 +66,9 @@ func (w *world) judge(p *patch) judgement {
 // admits says whether a device takes a bind at all.
 func (w *world) admits(i patchItem) bool {
 	loading, busy := w.loading(i.device)
-	return w.devices[i.device].enabled && !i.strayed && (!busy || i.image == loading)
+	d := &w.devices[i.device]
+	knows := d.unsure == certain || d.unsure == heldOff && i.image != 0
+	return d.enabled && knows && !i.strayed && (!busy || i.image == loading)
 }
 
 // offers says whether a device may have too few handles for its share of the

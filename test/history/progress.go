@@ -4,7 +4,7 @@ import "slices"
 
 // What the service does by itself, at a moment of its own: end the
 // preparation of a device, settle the binds that waited for it, and, after a
-// restart, fail the binds that it cut short.
+// restart, fail the binds that it cut short and hold devices off.
 
 // reachable gives every world that w may have become by itself, w first.
 func (m *model) reachable(w *world) []*world {
@@ -36,7 +36,20 @@ func (m *model) moves(w *world) []*world {
 			next = append(next, settled)
 		}
 	}
-	return append(next, w.failOrphans()...)
+	return append(append(next, w.failOrphans()...), w.holdOff()...)
+}
+
+// holdOff takes a device out of service whose loading was cut short.
+func (w *world) holdOff() []*world {
+	var next []*world
+	for i, d := range w.devices {
+		if d.unsure == cutShort {
+			held := w.clone()
+			held.devices[i].unsure = heldOff
+			next = append(next, held.seal())
+		}
+	}
+	return next
 }
 
 // endJob ends the work on a device, well or badly.
@@ -46,6 +59,7 @@ func (m *model) endJob(w *world, i int) []*world {
 		good := w.clone()
 		good.jobs[i].phase = succeeded
 		good.devices[w.jobs[i].device].image = w.jobs[i].image
+		good.devices[w.jobs[i].device].unsure = certain
 		next = append(next, good.seal())
 	}
 	if m.fails[w.jobs[i].image] || m.unreliable {
@@ -106,8 +120,24 @@ func (w *world) failOrphans() []*world {
 	return next
 }
 
-// restart forgets what was under way.
-func (w *world) restart() *world {
+// restart forgets what was under way. What a device was about to load, it may have
+// begun to load.
+func (w *world) restart() []*world {
+	all := []*world{w.forgets()}
+	for d := range w.devices {
+		if _, loading := w.loading(uint8(d)); !loading {
+			continue
+		}
+		for _, other := range slices.Clone(all) {
+			cut := other.clone()
+			cut.devices[d].unsure = max(cut.devices[d].unsure, cutShort)
+			all = append(all, cut.seal())
+		}
+	}
+	return all
+}
+
+func (w *world) forgets() *world {
 	next := w.clone()
 	next.jobs = nil
 	for i := range next.arqs {

@@ -124,6 +124,24 @@ func TestRightHistoriesAreAccepted(t *testing.T) {
 			s.do(show("x"), sees(of("load", in("BindStarted", boundTo("x", "t1", "i", "")))))
 			s.do(show("x"), sees(of("load", in("BindFailed", boundTo("x", "t1", "i", "")))))
 		}},
+		{"a restart leaves a device of which nobody knows what is loaded", func(s *script) {
+			s.from(of("load", arq("x", "Initial")), of("load", arq("y", "Initial")))
+			s.do(bind("t1", "i", "x"), status(202))
+			s.do(history.Request{Kind: history.Restart}, status(0))
+			s.do(bind("t2", "j", "a"), status(409))
+			s.do(showDevice("d"), history.Answer{Status: 200})
+			s.do(bind("t3", "j", "y"), status(202)) // loads it anew
+			s.do(show("y"), sees(of("load", boundTo("y", "t3", "j", "h1"))))
+			s.do(bind("t4", "k", "a"), status(202))
+		}},
+		{"who enables a device accepts what is loaded", func(s *script) {
+			s.from(of("load", arq("x", "Initial")))
+			s.do(bind("t1", "i", "x"), status(202))
+			s.do(history.Request{Kind: history.Restart}, status(0))
+			s.do(showDevice("d"), history.Answer{Status: 200})
+			s.do(history.Request{Kind: history.SetDevice, Device: "d", Enable: true}, status(204))
+			s.do(bind("t2", "j", "a"), status(202))
+		}},
 		{"a handle is not free while its device works on it", func(s *script) {
 			s.from(of("load", arq("x", "Initial")), of("load", arq("y", "Initial")), of("load", arq("z", "Initial")))
 			s.do(bind("t1", "i", "x"), status(202))

@@ -103,6 +103,10 @@ func show(id string) history.Request {
 	return history.Request{Kind: history.Show, ARQs: []string{id}}
 }
 
+func showDevice(name string) history.Request {
+	return history.Request{Kind: history.ShowDevice, Device: name}
+}
+
 func list() history.Request { return history.Request{Kind: history.List} }
 
 func listOf(instance string) history.Request {

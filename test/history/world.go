@@ -45,7 +45,21 @@ func (a *arq) holds() bool { return a.state == bindStarted || a.state == bound }
 type device struct {
 	enabled bool
 	image   uint8 // the image that it is known to have; 0: none
+	unsure  unsure
 }
+
+// unsure says how far it is known that nobody knows what is loaded into a device:
+// a restart has cut the loading of an image short.
+type unsure uint8
+
+const (
+	certain  unsure = iota
+	cutShort        // it takes no bind
+	heldOff         // it is out of service, and takes only binds that have something loaded
+)
+
+// serves says whether the device is shown to be in service.
+func (d *device) serves() bool { return d.enabled && d.unsure != heldOff }
 
 // job is the preparation of a device for the binds of an operation.
 type job struct {
@@ -101,7 +115,7 @@ func (w *world) seal() *world {
 			w.jobs = append(w.jobs, j)
 		}
 	}
-	b := make([]byte, 0, 9*len(w.arqs)+2*len(w.devices)+5*len(w.jobs)+5*len(w.releasing)+2)
+	b := make([]byte, 0, 9*len(w.arqs)+3*len(w.devices)+5*len(w.jobs)+5*len(w.releasing)+2)
 	for _, a := range w.arqs {
 		b = append(b, byte(a.state), a.device, a.instance)
 		b = binary.BigEndian.AppendUint16(b, a.owner)
@@ -113,7 +127,7 @@ func (w *world) seal() *world {
 		if d.enabled {
 			enabled = 1
 		}
-		b = append(b, enabled, d.image)
+		b = append(b, enabled, d.image, byte(d.unsure))
 	}
 	b = append(b, byte(len(w.jobs)))
 	for _, j := range w.jobs {

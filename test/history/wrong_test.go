@@ -59,6 +59,17 @@ func TestWrongHistoriesAreRejected(t *testing.T) {
 			s.do(history.Request{Kind: history.Restart}, status(0))
 			s.do(show("a"), sees(arq("a", "Initial")))
 		}},
+		{"a device is held off although nothing was being loaded", func(s *script) {
+			s.do(history.Request{Kind: history.Restart}, status(0))
+			s.do(showDevice("d"), history.Answer{Status: 200})
+		}},
+		{"a device that is held off takes a bind as it is", func(s *script) {
+			s.from(of("load", arq("x", "Initial")))
+			s.do(bind("t1", "i", "x"), status(202))
+			s.do(history.Request{Kind: history.Restart}, status(0))
+			s.do(showDevice("d"), history.Answer{Status: 200})
+			s.do(bind("t2", "j", "a"), status(202))
+		}},
 		{"what a reader saw is lost by a restart", func(s *script) {
 			s.lost(bind("t1", "i", "a"))
 			s.do(show("a"), sees(boundTo("a", "t1", "i", "h1")))
