@@ -98,13 +98,15 @@ func decodeHeader(text []byte) (id uuid.UUID, rest []byte, err error) {
 	return id, rest, nil
 }
 
+const sumLength = 8 // digits
+
 var errChecksum = errors.New("the checksum is wrong")
 
 func decodeLine(line []byte) (Entry, error) {
 	var e Entry
 	sum, text, _ := bytes.Cut(line, []byte{' '})
 	want, err := strconv.ParseUint(string(sum), 16, 32)
-	if err != nil || want != uint64(crc32.Checksum(text, castagnoli)) {
+	if err != nil || len(sum) != sumLength || want != uint64(crc32.Checksum(text, castagnoli)) {
 		return e, errChecksum
 	}
 	err = json.Unmarshal(text, &e)
