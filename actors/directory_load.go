@@ -8,7 +8,7 @@ import (
 )
 
 // loader fills the directory at the start, when ARQs come in order of creation
-// and nobody reads yet. The tables are made shard by shard when it is known how
+// and nobody reads yet but metrics, which count. The tables are made shard by shard when it is known how
 // large they are: each is then filled from one stretch of memory into another.
 type loader struct {
 	dir    *directory
@@ -23,6 +23,8 @@ func (l *loader) add(a *ARQ) {
 	e := &arqEntry{id: a.UUID}
 	e.view.Store(a)
 	l.arrived(e)
+	l.dir.mu.Lock()
+	defer l.dir.mu.Unlock()
 	x := &l.dir.indexes
 	x.all.set(e)
 	x.states[a.State].set(e)
