@@ -194,7 +194,7 @@ func (p *process) checkAfterCrash(w *crashWalk) {
 	for _, err := range errs {
 		p.t.Errorf("after the restart: %v", err)
 	}
-	p.checkHandles(c, w.handles)
+	p.awaitHandles(c, w.handles)
 	for _, a := range got.arqs {
 		if status := map[string]string{"Bound": "completed", "BindFailed": "failed"}[a.State]; status != "" {
 			w.owed = append(w.owed, eventOf(a.Instance, a.UUID, status))
@@ -241,5 +241,5 @@ func (p *process) deleteEverything(handles int) {
 		c.want(http.StatusNoContent, http.MethodDelete, "/device_profiles/"+f.Name, nil)
 	}
 	p.comesToRest()
-	p.checkHandles(c, handles)
+	p.awaitHandles(c, handles)
 }
