@@ -202,7 +202,7 @@ func (s *System) Attribute(id uuid.UUID) (*Attribute, bool) { return s.dir.attri
 func (s *System) SetDeviceEnabled(ctx context.Context, id uuid.UUID, enabled bool) error {
 	p := newPromise[struct{}]()
 	_, err := call(ctx, s, p, func() error {
-		return s.askDevice(id, &setEnabled{enabled, p}, "device", id)
+		return s.askDevice(id, &setEnabled{enabled: enabled, promise: p}, "device", id)
 	})
 	return err
 }
@@ -242,7 +242,7 @@ func (s *System) CreateAttribute(ctx context.Context, a NewAttribute) (*Attribut
 		if !ok {
 			return Refuse(CodeNotFound, "deployable_id: there is no deployable %d", a.DeployableID)
 		}
-		return s.askDevice(v.device.UUID, &addAttribute{v.deployable.UUID, made, p}, "deployable", a.DeployableID)
+		return s.askDevice(v.device.UUID, &addAttribute{deployable: v.deployable.UUID, attribute: made, promise: p}, "deployable", a.DeployableID)
 	})
 }
 
@@ -258,7 +258,7 @@ func (s *System) DeleteAttribute(ctx context.Context, id uuid.UUID) error {
 		if !ok {
 			return Refuse(CodeNotFound, "attribute %s not found", id)
 		}
-		return s.askDevice(v.device.UUID, &dropAttribute{id, p}, "attribute", id)
+		return s.askDevice(v.device.UUID, &dropAttribute{attribute: id, promise: p}, "attribute", id)
 	})
 	return err
 }

@@ -28,7 +28,11 @@ func (a *deviceActor) setEnabled(m *setEnabled) {
 		m.promise.resolve(struct{}{}, nil)
 		return
 	}
-	a.replace(next, func(err error) { m.promise.resolve(struct{}{}, err) })
+	a.replace(next, func(err error) {
+		if !a.again(m, &m.tried, err) {
+			m.promise.resolve(struct{}{}, err)
+		}
+	})
 }
 
 func (a *deviceActor) addAttribute(m *addAttribute) {
@@ -38,17 +42,15 @@ func (a *deviceActor) addAttribute(m *addAttribute) {
 		m.fail(Refuse(CodeNotFound, "deployable_id: no such deployable"))
 		return
 	}
-	exists := Refuse(CodeConflict, "an attribute with uuid %s exists already", m.attribute.UUID)
 	if _, twice := a.sys.dir.attribute(m.attribute.UUID); twice {
-		m.fail(exists)
+		m.fail(Refuse(CodeConflict, "an attribute with uuid %s exists already", m.attribute.UUID))
 		return
 	}
 	dep.Attributes = append(dep.Attributes, m.attribute)
 	a.replace(next, func(err error) {
-		if err != nil && ErrorCode(err) == CodeConflict { // claimed by another device
-			err = exists
+		if !a.again(m, &m.tried, err) { // a uuid that another device claims is seen then
+			m.promise.resolve(m.attribute, err)
 		}
-		m.promise.resolve(m.attribute, err)
 	})
 }
 
@@ -58,11 +60,27 @@ func (a *deviceActor) dropAttribute(m *dropAttribute) {
 		i := slices.IndexFunc(dep.Attributes, func(t *Attribute) bool { return t.UUID == m.attribute })
 		if i >= 0 {
 			dep.Attributes = slices.Delete(dep.Attributes, i, i+1)
-			a.replace(next, func(err error) { m.promise.resolve(struct{}{}, err) })
+			a.replace(next, func(err error) {
+				if !a.again(m, &m.tried, err) {
+					m.promise.resolve(struct{}{}, err)
+				}
+			})
 			return
 		}
 	}
 	m.fail(Refuse(CodeNotFound, "attribute %s not found", m.attribute))
+}
+
+// again asks for a change once more that lost a race, and says whether it did:
+// binds write the device's record when they load an image, and nobody who changes
+// something else of it need know of that.
+func (a *deviceActor) again(m any, tried *int, err error) bool {
+	*tried++
+	if err == nil || ErrorCode(err) != CodeConflict || *tried >= maxAttempts {
+		return false
+	}
+	a.waiting = append(a.waiting, m)
+	return true
 }
 
 func (a *deviceActor) replace(next *Device, then func(error)) {

@@ -49,18 +49,14 @@ type recordImage struct {
 	tried      int
 }
 
-// again retries a change that lost a race, unless it was to lose it. How far a
+// recordAgain retries a change that lost a race, unless it was to lose it. How far a
 // programming is gets on record whatever the store's day is like: nothing else is
 // begun there before.
-func (a *deviceActor) again(m *recordImage, err error) {
-	m.tried++
+func (a *deviceActor) recordAgain(m *recordImage, err error) {
 	switch {
-	case err == nil || a.sys.stopping.Err() != nil:
+	case err == nil || a.sys.stopping.Err() != nil || m.alone:
 		m.then(err)
-	case m.alone:
-		m.then(err)
-	case ErrorCode(err) == CodeConflict && m.tried < maxAttempts:
-		a.waiting = append(a.waiting, m)
+	case a.again(m, &m.tried, err):
 	default:
 		a.sys.log.Warn("how far a programming is could not be recorded; trying again",
 			"device", a.dev.UUID, "deployable", m.deployable, "error", err)
@@ -99,7 +95,7 @@ func (a *deviceActor) recordImage(m *recordImage) {
 		if err == nil {
 			a.tellHealth(before)
 		}
-		a.again(m, err)
+		a.recordAgain(m, err)
 	})
 }
 

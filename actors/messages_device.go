@@ -62,6 +62,7 @@ func (m *proposeDevice) fail(err error) { m.answer(&deviceProposal{err: err}) }
 type setEnabled struct {
 	enabled bool
 	promise promise[struct{}]
+	tried   int
 }
 
 func (m *setEnabled) fail(err error) { m.promise.fail(err) }
@@ -80,6 +81,7 @@ type addAttribute struct {
 	deployable uuid.UUID
 	attribute  *Attribute
 	promise    promise[*Attribute]
+	tried      int
 }
 
 func (m *addAttribute) fail(err error) { m.promise.fail(err) }
@@ -87,6 +89,7 @@ func (m *addAttribute) fail(err error) { m.promise.fail(err) }
 type dropAttribute struct {
 	attribute uuid.UUID
 	promise   promise[struct{}]
+	tried     int
 }
 
 func (m *dropAttribute) fail(err error) { m.promise.fail(err) }

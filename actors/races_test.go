@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,43 @@ func (w *world) wantTheSecondToWin(first, second Patch) {
 	w.wantStates("Initial", arqsOf(first)...)
 	w.wantStates("Bound", arqsOf(second)...)
 	w.wantConsistent()
+}
+
+// A bind that loads an image writes the device's record. Who wants something
+// else of it changed waits for that, and has it changed also when the store is so
+// slow that he did not wait to the end.
+func TestAnOperatorDoesNotLoseToABind(t *testing.T) {
+	for name, change := range map[string]func(*world, *Deployable) error{
+		"disable": func(w *world, _ *Deployable) error {
+			return w.sys.SetDeviceEnabled(context.Background(), w.device().UUID, false)
+		},
+		"create an attribute": func(w *world, dep *Deployable) error {
+			_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: dep.ID, Key: "note", Value: "mine"})
+			return err
+		},
+		"delete an attribute": func(w *world, dep *Deployable) error {
+			i := slices.IndexFunc(dep.Attributes, func(a *Attribute) bool { return a.Key == "old" })
+			return w.sys.DeleteAttribute(context.Background(), dep.Attributes[i].UUID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: w.deployableOf("h").ID, Key: "old", Value: "v"})
+				w.must(err)
+				w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+				id := w.create("image", 1)[0]
+				w.setFaults(func(persistence.Transition) memory.Fault { return memory.Fault{Delay: 3 * offerPatience} })
+				var wg sync.WaitGroup
+				wg.Go(func() { w.must(w.bind(w.to("h", instance), id)) })
+				synctest.Wait()
+				wg.Go(func() { w.must(change(w, w.deployableOf("h"))) })
+				wg.Wait()
+				<-time.After(10 * time.Second)
+				w.wantStates("Bound", id)
+				w.wantConsistent()
+			})
+		})
+	}
 }
 
 // bindEach is a request that binds new ARQs, one to each of these.
