@@ -184,7 +184,7 @@ func (h *hostActor) written(m *hostWritten) {
 // open begins a session, and ends the one before.
 func (h *hostActor) open(m *openSession) {
 	if err := h.contested(m.request); err != nil {
-		m.fail(err)
+		h.refuseOpening(m, err)
 		return
 	}
 	if h.takesOver(m.request) && h.endUnknown(m) {
@@ -201,7 +201,7 @@ func (h *hostActor) open(m *openSession) {
 	before := h.provider()
 	h.write(next, func(err error) {
 		if err != nil {
-			m.fail(err)
+			h.refuseOpening(m, err)
 			return
 		}
 		h.begin(m)

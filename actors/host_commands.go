@@ -119,7 +119,7 @@ func (h *hostActor) endPoll(err error) {
 
 // servePoll answers the poll that waits, if there is anything for it.
 func (h *hostActor) servePoll() {
-	if h.poll == nil {
+	if h.poll == nil || h.opening() {
 		return
 	}
 	var due []*hostCommand

@@ -39,6 +39,20 @@ func (h *hostActor) contested(req *protocol.OpenSession) error {
 	}
 }
 
+// opening says whether a session is being opened. Until that is on disk nobody is
+// given a command: the agent that has the session could begin it, and the one that
+// will have it, too.
+func (h *hostActor) opening() bool {
+	_, opens := h.serving.(*openSession)
+	return h.busy && opens
+}
+
+// refuseOpening answers who gets no session, and the poll that had to wait meanwhile.
+func (h *hostActor) refuseOpening(m *openSession, err error) {
+	m.fail(err)
+	h.servePoll()
+}
+
 // underWay are the commands that an agent may have begun.
 func (h *hostActor) underWay() []*hostCommand {
 	var all []*hostCommand
@@ -60,7 +74,7 @@ func (h *hostActor) endUnknown(m *openSession) bool {
 		return false
 	}
 	if slices.ContainsFunc(all, func(c *hostCommand) bool { return c.busy }) {
-		m.fail(Refuse(CodeUnavailable, "a command is being written"))
+		h.refuseOpening(m, Refuse(CodeUnavailable, "a command is being written"))
 		return true
 	}
 	h.busy = true
@@ -76,7 +90,7 @@ func (h *hostActor) endUnknown(m *openSession) bool {
 			}
 			h.busy = false
 			if failed != nil {
-				m.fail(failed)
+				h.refuseOpening(m, failed)
 				return
 			}
 			h.open(m)

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +61,53 @@ func TestAnAgentThatKnowsNothingOfACommandHasToWait(t *testing.T) {
 		_, err = a.tryBeat()
 		w.wantAgentError(err, protocol.CodeSessionReplaced)
 	})
+}
+
+// A command that comes while another agent takes over goes to that one alone, or, if
+// it gets no session, to the first.
+func TestACommandThatComesDuringATakeover(t *testing.T) {
+	for name, fails := range map[string]bool{"the other gets the session": false, "the other gets none": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(w *world) {
+				a := w.namedAgent()
+				other := a.elsewhere()
+				w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+				id := w.create("image", 1)[0]
+				w.setFaults(func(change persistence.Transition) memory.Fault {
+					fault := memory.Fault{Delay: time.Second}
+					if fails && slices.ContainsFunc(change.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindHost }) {
+						fault.Effect, fault.Err = memory.Lose, persistence.ErrUnavailable
+					}
+					return fault
+				})
+				var got []protocol.Command
+				var over error
+				var all sync.WaitGroup
+				all.Go(func() { got, over = w.sys.AwaitCommands(w.t.Context(), "n", a.session, 0, 20*time.Second) })
+				all.Go(func() { w.must(w.bind(w.to("n", instance), id)) })
+				<-time.After(1500 * time.Millisecond) // that the loading begins is on its way to the disk
+				all.Go(func() {
+					if _, err := other.tryOpen(); (err != nil) != fails {
+						t.Errorf("opened: %v", err)
+					}
+				})
+				all.Wait()
+				w.setFaults(nil)
+				if fails {
+					if w.must(over); len(got) != 1 {
+						t.Fatalf("the one that keeps the session gets %+v", got)
+					}
+					a.done(got[0])
+				} else {
+					if w.wantAgentError(over, protocol.CodeSessionReplaced); len(got) != 0 {
+						t.Errorf("the one that loses the session gets %+v", got)
+					}
+					other.done(other.fetch())
+				}
+				w.wantStates("Bound", id)
+			})
+		})
+	}
 }
 
 // One that is not heard of any more is not waited for; how its command has ended

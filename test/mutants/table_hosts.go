@@ -157,6 +157,13 @@ var hosts = []mutant{
 		tests: in(actors, "TestAnAgentThatKnowsNothingOfACommandHasToWait"),
 	},
 	{
+		name: "command-during-a-takeover", rule: "No command that cannot be repeated is carried out by two agents.",
+		file:  "actors/host_commands.go",
+		old:   "h.poll == nil || h.opening()",
+		new:   "h.poll == nil",
+		tests: in(actors, "TestACommandThatComesDuringATakeover"),
+	},
+	{
 		name: "taken-over-is-repeated", rule: "No command that cannot be repeated is carried out by two agents.",
 		file:  "actors/host_actor.go",
 		old:   "	if h.takesOver(m.request) && h.endUnknown(m) {\n		return\n	}\n",
