@@ -213,12 +213,14 @@ func (h *hostActor) open(m *openSession) {
 }
 
 func (h *hostActor) begin(m *openSession) {
-	again := false
+	again, over := false, protocol.CodeSessionReplaced
 	if h.session != nil {
-		again = h.session.sameAgent(m.request)
+		if again = h.session.sameAgent(m.request); again {
+			over = protocol.CodeSessionUnknown // it is not to stop
+		}
 		h.replace(again)
 	}
-	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: "another session was opened"})
+	h.endPoll(&protocol.Error{Code: over, Message: "another session was opened"})
 	h.session = &hostSession{
 		id: uuid.New(), process: m.request.Process, journal: m.request.Journal,
 		bootID: m.request.BootID, capabilities: m.request.Capabilities, drivers: m.request.Drivers,

@@ -11,6 +11,8 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // named gives the agent a process and a journal.
@@ -170,6 +172,14 @@ func TestCommandsThatAnotherAgentGets(t *testing.T) {
 func TestAnAgentReplacesItself(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		a := w.namedAgent()
+		poll, waits := make(chan error), a.session
+		go func() {
+			_, err := w.sys.AwaitCommands(w.t.Context(), "n", waits, 0, 20*time.Second)
+			poll <- err
+		}()
+		synctest.Wait()
+		a.open()
+		w.wantAgentError(<-poll, protocol.CodeSessionUnknown)
 		w.program("n", instance)
 		c := a.fetch()
 		first := a.session

@@ -12,7 +12,7 @@ var hosts = []mutant{
 	{
 		name: "poll-of-a-former-session-stays", rule: "A session that is replaced gets no more commands.",
 		file:  "actors/host_actor.go",
-		old:   "	h.endPoll(&protocol.Error{Code: protocol.CodeSessionReplaced, Message: \"another session was opened\"})\n",
+		old:   "	h.endPoll(&protocol.Error{Code: over, Message: \"another session was opened\"})\n",
 		new:   "",
 		tests: in(actors, "TestANewSessionGetsTheCommandsAgain"),
 	},
