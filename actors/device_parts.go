@@ -16,8 +16,9 @@ import (
 
 // missingPart is a deployable that the last report of its device lacks.
 type missingPart struct {
-	since  time.Time // of the scan that lacked it first
-	proven bool
+	session uuid.UUID // of its host's agent
+	since   time.Time // of the scan that lacked it first, in the session
+	proven  bool
 }
 
 // missParts takes note of the parts that a report lacks, and says whether that
@@ -33,11 +34,14 @@ func (a *deviceActor) missParts(m *refresh, next *Device, handles map[uuid.UUID]
 		}
 		part := a.parts[dep.UUID]
 		if part == nil {
-			part = &missingPart{since: m.found.at}
+			part = &missingPart{session: m.found.session, since: m.found.at}
 			a.parts[dep.UUID] = part
 			a.tellPart(dep)
 		}
-		part.proven = m.found.at.IsZero() || m.found.at.Sub(part.since) >= protocol.ScansApart
+		if !part.proven && part.session != m.found.session { // that has to see it for itself
+			part.session, part.since = m.found.session, m.found.at
+		}
+		part.proven = part.proven || m.found.at.IsZero() || m.found.at.Sub(part.since) >= protocol.ScansApart
 		handles[dep.UUID] = nil
 		if dep.NumAccelerators != 0 {
 			dep.NumAccelerators, dep.UpdatedAt, changed = 0, next.UpdatedAt, true
@@ -55,10 +59,11 @@ func (a *deviceActor) tellPart(dep *Deployable) {
 	}
 }
 
-// partsInDoubt says whether another scan is wanted to prove that parts are gone.
+// partsInDoubt says whether another scan is wanted to prove that parts are gone: also
+// of those that somebody has, which go when they are given back.
 func (a *deviceActor) partsInDoubt() bool {
-	for id, part := range a.parts {
-		if !part.proven && !a.held(id) {
+	for _, part := range a.parts {
+		if !part.proven {
 			return true
 		}
 	}

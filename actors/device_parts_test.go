@@ -150,6 +150,43 @@ func TestAPartOfADeviceGoesUnderItsGuest(t *testing.T) {
 	}, withShelf(s))
 }
 
+// Also of a part that somebody has a second scan is wanted: otherwise it would stay
+// when it is given back, and nobody would look any more.
+func TestAPartOfADeviceIsMissedOnceUnderItsGuest(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		id, err := w.bindToPart(w.wantParts(2)[1], instance)
+		w.must(err)
+		a.losesPart()
+		a.report()
+		w.must(w.unbind(id))
+		w.wantParts(2)
+		<-time.After(protocol.ScansApart)
+		if !a.beat().SendInventory {
+			t.Error("no second scan is wanted")
+		}
+		a.report()
+		w.wantParts(1)
+		w.wantConsistent()
+	})
+}
+
+// What a session has missed is no proof for the next one.
+func TestAPartOfADeviceIsMissedInTwoSessions(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		a.losesPart()
+		a.report()
+		<-time.After(protocol.ScansApart)
+		a.open()
+		a.report()
+		w.wantParts(2)
+		<-time.After(protocol.ScansApart)
+		a.report()
+		w.wantParts(1)
+	})
+}
+
 // A scan that could not look at everything, or at the neighbourhood, is no proof.
 func TestAPartOfADeviceMayBeHidden(t *testing.T) {
 	inBubble(t, 1, func(w *world) {

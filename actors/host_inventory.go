@@ -18,10 +18,11 @@ import (
 // foundDevice is a device as a host reports it.
 type foundDevice struct {
 	devices.Device
-	driver string // its name in [agent]enabled_drivers; "": a built-in fake one
-	serial string
-	whole  bool      // what it lacks is not there
-	at     time.Time // of the scan; zero for a built-in fake one, of which one is proof
+	driver  string // its name in [agent]enabled_drivers; "": a built-in fake one
+	serial  string
+	whole   bool      // what it lacks is not there
+	at      time.Time // of the scan; zero for a built-in fake one, of which one is proof
+	session uuid.UUID // in which it is reported
 }
 
 // absence is a device that an inventory lacks.

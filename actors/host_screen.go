@@ -53,7 +53,7 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 		for j := range d.Deployables {
 			names[d.Deployables[j].Name] = true
 		}
-		good = append(good, foundDevice{Device: d.Device, driver: d.Driver, serial: d.Serial, whole: s.seesWhole(r, d), at: r.at})
+		good = append(good, foundDevice{Device: d.Device, driver: d.Driver, serial: d.Serial, whole: s.seesWhole(r, d), at: r.at, session: r.inv.Session})
 	}
 	return good, nil
 }
