@@ -187,6 +187,22 @@ func TestAPartOfADeviceIsMissedInTwoSessions(t *testing.T) {
 	})
 }
 
+// A part that is removed while it is reported again has no number yet: the host has
+// to report once more.
+func TestAPartOfADeviceReturnsWhileItGoes(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		d := w.sys.devicesOf("n")[0]
+		found := foundDevice{Device: a.content.Devices[0].Device, driver: fake.Name}
+		found.Deployables = append(slices.Clone(found.Deployables), devices.Deployable{Name: "n_FakeDevice_7"})
+		p := newPromise[bool]()
+		w.must(w.sys.askDevice(d.UUID, &refresh{found, nil, p}, "device", d.UUID))
+		_, err := p.wait(w.t.Context(), w.sys.callPatience)
+		w.wantCode(err, CodeUnavailable)
+		w.wantParts(2)
+	})
+}
+
 // A scan that could not look at everything, or at the neighbourhood, is no proof.
 func TestAPartOfADeviceMayBeHidden(t *testing.T) {
 	inBubble(t, 1, func(w *world) {

@@ -23,7 +23,12 @@ func (a *deviceActor) refresh(m *refresh) {
 	for _, found := range m.found.Deployables {
 		i := slices.IndexFunc(next.Deployables, func(d *Deployable) bool { return d.Name == found.Name })
 		if i < 0 {
-			next.Deployables = append(next.Deployables, a.sys.newDeployable(next, &found, m.numbers[found.Name]))
+			number, given := m.numbers[found.Name]
+			if !given {
+				m.fail(Refuse(CodeUnavailable, "the deployable %s went while it was reported again", found.Name))
+				return
+			}
+			next.Deployables = append(next.Deployables, a.sys.newDeployable(next, &found, number))
 			i, changed = len(next.Deployables)-1, true
 		}
 		dep := next.Deployables[i]
