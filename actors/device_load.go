@@ -161,6 +161,24 @@ func (d *Device) judgeLoads(lost bool, of *Deployable) bool {
 	return was == nil || next.Condition != was.Condition || !slices.Equal(next.Load.Reasons, was.Load.Reasons)
 }
 
+// inherit has the first of the parts that are left be uncertain in place of one that
+// is gone: a card is no better known because its function has another name. One
+// that was loaded since is.
+func (d *Device) inherit(gone *Deployable) {
+	if !gone.Uncertain || len(d.Deployables) == 0 {
+		return
+	}
+	heir := d.Deployables[0]
+	if heir.BitstreamID == uuid.Nil {
+		heir.Uncertain, heir.UpdatedAt = true, d.UpdatedAt
+	}
+	d.Health = d.Health.clone()
+	if slices.Contains(d.Health.Accepted, gone.uncertainty()) {
+		d.Health.Accepted = append(d.Health.Accepted, heir.uncertainty())
+	}
+	d.judgeLoads(false, heir)
+}
+
 // curedBy tells whether the device is in quarantine for nothing but what is not
 // known to be loaded, and all of these binds have something loaded.
 func (d *Device) curedBy(wants []handleWant) bool {

@@ -101,10 +101,12 @@ func (a *deviceActor) dropPart(id uuid.UUID) {
 			b.deleteHandle(h)
 		}
 	}
-	last := len(b.handles) < handlesPerBatch
+	last, before := len(b.handles) < handlesPerBatch, a.dev.Health
 	if last {
 		next := a.dev.clone(a.sys.unix())
 		next.Deployables = slices.DeleteFunc(next.Deployables, func(dep *Deployable) bool { return dep.UUID == id })
+		next.inherit(a.dev.deployable(id))
+		a.sys.showHealth(next)
 		b.putDevice(a.dev, next)
 	}
 	a.write(b, func(err error) {
@@ -117,6 +119,7 @@ func (a *deviceActor) dropPart(id uuid.UUID) {
 		case last:
 			delete(a.parts, id)
 			delete(a.sets, id)
+			a.tellHealth(before)
 			a.sys.log.Info("a part of a device is gone from its host and removed", "host", a.dev.Hostname, "device", a.dev.UUID, "deployable", id)
 		}
 	})

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,6 +185,33 @@ func TestAPartOfADeviceIsMissedInTwoSessions(t *testing.T) {
 		<-time.After(protocol.ScansApart)
 		a.report()
 		w.wantParts(1)
+	})
+}
+
+// That nobody knows what is loaded into a card does not go with the part that was to
+// be programmed, and ends as ever.
+func TestAnUncertainPartGoes(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		part := w.wantParts(2)[1].UUID
+		var all sync.WaitGroup
+		programs := func(id uuid.UUID) { _, _ = w.sys.ProgramDeployable(w.t.Context(), id, uuid.MustParse(image)) }
+		all.Go(func() { programs(part) })
+		a.failed(a.fetch(), protocol.ResultUnknown)
+		a.losesPart()
+		a.report()
+		<-time.After(protocol.ScansApart)
+		a.report()
+		left := w.wantParts(1)[0]
+		w.wantUncertain("n", true)
+		all.Go(func() { programs(left.UUID) })
+		a.failed(a.fetch(), protocol.ResultError) // which changes nothing
+		w.wantUncertain("n", true)
+		all.Go(func() { programs(left.UUID) })
+		a.done(a.fetch())
+		w.wantUncertain("n", false)
+		all.Wait()
+		w.wantConsistent()
 	})
 }
 
