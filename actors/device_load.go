@@ -136,7 +136,7 @@ func (d *Deployable) cutShort() error {
 
 // uncertainty is the reason to quarantine the device of an uncertain deployable.
 func (d *Deployable) uncertainty() string {
-	return "what is loaded into " + d.Name + " is not known; it has to be programmed"
+	return asReason("what is loaded into " + d.Name + " is not known; it has to be programmed")
 }
 
 // judgeLoads brings the device's health in line with its deployables, and says

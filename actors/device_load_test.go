@@ -179,6 +179,21 @@ func TestTheServiceEndsWhileAnImageIsLoaded(t *testing.T) {
 	})
 }
 
+// A reason is what is kept of it, however long the name of the deployable is: what
+// is lost anew is none of what was accepted.
+func TestTheReasonOfALongName(t *testing.T) {
+	dep := &Deployable{Name: strings.Repeat("n", 250), Uncertain: true}
+	d := &Device{Deployables: []*Deployable{dep}}
+	d.judgeLoads(true, dep)
+	d.Health = d.Health.accept(1)
+	if d.Quarantined() {
+		t.Error("it is not accepted")
+	}
+	if d.judgeLoads(true, dep); !d.Quarantined() {
+		t.Errorf("what is lost anew is accepted: %+v", d.Health)
+	}
+}
+
 // noDevices is the store's day on which no record of a device can be written.
 func noDevices(t persistence.Transition) memory.Fault {
 	if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindDevice }) {

@@ -63,7 +63,7 @@ const findingReasons, reasonLength = 8, 255
 func newFinding(h devices.Health) Finding {
 	f := Finding{State: h.State}
 	for _, reason := range h.Reasons {
-		if reason = strings.ToValidUTF8(reason[:min(len(reason), reasonLength)], ""); reason != "" && len(f.Reasons) < findingReasons &&
+		if reason = asReason(reason); reason != "" && len(f.Reasons) < findingReasons &&
 			!slices.Contains(f.Reasons, reason) {
 			f.Reasons = append(f.Reasons, reason)
 		}
@@ -75,6 +75,11 @@ func newFinding(h devices.Health) Finding {
 		f.Reasons = []string{"no reason was given"}
 	}
 	return f
+}
+
+// asReason gives what is kept of a reason.
+func asReason(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), reasonLength)], "")
 }
 
 // bad tells whether it is a reason to give the device to nobody.
