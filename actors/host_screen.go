@@ -91,14 +91,13 @@ func (s *System) screenNames(r *report, d *protocol.Device, names map[string]boo
 func checkName(names []string, deployable string) error {
 	begins := false
 	for _, name := range names {
-		// Drivers replace what Placement might not like.
-		for _, prefix := range []string{name + "_", plainName(name) + "_"} {
-			place, own := strings.CutPrefix(deployable, prefix)
-			if own && protocol.IsPlace(place) {
-				return nil
-			}
-			begins = begins || own
+		place, own := strings.CutPrefix(deployable, name+"_")
+		// The fake driver replaces what Placement might not like.
+		fake, plain := strings.CutPrefix(deployable, plainName(name)+"_")
+		if own && protocol.IsPlace(place) || plain && protocol.IsFakePlace(fake) {
+			return nil
 		}
+		begins = begins || own || plain
 	}
 	if begins {
 		return fmt.Errorf("the deployable %s: after the name of the host comes no address of a function", deployable)

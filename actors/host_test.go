@@ -195,6 +195,18 @@ func TestANameOfAHostThatHasNotComeYet(t *testing.T) {
 	})
 }
 
+// Only the fake driver replaces what is in a host's name.
+func TestANameThatDriversDoNotGive(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n.one", 3)
+		a.content.Devices[1].Deployables[0].Name = "n.one_0000:3b:00.0"
+		a.content.Devices[2].Deployables[0].Name = "n_one_0000:3b:00.0" // that of n_one
+		a.open()
+		a.wantRefused(a.report(), "no address of a function")
+		w.wantDevices("n.one", 2)
+	})
+}
+
 // tryLongAgo is a heartbeat after a while.
 func (a *scripted) tryLongAgo() *protocol.HeartbeatReply {
 	<-time.After(10 * time.Second)

@@ -13,5 +13,8 @@ var fakePlace = regexp.MustCompile(`^FakeDevice(_[0-9]+)?$`)
 // host: the address of a function, or what a fake device has in its place.
 func IsPlace(s string) bool {
 	_, err := sysfs.ParseAddress(s)
-	return err == nil || fakePlace.MatchString(s)
+	return err == nil || IsFakePlace(s)
 }
+
+// IsFakePlace says whether it is that of a fake device.
+func IsFakePlace(s string) bool { return fakePlace.MatchString(s) }

@@ -208,8 +208,8 @@ var hosts = []mutant{
 	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",
 		file:  "actors/host_screen.go",
-		old:   "			if own && protocol.IsPlace(place) {\n",
-		new:   "			if own || protocol.IsPlace(place) {\n",
+		old:   "		if own && protocol.IsPlace(place) ||",
+		new:   "		if own || protocol.IsPlace(place) ||",
 		tests: in(actors, "TestANameOfAHostThatHasNotComeYet"),
 	},
 }
