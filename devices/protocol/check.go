@@ -62,10 +62,19 @@ func (c *check) name(what, s string) {
 // everybody knows, or of our own. Others would be taken for what hosts say
 // themselves: their processors, say, or that they are out of order.
 func (c *check) scheduled(what, s string, known ...string) {
-	name := strings.ToUpper(s)
+	name := strings.Map(capital, s)
 	if len(s) > MaxName || !slices.Contains(known, name) && (!strings.HasPrefix(name, "CUSTOM_") || name == "CUSTOM_") {
 		c.fault("%s %s: neither CUSTOM_ and more, %d bytes at most, nor %s", what, quote(s), MaxName, strings.Join(known, ", "))
 	}
+}
+
+// capital makes a small letter of those that the scheduler takes a capital one. The
+// others have no capital there, whatever they have elsewhere.
+func capital(r rune) rune {
+	if r >= 'a' && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
 }
 
 func (c *check) digest(what, s string) {

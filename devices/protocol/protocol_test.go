@@ -91,6 +91,7 @@ func TestADeviceThatCannotBeTaken(t *testing.T) {
 		`resource class ""`:               func(d *Device) { d.Deployables[0].Attributes[1].Value = "" },
 		"has 2 resource classes":          func(d *Device) { d.Deployables[0].Attributes[0] = devices.Attribute{Key: "rc", Value: "PGPU"} },
 		`trait "COMPUTE_STATUS_DISABLED"`: func(d *Device) { d.Deployables[0].Attributes[0].Value = "COMPUTE_STATUS_DISABLED" },
+		`trait "cuſtom_x"`:                func(d *Device) { d.Deployables[0].Attributes[0].Value = "cuſtom_x" }, // S elsewhere
 		`trait "CUSTOM_"`:                 func(d *Device) { d.Deployables[0].Attributes[0].Value = "CUSTOM_" },
 		`255 bytes at most`: func(d *Device) {
 			d.Deployables[0].Attributes[0].Value = "CUSTOM_" + strings.Repeat("X", 250)
