@@ -120,6 +120,7 @@ func (s *scanner) run(ctx context.Context) {
 
 // look looks and publishes what there is.
 func (s *scanner) look(ctx context.Context) {
+	was := s.working()
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	inv := s.opt.Look(limited)
@@ -129,7 +130,7 @@ func (s *scanner) look(ctx context.Context) {
 	next := &scan{number: 1, content: inv.content(s.opt.Bus), owners: inv.owners(s.opt.Drivers)}
 	if before := s.newest.Load(); before != nil {
 		next.number = before.number + 1
-		s.keepWorking(before, next)
+		s.keepWorking(before, next, was)
 	}
 	for path, since := range s.removed {
 		if next.owners[path] != nil { // it, or another, has come since
@@ -166,13 +167,15 @@ func (s *scanner) worksNear(a sysfs.Address) bool {
 }
 
 // keepWorking reports devices that are at work as they were: one that is being
-// programmed may leave the bus for a while, as may its virtual functions.
-func (s *scanner) keepWorking(before, next *scan) {
+// programmed may leave the bus for a while, as may its virtual functions. was are
+// those that were at work when the look began: one that is done since may have been
+// looked at before, and is looked at once more.
+func (s *scanner) keepWorking(before, next *scan, was map[string]bool) {
 	working := s.working()
 	for i := range before.content.Devices {
 		d := &before.content.Devices[i]
 		path := d.ControlPath.Info
-		if !working[path] {
+		if !working[path] && !was[path] {
 			continue
 		}
 		i := slices.IndexFunc(next.content.Devices, func(n protocol.Device) bool { return n.ControlPath.Info == path })

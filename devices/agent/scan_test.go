@@ -22,13 +22,13 @@ func TestADeviceAtWorkIsReportedAsItWas(t *testing.T) {
 		return s
 	}
 	s := &scanner{working: func() map[string]bool { return map[string]bool{"a": true, "b": true} }}
-	next := scanOf(device("a", 1), device("c", 1))
-	s.keepWorking(scanOf(device("a", 3), device("b", 3), device("c", 3)), next)
+	next := scanOf(device("a", 1), device("c", 1), device("d", 1)) // the last was at work until just now
+	s.keepWorking(scanOf(device("a", 3), device("b", 3), device("c", 3), device("d", 3)), next, map[string]bool{"d": true})
 	got := map[string]int{}
 	for _, d := range next.content.Devices {
 		got[d.ControlPath.Info] = len(d.Deployables)
 	}
-	if len(got) != 3 || got["a"] != 3 || got["b"] != 3 || got["c"] != 1 || next.owners["b"] != driver {
+	if len(got) != 4 || got["a"] != 3 || got["b"] != 3 || got["c"] != 1 || got["d"] != 3 || next.owners["b"] != driver {
 		t.Errorf("reported with so many deployables: %v", got)
 	}
 }
