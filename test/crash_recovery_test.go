@@ -30,7 +30,7 @@ func TestCrashDuringRecovery(t *testing.T) {
 
 		where.configure(w.nova.options(crashOptions))
 		second := where.startFaulty(faults)
-		second.mayFail = true // that a device is held off, because the load of its image was cut short
+		second.mayDoubt = true // that a device is held off, because the load of its image was cut short
 		if second.comesUp() {
 			second.comesToEnd()
 		}

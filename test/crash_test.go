@@ -181,7 +181,7 @@ func (p *process) checkAfterCrash(w *crashWalk) {
 	c := p.client()
 	p.comesToRest()
 	got := look(c, w.find(c))
-	p.mayFail = p.mayFail || got.unsure // that a device is held off is an error in the log
+	p.mayDoubt = p.mayDoubt || got.unsure // that a device is held off is an error in the log
 	var errs []error
 	for _, may := range w.allowed() {
 		err := may.differ(got, w.ids)
