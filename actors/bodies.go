@@ -10,8 +10,8 @@ import (
 // stop one costs the engine more than all of these, so those who come take the
 // place of those who went: a body is an actor of the engine that is one of ours
 // after the other. Whoever keeps the address of one that may have gone says with
-// each message whom he means: see round, and pidTable, which lets nobody go to
-// whom a message is on its way.
+// each message whom he means: see round and answersRound, and pidTable, which lets
+// nobody go to whom a message is on its way.
 type bodies struct {
 	mu   sync.Mutex
 	idle []address // the one that was used last is the last

@@ -97,6 +97,73 @@ func TestOnlySoManyBodiesWait(t *testing.T) {
 	}
 }
 
+// lateAnswers are all that an operation may be told when it has gone.
+func lateAnswers() []any {
+	return []any{
+		&arqProposal{round: 6}, &deviceProposal{round: 6}, &profileProposal{round: 6}, &batchDone{round: 6, batch: &batch{}},
+		&commandsDone{round: 6},
+		bindDeadline{round: 6},
+		withdraw{6},
+	}
+}
+
+// What comes for an operation that has gone is heard by operations alone, who know
+// their rounds.
+func TestALateAnswerIsHeardByNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(slog.New(slog.DiscardHandler))
+		for kind, want := range map[actorKind]int{
+			kindOperationActor: 1 + len(lateAnswers()),
+			kindARQActor:       1, kindProfileActor: 1, kindProjectActor: 1,
+		} {
+			d := &engineDummy{}
+			a, _ := e.embody(kind, d, "one")
+			a.box.begin()
+			for _, msg := range lateAnswers() {
+				e.tell(a.pid, msg)
+			}
+			synctest.Wait()
+			if d.heard != want {
+				t.Errorf("%s heard %d messages, want %d", kindNames[kind], d.heard, want)
+			}
+		}
+		e.system.Shutdown()
+		<-time.After(2 * time.Second)
+	})
+}
+
+// An ARQ that has the body of an operation answers whoever asks while it is about
+// to leave, also when that operation was told something late: a device has ended
+// its work after the time for a bind was up.
+func TestALateAnswerTakesNoMessageFromAnARQ(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		asks := func(d *engineDummy, number uint64) *proposeARQ {
+			pid := w.sys.engine.spawn(kindOperationActor, d)
+			return &proposeARQ{op: round{pid, number}, engine: w.sys.engine, ask: arqAsk{event: evDelete, scope: Scope{Admin: true}}}
+		}
+		one, other := &engineDummy{}, &engineDummy{}
+		first, second := asks(one, 1001), asks(other, 1002)
+		w.sys.arqs.tell(id, first)
+		synctest.Wait()
+		w.sys.engine.tell(w.sys.arqs.shard(id).slots[id].pid, &commandsDone{round: 6})
+		synctest.Wait()
+		w.sys.engine.before = func(_ actorKind, msg any) {
+			if m, is := msg.(*decided); is && m.op == first.op {
+				w.sys.arqs.tell(id, second)
+			}
+		}
+		w.sys.arqs.tell(id, &decided{op: first.op})
+		synctest.Wait()
+		w.sys.engine.before = nil
+		if one.heard != 1 || other.heard != 1 {
+			t.Errorf("the first had %d answers and the second %d, want one each", one.heard, other.heard)
+		}
+		w.sys.arqs.tell(id, &decided{op: second.op})
+	})
+}
+
 // What belongs to an earlier round, of this operation or of one that had its
 // address, changes nothing, whatever the operation waits for.
 func TestAnOperationHearsItsOwnRound(t *testing.T) {

@@ -132,9 +132,10 @@ func (s *shell) Receive(ctx actor.Context) {
 			s.hear(ctx, msg.first)
 		}
 	default:
-		if s.receiver != nil { // or the one who was meant has gone
-			s.hear(ctx, msg)
+		if s.receiver == nil || s.kind != kindOperationActor && answersRound(msg) {
+			return // the one who was meant has gone
 		}
+		s.hear(ctx, msg)
 	}
 }
 

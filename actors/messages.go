@@ -72,6 +72,17 @@ type round struct {
 // nextRound gives the number of a round.
 func (s *System) nextRound() uint64 { return s.rounds.Add(1) }
 
+// answersRound says that a message is for an operation. One that comes late is not
+// for whoever has its body by then: he would count it as one of those that he was
+// sent, and leave while another is on its way.
+func answersRound(msg any) bool {
+	switch msg.(type) {
+	case *arqProposal, *deviceProposal, *profileProposal, *batchDone, *commandsDone, bindDeadline, withdraw:
+		return true
+	}
+	return false
+}
+
 // passivate asks an idle virtual actor to leave.
 type passivate struct{}
 

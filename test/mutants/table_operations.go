@@ -139,6 +139,13 @@ var operations = []mutant{
 		tests: in(actors, "TestAnOperationHearsItsOwnRound"),
 	},
 	{
+		name: "answer-to-who-came-next", rule: "Who is asked answers, whoever had his place before him.",
+		file:  "actors/engine.go",
+		old:   "s.receiver == nil || s.kind != kindOperationActor && answersRound(msg)",
+		new:   "s.receiver == nil",
+		tests: in(actors, "TestALateAnswerIsHeardByNobodyElse", "TestALateAnswerTakesNoMessageFromAnARQ"),
+	},
+	{
 		name: "settlement-not-tried-again", rule: "Every accepted bind ends, whatever the store's day is like.",
 		file:  "actors/operation_settle.go",
 		old:   "\t\ts.after(settlePause, func() { s.settle(accepted, event, request, commands) })\n",
