@@ -1,6 +1,7 @@
 package http
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,7 @@ func grainsOf(opt Options) grains {
 // deadline is one that is in force.
 type deadline struct {
 	grain time.Duration
+	mu    sync.Mutex   // while another is put in force: what is noted is what is in force
 	ends  atomic.Int64 // after start; 0: never
 }
 
@@ -39,20 +41,21 @@ func (d *deadline) fits(t time.Time) bool {
 
 // set puts a deadline at t in force, or none if t is the zero time.
 func (d *deadline) set(t time.Time, force func(time.Time) error) error {
-	switch {
-	case t.IsZero():
-		if d.ends.Swap(0) == 0 {
-			return nil
-		}
-		return force(t)
-	case d.fits(t):
+	never := t.IsZero()
+	if never && d.ends.Load() == 0 || !never && d.fits(t) {
 		return nil
 	}
-	t = t.Add(d.grain)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ends time.Duration
+	if !never {
+		t = t.Add(d.grain)
+		ends = t.Sub(start)
+	}
 	if err := force(t); err != nil {
 		return err
 	}
-	d.ends.Store(int64(t.Sub(start)))
+	d.ends.Store(int64(ends))
 	return nil
 }
 

@@ -104,6 +104,36 @@ func TestWriteUnderWayIsCutOff(t *testing.T) {
 	})
 }
 
+// TestWhatIsNotedOfADeadlineIsInForce: a backup sets one for each piece while the
+// engine sets that of the answer.
+func TestWhatIsNotedOfADeadlineIsInForce(t *testing.T) {
+	d, begin := deadline{grain: time.Second}, time.Now()
+	var inForce time.Time
+	other := make(chan error, 1)
+	err := d.set(begin.Add(time.Hour), func(at time.Time) error {
+		inForce = at
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			other <- d.set(begin.Add(time.Minute), func(at time.Time) error {
+				inForce = at
+				return nil
+			})
+		}()
+		select { // it is quicker, or waits
+		case <-done:
+		case <-time.After(20 * time.Millisecond):
+		}
+		return nil
+	})
+	if err := errors.Join(err, <-other); err != nil {
+		t.Fatal(err)
+	}
+	if noted := start.Add(time.Duration(d.ends.Load())); !noted.Equal(inForce) {
+		t.Errorf("in %s one is in force, and %s are noted", inForce.Sub(begin), noted.Sub(begin))
+	}
+}
+
 // TestDeadlinesOfARequestAreHardlyEverSet: what the engine asks for with every
 // request changes nothing most of the time, and the rest of a request that is
 // there already needs no deadline.
