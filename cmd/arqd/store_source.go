@@ -9,7 +9,6 @@ import (
 	"net"
 	nethttp "net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +49,7 @@ func (c *storeCall) read(ctx context.Context, use func(*source) error) error {
 // openStore opens a store that is there.
 func (c *storeCall) openStore() (*badger.Store, error) {
 	dir := storeDir(c.cfg)
-	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) == 0 {
+	if files, _ := os.ReadDir(dir); len(files) == 0 {
 		return nil, fmt.Errorf("there is no store in %s", dir)
 	}
 	return badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})

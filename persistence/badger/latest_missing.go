@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
@@ -13,12 +14,20 @@ import (
 // beginLatest makes the file for a new store, before there is anything else: so
 // it is missing where a store has lost all that was written, too.
 func beginLatest(dir string) error {
-	for _, other := range []string{"MANIFEST", "KEYREGISTRY", "*.mem", "*.vlog", "*.sst", latestName} {
-		if names, err := filepath.Glob(filepath.Join(dir, other)); err != nil || len(names) > 0 {
-			return err
-		}
+	files, err := os.ReadDir(dir)
+	if err != nil || slices.ContainsFunc(files, func(f os.DirEntry) bool { return ofStore(f.Name()) }) {
+		return err
 	}
 	return makeLatest(dir, 0)
+}
+
+// ofStore says whether a file of this name is one of a store that was begun.
+func ofStore(name string) bool {
+	switch filepath.Ext(name) {
+	case ".mem", ".vlog", ".sst":
+		return true
+	}
+	return name == badgerdb.ManifestFilename || name == badgerdb.KeyRegistryFileName || name == latestName
 }
 
 // replaceLatest makes the file anew where it is absent and may be: the store is

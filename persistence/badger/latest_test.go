@@ -66,6 +66,26 @@ func TestLostChangesAreFound(t *testing.T) {
 	}
 }
 
+// TestLostChangesAreFoundWhateverTheDirectoryIsCalled: its name is no pattern.
+func TestLostChangesAreFoundWhateverTheDirectoryIsCalled(t *testing.T) {
+	files, before, log := killed(t, 3)
+	for _, name := range []string{"[state]", "state["} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), name)
+			files.put(t, dir)
+			if n, err := recordsOf(dir); n != 3 || err != nil {
+				t.Fatalf("%d records, %v", n, err)
+			}
+			lost, dir := clone(files), filepath.Join(t.TempDir(), name)
+			lost[log] = before
+			lost.put(t, dir)
+			if _, err := recordsOf(dir); !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "the last changes are missing") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // giveUp renames the note as who runs arqd does who goes on with what is left.
 func giveUp(t *testing.T, dir string) {
 	t.Helper()

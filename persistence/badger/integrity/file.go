@@ -68,3 +68,18 @@ func usedLength(f *os.File) (int, error) {
 	}
 	return int(size), nil
 }
+
+// tablesThere lists the tables in a directory, whether the database has them or
+// not; none where there is no directory.
+func tablesThere(dir string) (names []string, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for _, file := range files {
+		if filepath.Ext(file.Name()) == ".sst" {
+			names = append(names, file.Name())
+		}
+	}
+	return names, nil
+}

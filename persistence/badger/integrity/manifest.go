@@ -25,7 +25,7 @@ const (
 // directory without a database. Other tables in the directory are remains,
 // which Badger removes as it opens.
 func Tables(dir string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	found, err := tablesThere(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -15,24 +15,24 @@ import (
 //
 // flushed is the last transaction in the tables that are listed.
 func checkOrphans(dir string, listed []string, flushed uint64) error {
-	found, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	found, err := tablesThere(dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range found {
-		if slices.Contains(listed, filepath.Base(name)) {
+		if slices.Contains(listed, name) {
 			continue
 		}
 		var newest uint64
-		err := withFile(name, func(b []byte) (err error) {
-			newest, err = checkTable(filepath.Base(name), b)
+		err := withFile(filepath.Join(dir, name), func(b []byte) (err error) {
+			newest, err = checkTable(name, b)
 			return err
 		})
 		if err != nil || newest <= flushed { // what cannot be read was not complete yet
 			continue
 		}
 		if logged, err := isLogged(dir, newest); err != nil || !logged {
-			return cmp.Or(err, damaged(manifestName, "is cut short: it does not name %s, whose changes are nowhere else", filepath.Base(name)))
+			return cmp.Or(err, damaged(manifestName, "is cut short: it does not name %s, whose changes are nowhere else", name))
 		}
 	}
 	return nil

@@ -27,13 +27,8 @@ func Salvage(dir string, visit func(Entry), lost func(error)) error {
 	names, err := Tables(dir)
 	if err != nil {
 		lost(err)
-		found, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-		if err != nil {
+		if names, err = tablesThere(dir); err != nil {
 			return err
-		}
-		names = names[:0]
-		for _, name := range found {
-			names = append(names, filepath.Base(name))
 		}
 	}
 	for _, name := range names {
