@@ -235,7 +235,7 @@ func TestADeviceKnowsWhatReadersSee(t *testing.T) {
 		dev := w.sys.Devices()[0]
 		bound, _ := w.sys.ARQ(guest)
 		caught := make(catcher, 1)
-		silent := w.sys.engine.spawn(kindServiceActor, caught)
+		silent := w.sys.engine.spawn(kindOperationActor, caught)
 		w.sys.devices.tell(dev.UUID, &proposeDevice{
 			op: round{pid: silent}, engine: w.sys.engine, gives: []handleGive{{guest, bound.Binding.Handle.UUID}},
 		})
