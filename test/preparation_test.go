@@ -110,6 +110,7 @@ func TestRestartDuringPreparation(t *testing.T) {
 			end(p)
 			n.configure(options{"fake.hosts": hosts})
 			p = n.start()
+			p.mayDoubt = true // devices are held off whose image was being loaded
 			c = p.client()
 			if got := c.settled(bound); got.State != "Bound" && got.State != "BindFailed" {
 				t.Errorf("after the restart: %+v", got)
