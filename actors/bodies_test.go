@@ -117,8 +117,10 @@ func TestALateAnswerIsHeardByNobodyElse(t *testing.T) {
 			kindARQActor:       1, kindProfileActor: 1, kindProjectActor: 1,
 		} {
 			d := &engineDummy{}
-			a, _ := e.embody(kind, d, "one")
-			a.box.begin()
+			a, idle := e.embody(kind, d, "one")
+			if idle {
+				a.box.begin()
+			}
 			for _, msg := range lateAnswers() {
 				e.tell(a.pid, msg)
 			}
