@@ -13,20 +13,23 @@ import (
 // line of the log tells of all.
 func TestOverload(t *testing.T) {
 	p := start(t, options{
-		"fake.operation_delay": "300", "api.max_inflight_writes": "4", "api.overload_patience": "0.05",
+		"fake.hosts": "h1,h2,h3,h4,h5,h6,h7,h8", "fake.operation_delay": "300", "api.max_inflight_writes": "4", "api.overload_patience": "0.05",
 	})
 	p.mayFail = true
 	c := p.client()
 	c.createProfile("one", 1)
-	path := "/deployables/" + c.deployable().UUID + "/program"
+	var paths []string // of more devices than may be in work: one that is refuses another load at once
+	for _, d := range c.deployables() {
+		paths = append(paths, "/deployables/"+d.UUID+"/program")
+	}
 
 	const sent = 24
 	var mu sync.Mutex
 	done, refused := 0, 0
 	var requests []func()
-	for range sent {
+	for i := range sent {
 		requests = append(requests, func() {
-			a, err := c.do(http.MethodPatch, path, programBody(newUUID()))
+			a, err := c.do(http.MethodPatch, paths[i%len(paths)], programBody(newUUID()))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
