@@ -64,6 +64,8 @@ var framingVectors = []struct {
 	{"chunk longer than it says", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[]\r\n0\r\n\r\nCANARY"},
 	{"no line end after a chunk", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]0\r\n\r\nCANARY"},
 	{"a length as trailer", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 500\r\n\r\nCANARY"},
+	{"a folded trailer", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: a\r\n b\r\n\r\nCANARY"},
+	{"a role as trailer", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Roles: admin\r\n\r\nCANARY"},
 	{"the last chunk runs into the next request", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nCANARY"},
 	{"request within a body", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nCANARY"},
 	{"request within a chunk", "POST /v2/attributes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n500\r\nCANARY"},

@@ -43,9 +43,8 @@ const tokenClass = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 var (
 	requestLine = regexp.MustCompile(`^(` + tokenClass + `) [^\x00-\x20\x7f]+ HTTP/([0-9])\.([0-9])$`)
 	strictLine  = regexp.MustCompile(`^(` + tokenClass + `):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)$`)
-	// Trailers are not looked at: only their end matters, and a line that continues
-	// another, as folded ones do, is none.
-	trailerLine = regexp.MustCompile(`^[ \t]+[^\x00-\x08\x0a-\x1f\x7f]*$|^[^\x00-\x20\x7f:][^\x00-\x1f\x7f:]*:[^\x00-\x08\x0a-\x1f\x7f]*$`)
+	// Trailers are not looked at: only their end matters.
+	trailerLine = regexp.MustCompile(`^[^\x00-\x20\x7f:][^\x00-\x1f\x7f:]*:[^\x00-\x08\x0a-\x1f\x7f]*$`)
 	digits      = regexp.MustCompile(`^[0-9]+$`)
 	chunkLine   = regexp.MustCompile(`^([0-9A-Fa-f]+)[ \t]*(;.*)?$`)
 )
