@@ -133,7 +133,7 @@ var devices = []mutant{
 		file:  "actors/device_load.go",
 		old:   "\tif m.alone {\n",
 		new:   "\tif m.alone && m.stage != loadBegins {\n",
-		tests: in(actors, points, simulation),
+		tests: in(actors, "TestAProgrammingLosesToABindThatCameBefore"),
 	},
 	{
 		name: "another-image-under-a-guest", rule: "A deployable in use keeps its image.",

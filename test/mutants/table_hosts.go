@@ -6,14 +6,14 @@ var hosts = []mutant{
 		name: "former-session-is-heard", rule: "The newest session of a host is the only one.",
 		file:  "actors/host_actor.go",
 		old:   "	if h.session != nil && h.session.id == session {\n",
-		new:   "	if h.session != nil && (h.session.id == session || slices.Contains(h.former, session)) {\n",
+		new:   "	if h.session != nil && (h.session.id == session || slices.ContainsFunc(h.former, func(f formerSession) bool { return f.id == session })) {\n",
 		tests: in(actors, "TestTheNewestSessionWins", simulation),
 	},
 	{
 		name: "poll-of-a-former-session-stays", rule: "A session that is replaced gets no more commands.",
 		file:  "actors/host_actor.go",
 		old:   "	h.endPoll(&protocol.Error{Code: over, Message: \"another session was opened\"})\n",
-		new:   "",
+		new:   "	_ = over\n",
 		tests: in(actors, "TestANewSessionGetsTheCommandsAgain"),
 	},
 	{
