@@ -121,12 +121,12 @@ func (a *deviceActor) abort(err error) {
 }
 
 // serve does what a message asks, or says false: not before a proposal that
-// is undecided has been decided.
+// is undecided has been decided, and this actor has heard of it.
 func (a *deviceActor) serve(msg any) bool {
 	if m, ok := msg.(*proposeDevice); ok {
 		return a.propose(m)
 	}
-	if a.changing() {
+	if a.changing() || a.overtaken() {
 		return false
 	}
 	switch m := msg.(type) {

@@ -10,13 +10,20 @@ import (
 
 // propose answers an operation, or says false: what it wants, or is refused
 // for, depends on somebody else whose fate is undecided. A refusal rests on
-// committed state only.
+// committed state only. What has overtaken a proposal is heard of before the next
+// one is made, or that would lose to it as well.
 func (a *deviceActor) propose(m *proposeDevice) bool {
+	if m.again && a.overtaken() {
+		return false
+	}
 	if len(m.gives) > 0 && a.offering(func(o *deviceOffer) bool { return o.err != nil }) {
 		return false // a bind is about to fail because they are not free
 	}
 	p := &deviceProposal{generation: a.dev.Generation}
 	if p.err = a.admit(m.wants); p.err != nil {
+		if a.overtaken() {
+			return false
+		}
 		m.answer(p)
 		return true
 	}
@@ -176,12 +183,26 @@ func (a *deviceActor) offering(such func(*deviceOffer) bool) bool {
 // and readers know it before this actor does.
 func (a *deviceActor) givenBack() bool {
 	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool {
-		if len(o.given) == 0 {
-			return false
-		}
-		was := o.given[0].before
-		return !o.expired || a.sys.dir.handleGeneration(was.UUID) > was.Generation
+		return len(o.given) > 0 && (!o.expired || a.published(o))
 	})
+}
+
+// overtaken says whether something has been decided that readers know before this
+// actor does. Its operation is about to tell.
+func (a *deviceActor) overtaken() bool { return slices.ContainsFunc(a.offers, a.published) }
+
+// published says whether readers know more of the handles of an offer than this
+// actor.
+func (a *deviceActor) published(o *deviceOffer) bool {
+	changes := o.taken
+	if len(changes) == 0 {
+		changes = o.given
+	}
+	if len(changes) == 0 { // a refusal
+		return false
+	}
+	known := a.handles[changes[0].before.UUID]
+	return known != nil && a.sys.dir.handleGeneration(known.UUID) > known.Generation
 }
 
 // wanted counts wants by deployable.

@@ -15,6 +15,7 @@ type proposeDevice struct {
 	index  int
 	wants  []handleWant
 	gives  []handleGive
+	again  bool // what was proposed before was overtaken
 }
 
 // handleWant is an ARQ that wants a handle of a deployable.

@@ -154,7 +154,7 @@ func (o *operation) devicePart(d *Device) *devicePart {
 func (o *operation) askDevices() {
 	o.phase, o.awaited = askingDevices, len(o.devices)
 	for i, d := range o.devices {
-		m := &proposeDevice{op: o.round, engine: o.sys.engine, index: i}
+		m := &proposeDevice{op: o.round, engine: o.sys.engine, index: i, again: o.attempt > 1}
 		for _, p := range d.wanting {
 			v, _ := o.sys.dir.provider(p.ask.bind.ProviderUUID)
 			m.wants = append(m.wants, handleWant{

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
@@ -195,39 +194,6 @@ func TestEveryDeployableThatIsBeingProgrammedTakesNoBind(t *testing.T) {
 		end <- nil
 		synctest.Wait()
 		w.wantStates("Bound", ids...)
-		w.wantConsistent()
-	})
-}
-
-// lateDecided stands in front of a device and keeps the decisions back for a
-// while, as an operation does that is descheduled between two of its messages.
-type lateDecided struct {
-	sys *System
-	to  *actor.PID
-	by  time.Duration
-}
-
-func (l *lateDecided) receive(_ actor.Context, msg any) {
-	if _, is := msg.(*decided); is {
-		l.sys.after(l.by, func() { l.sys.engine.tell(l.to, msg) })
-		return
-	}
-	l.sys.engine.tell(l.to, msg)
-}
-
-// An ARQ is deleted by somebody who learned of its bind before its device did:
-// the handle comes back all the same.
-func TestADeleteThatOvertakesTheDecisionOfTheBind(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.profile("one")
-		id := w.create("one", 1)[0]
-		dev := w.sys.Devices()[0].UUID
-		device := w.sys.devices.actors[dev].pid
-		w.sys.devices.actors[dev] = w.sys.engine.settle(kindServiceActor, &lateDecided{w.sys, device, 20 * time.Millisecond})
-		w.must(w.bind(w.to("h", instance), id))
-		w.must(w.remove(id))
-		<-time.After(time.Second)
-		w.wantHandles(1, 0, 0)
 		w.wantConsistent()
 	})
 }
