@@ -135,6 +135,38 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftWithARefusedStore: whoever it belongs to finds no file of ours
+// in it.
+func TestNothingIsLeftWithARefusedStore(t *testing.T) {
+	for name, change := range map[string]func(*badgerdb.Txn) error{
+		"another program's": func(txn *badgerdb.Txn) error {
+			return errors.Join(txn.Delete([]byte(formatKey)), txn.Delete([]byte(keptKey)))
+		},
+		"a newer arqd's": func(txn *badgerdb.Txn) error {
+			return errors.Join(txn.Set([]byte(formatKey), []byte("3")), txn.Delete([]byte(keptKey)))
+		},
+		"damaged": func(txn *badgerdb.Txn) error {
+			return errors.Join(txn.Set([]byte(formatKey), []byte("?")), txn.Delete([]byte(keptKey)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := written(t, 1)
+			tamper(t, dir, change)
+			if err := os.Remove(filepath.Join(dir, latestName)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(Options{Dir: dir, MemTableSize: smallMemTable}); err == nil {
+				t.Fatal("opened")
+			}
+			for file := range take(t, dir) {
+				if strings.HasPrefix(file, latestName) {
+					t.Errorf("%s is left", file)
+				}
+			}
+		})
+	}
+}
+
 // findFile returns the first file in dir with the ending.
 func findFile(t *testing.T, dir, ending string) string {
 	t.Helper()

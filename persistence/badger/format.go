@@ -17,12 +17,16 @@ const (
 	tallied = 2
 )
 
-// checkFormat reads the format of a database, and marks an empty one.
+// checkFormat gives the format of a database, or that which an empty one gets. It
+// refuses one that is not ours, before anything is written into it or beside it.
 func checkFormat(db *badgerdb.DB, dir string) (found int, err error) {
 	found, err = readFormat(db)
 	switch {
 	case errors.Is(err, badgerdb.ErrKeyNotFound):
-		return format, markEmpty(db, dir)
+		if holdsAnything(db) {
+			return 0, fmt.Errorf("directory %s holds a database that is not arqd's", dir)
+		}
+		return format, nil
 	case err != nil:
 		return 0, &damagedError{dir, fmt.Errorf("its format cannot be read: %w", err)}
 	case found > format:
@@ -46,16 +50,12 @@ func readFormat(db *badgerdb.DB) (version int, err error) {
 	return version, err
 }
 
-// markEmpty writes the format into an empty database. One that holds anything
-// is not ours.
-func markEmpty(db *badgerdb.DB, dir string) error {
+// markEmpty writes the format into a database that is empty.
+func markEmpty(db *badgerdb.DB) error {
 	if holdsAnything(db) {
-		return fmt.Errorf("directory %s holds a database that is not arqd's", dir)
+		return nil
 	}
-	if err := markFormat(db, tally{}); err != nil {
-		return explain(dir, err)
-	}
-	return nil
+	return markFormat(db, tally{})
 }
 
 // markFormat writes the format, the tally that belongs to it, and that a file

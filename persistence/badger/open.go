@@ -30,13 +30,16 @@ func openWith(opts Options, open opener) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := checkFormat(db, opts.Dir)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	latest, err := openLatest(db, opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	found, err := checkFormat(db, opts.Dir)
-	if err != nil {
-		return nil, errors.Join(err, latest.close(), db.Close())
+	if err := markEmpty(db); err != nil {
+		return nil, errors.Join(explain(opts.Dir, err), latest.close(), db.Close())
 	}
 	return start(db, found, latest, opts), nil
 }
