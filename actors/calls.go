@@ -302,7 +302,7 @@ func (s *System) refreshDevices(ctx context.Context, all []registration) (again 
 	refreshed := make([]promise[bool], len(all))
 	for i, r := range all {
 		refreshed[i] = newPromise[bool]()
-		if err := s.askDevice(r.device, &refresh{r.found, r.numbers, refreshed[i]}, "device", r.device); err != nil {
+		if err := s.askDevice(r.device, &refresh{found: r.found, numbers: r.numbers, promise: refreshed[i]}, "device", r.device); err != nil {
 			return false, err
 		}
 	}

@@ -29,7 +29,7 @@ func (a *deviceActor) setEnabled(m *setEnabled) {
 		return
 	}
 	a.replace(next, func(err error) {
-		if !a.again(m, &m.tried, err) {
+		if !a.again(m, err) {
 			m.promise.resolve(struct{}{}, err)
 		}
 	})
@@ -48,7 +48,7 @@ func (a *deviceActor) addAttribute(m *addAttribute) {
 	}
 	dep.Attributes = append(dep.Attributes, m.attribute)
 	a.replace(next, func(err error) {
-		if !a.again(m, &m.tried, err) { // a uuid that another device claims is seen then
+		if !a.again(m, err) { // a uuid that another device claims is seen then
 			m.promise.resolve(m.attribute, err)
 		}
 	})
@@ -61,7 +61,7 @@ func (a *deviceActor) dropAttribute(m *dropAttribute) {
 		if i >= 0 {
 			dep.Attributes = slices.Delete(dep.Attributes, i, i+1)
 			a.replace(next, func(err error) {
-				if !a.again(m, &m.tried, err) {
+				if !a.again(m, err) {
 					m.promise.resolve(struct{}{}, err)
 				}
 			})
@@ -74,12 +74,11 @@ func (a *deviceActor) dropAttribute(m *dropAttribute) {
 // again asks for a change once more that lost a race, and says whether it did:
 // binds write the device's record when they load an image, and nobody who changes
 // something else of it need know of that.
-func (a *deviceActor) again(m any, tried *int, err error) bool {
-	*tried++
-	if err == nil || ErrorCode(err) != CodeConflict || *tried >= maxAttempts {
+func (a *deviceActor) again(m interface{ tooMany(err error) bool }, err error) bool {
+	if m.tooMany(err) || ErrorCode(err) != CodeConflict {
 		return false
 	}
-	a.waiting = append(a.waiting, m)
+	a.waiting = slices.Insert(a.waiting, 0, any(m))
 	return true
 }
 

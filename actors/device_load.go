@@ -46,7 +46,7 @@ type recordImage struct {
 	function   string    // that it has; "": not known
 	alone      bool      // only if no handle changes hands meanwhile
 	then       func(error)
-	tried      int
+	losses
 }
 
 // recordAgain retries a change that lost a race, unless it was to lose it. How far a
@@ -56,11 +56,10 @@ func (a *deviceActor) recordAgain(m *recordImage, err error) {
 	switch {
 	case err == nil || a.sys.stopping.Err() != nil || m.alone:
 		m.then(err)
-	case a.again(m, &m.tried, err):
+	case a.again(m, err):
 	default:
 		a.sys.log.Warn("how far a programming is could not be recorded; trying again",
 			"device", a.dev.UUID, "deployable", m.deployable, "error", err)
-		m.tried = 0
 		self := a.self
 		a.sys.after(healthRetry, func() { a.sys.engine.tell(self, m) })
 	}

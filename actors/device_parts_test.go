@@ -224,7 +224,7 @@ func TestAPartOfADeviceReturnsWhileItGoes(t *testing.T) {
 		found := foundDevice{Device: a.content.Devices[0].Device, driver: fake.Name}
 		found.Deployables = append(slices.Clone(found.Deployables), devices.Deployable{Name: "n_FakeDevice_7"})
 		p := newPromise[bool]()
-		w.must(w.sys.askDevice(d.UUID, &refresh{found, nil, p}, "device", d.UUID))
+		w.must(w.sys.askDevice(d.UUID, &refresh{found: found, promise: p}, "device", d.UUID))
 		_, err := p.wait(w.t.Context(), w.sys.callPatience)
 		w.wantCode(err, CodeUnavailable)
 		w.wantParts(2)

@@ -45,15 +45,16 @@ func (a *deviceActor) refresh(m *refresh) {
 	changed = a.missParts(m, next, handles) || changed
 	changed = a.sys.showHealth(next) || changed // on what is new, too
 	if !changed {
-		a.refreshHandles(handles, m.promise)
+		a.refreshHandles(handles, m)
 		return
 	}
 	a.replace(next, func(err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			a.refreshHandles(handles, m)
+		case !a.again(m, err):
 			m.fail(err)
-			return
 		}
-		a.refreshHandles(handles, m.promise)
 	})
 }
 
@@ -106,7 +107,7 @@ func (d *Device) describe(found *foundDevice) bool {
 
 // refreshHandles adds the handles that are new and drops free ones that are
 // gone, in batches, and answers when all are on disk.
-func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle, p promise[bool]) {
+func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle, m *refresh) {
 	var batches []*batch
 	b := &batch{}
 	next := func() {
@@ -146,7 +147,7 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 	if len(b.handles) > 0 {
 		batches = append(batches, b)
 	}
-	a.writeAll(batches, p)
+	a.writeAll(batches, m)
 }
 
 // asReported says whether the handles of a deployable are those that its host
@@ -204,17 +205,18 @@ func (s *System) refreshAttributes(dep *Deployable, found []devices.Attribute) b
 	return true
 }
 
-func (a *deviceActor) writeAll(batches []*batch, p promise[bool]) {
+func (a *deviceActor) writeAll(batches []*batch, m *refresh) {
 	if len(batches) == 0 {
-		p.resolve(a.partsInDoubt(), nil)
+		m.promise.resolve(a.partsInDoubt(), nil)
 		return
 	}
 	a.write(batches[0], func(err error) {
-		if err != nil {
-			p.fail(err)
-			return
+		switch {
+		case err == nil:
+			a.writeAll(batches[1:], m)
+		case !a.again(m, err):
+			m.fail(err)
 		}
-		a.writeAll(batches[1:], p)
 	})
 }
 

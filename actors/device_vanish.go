@@ -14,7 +14,11 @@ import (
 // vanish serves when no proposal is undecided that might still be waited for.
 func (a *deviceActor) vanish(m *vanish) {
 	if !a.inUse() {
-		a.leave(func(err error) { m.promise.resolve(err == nil, err) })
+		a.leave(func(err error) {
+			if !a.again(m, err) {
+				m.promise.resolve(err == nil, err)
+			}
+		})
 		return
 	}
 	if a.dev.Missing {
@@ -33,7 +37,9 @@ func (a *deviceActor) vanish(m *vanish) {
 				"host", next.Hostname, "device", next.UUID, "controlpath", next.ControlPath.Info)
 			a.cleanUp()
 		}
-		m.promise.resolve(false, err)
+		if !a.again(m, err) {
+			m.promise.resolve(false, err)
+		}
 	})
 }
 

@@ -30,7 +30,7 @@ type hostCommand struct {
 	busy    bool // a write is undecided
 	known   bool // what became of it is on disk
 	settled bool // nobody rests on its record any more
-	lost    int  // how often its removal did not hold, one time after the other
+	losses       // of its removal
 }
 
 // commandsRemembered is of how many commands that are over the result is known.
@@ -296,11 +296,7 @@ func (h *hostActor) settle(c *hostCommand) {
 		c.rec = &next
 	}
 	h.writeCommand(c, func(b *batch) { b.deleteCommand(before) }, func(err error) {
-		c.lost++
-		if ErrorCode(err) != CodeConflict {
-			c.lost = 0
-		}
-		if err != nil && c.lost < maxAttempts { // else it is gone already
+		if err != nil && !c.tooMany(err) { // else it is gone already
 			c.rec = before
 			self, rec := h.self, c.rec
 			h.sys.after(settlePause, func() { h.sys.engine.tell(self, &commandSettled{rec: rec}) })

@@ -237,7 +237,7 @@ func (r *report) seesAll(driver string, place devices.ControlPathID) bool {
 func (s *System) vanish(ctx context.Context, id uuid.UUID) (gone bool, err error) {
 	p := newPromise[bool]()
 	return call(ctx, s, p, func() error {
-		if !s.devices.tell(id, &vanish{p}) {
+		if !s.devices.tell(id, &vanish{promise: p}) {
 			p.resolve(true, nil)
 		}
 		return nil

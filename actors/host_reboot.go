@@ -40,7 +40,7 @@ func (s *System) restoreDevices(ctx context.Context, host string) error {
 	var all []promise[struct{}]
 	for _, d := range s.devicesOf(host) {
 		p := newPromise[struct{}]()
-		if s.devices.tell(d.UUID, &hostRebooted{p}) {
+		if s.devices.tell(d.UUID, &hostRebooted{promise: p}) {
 			all = append(all, p)
 		}
 	}
@@ -102,11 +102,12 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 		return
 	}
 	a.replace(next, func(err error) {
-		if err != nil {
+		switch {
+		case err == nil:
+			a.makeAnew(m)
+		case !a.again(m, err):
 			m.fail(err)
-			return
 		}
-		a.makeAnew(m)
 	})
 }
 

@@ -63,7 +63,7 @@ func (m *proposeDevice) fail(err error) { m.answer(&deviceProposal{err: err}) }
 type setEnabled struct {
 	enabled bool
 	promise promise[struct{}]
-	tried   int
+	losses
 }
 
 func (m *setEnabled) fail(err error) { m.promise.fail(err) }
@@ -82,7 +82,7 @@ type addAttribute struct {
 	deployable uuid.UUID
 	attribute  *Attribute
 	promise    promise[*Attribute]
-	tried      int
+	losses
 }
 
 func (m *addAttribute) fail(err error) { m.promise.fail(err) }
@@ -90,7 +90,7 @@ func (m *addAttribute) fail(err error) { m.promise.fail(err) }
 type dropAttribute struct {
 	attribute uuid.UUID
 	promise   promise[struct{}]
-	tried     int
+	losses
 }
 
 func (m *dropAttribute) fail(err error) { m.promise.fail(err) }
@@ -101,6 +101,7 @@ type refresh struct {
 	found   foundDevice
 	numbers map[string]int
 	promise promise[bool] // whether another scan is to prove that parts of it are gone
+	losses
 }
 
 func (m *refresh) fail(err error) { m.promise.fail(err) }
@@ -108,7 +109,10 @@ func (m *refresh) fail(err error) { m.promise.fail(err) }
 // vanish has a device go that is not on its host any more: its record goes, or,
 // while somebody has something of it, it is missing. The answer is whether the
 // record has gone.
-type vanish struct{ promise promise[bool] }
+type vanish struct {
+	promise promise[bool]
+	losses
+}
 
 func (m *vanish) fail(err error) { m.promise.fail(err) }
 
@@ -130,6 +134,9 @@ type deviceWritten struct {
 }
 
 // hostRebooted has a device make anew what was lost with a start of its host.
-type hostRebooted struct{ promise promise[struct{}] }
+type hostRebooted struct {
+	promise promise[struct{}]
+	losses
+}
 
 func (m *hostRebooted) fail(err error) { m.promise.fail(err) }

@@ -7,9 +7,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxAttempts bounds how often a lost batch is gathered again.
-const maxAttempts = 8
-
 // gather asks the ARQs.
 func (o *operation) gather() {
 	o.attempt++

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
 )
@@ -73,9 +74,9 @@ func (w *world) wantTheSecondToWin(first, second Patch) {
 }
 
 // A bind that loads an image writes the device's record. Who wants something
-// else of it changed waits for that, and has it changed also when the store is so
-// slow that he did not wait to the end.
-func TestAnOperatorDoesNotLoseToABind(t *testing.T) {
+// else of it changed, an operator or its host, waits for that, and has it changed also
+// when the store is so slow that he did not wait to the end.
+func TestNobodyLosesADevicesChangeToABind(t *testing.T) {
 	for name, change := range map[string]func(*world, *Deployable) error{
 		"disable": func(w *world, _ *Deployable) error {
 			return w.sys.SetDeviceEnabled(context.Background(), w.device().UUID, false)
@@ -88,10 +89,28 @@ func TestAnOperatorDoesNotLoseToABind(t *testing.T) {
 			i := slices.IndexFunc(dep.Attributes, func(a *Attribute) bool { return a.Key == "old" })
 			return w.sys.DeleteAttribute(context.Background(), dep.Attributes[i].UUID)
 		},
+		"report what is new": func(w *world, _ *Deployable) error {
+			found, err := fake.New(fake.Options{Host: "h", DevicesPerHost: 1, HandlesPerDevice: 1}).Discover(context.Background())
+			w.must(err)
+			found.Devices[0].Model = "new"
+			return w.sys.RegisterInventory(context.Background(), "h", found.Devices)
+		},
+		"report it missing": func(w *world, _ *Deployable) error {
+			gone, err := w.sys.vanish(context.Background(), w.device().UUID)
+			if gone {
+				w.t.Error("it is gone, and somebody has something of it")
+			}
+			return err
+		},
+		"start its host again": func(w *world, _ *Deployable) error {
+			return w.sys.restoreDevices(context.Background(), "h")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, 1, func(w *world) {
 				_, err := w.sys.CreateAttribute(context.Background(), NewAttribute{DeployableID: w.deployableOf("h").ID, Key: "old", Value: "v"})
+				w.must(err)
+				_, err = w.sys.ProgramDeployable(context.Background(), w.deployableOf("h").UUID, uuid.New())
 				w.must(err)
 				w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
 				id := w.create("image", 1)[0]
