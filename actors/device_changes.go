@@ -88,6 +88,11 @@ func (a *deviceActor) replace(next *Device, then func(error)) {
 	a.write(b, then)
 }
 
+// inUse refuses to program a deployable that somebody has something of.
+func (d *Deployable) inUse() error {
+	return Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", d.Name)
+}
+
 // program loads an image for an administrator, unless somebody's guest would
 // lose what it has. A bind that is undecided loses to it, or it to the bind.
 func (a *deviceActor) program(m *program) {
@@ -103,7 +108,7 @@ func (a *deviceActor) program(m *program) {
 		m.fail(Refuse(CodeConflict, "the device %s is not on its host any more", a.dev.UUID))
 		return
 	case a.sets[dep.UUID].ntaken > 0:
-		m.fail(Refuse(CodeConflict, "the deployable %s is in use and cannot be programmed", dep.Name))
+		m.fail(dep.inUse())
 		return
 	}
 	if _, busy := a.jobs.loading(dep.UUID); busy {

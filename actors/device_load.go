@@ -44,19 +44,21 @@ type recordImage struct {
 	stage      loadStage
 	image      uuid.UUID // of loadDone
 	function   string    // that it has; "": not known
-	alone      bool      // only if no handle changes hands meanwhile
+	alone      bool      // only if nobody has a handle, and none changes hands meanwhile
 	then       func(error)
 	losses
 }
 
-// recordAgain retries a change that lost a race, unless it was to lose it. How far a
-// programming is gets on record whatever the store's day is like: nothing else is
-// begun there before.
+// recordAgain retries a change that lost a race. How far a programming is gets on
+// record whatever the store's day is like: nothing else is begun there before. Only an
+// administrator's is rather not begun.
 func (a *deviceActor) recordAgain(m *recordImage, err error) {
 	switch {
-	case err == nil || a.sys.stopping.Err() != nil || m.alone:
+	case err == nil || a.sys.stopping.Err() != nil:
 		m.then(err)
 	case a.again(m, err):
+	case m.alone:
+		m.then(err)
 	default:
 		a.sys.log.Warn("how far a programming is could not be recorded; trying again",
 			"device", a.dev.UUID, "deployable", m.deployable, "error", err)
@@ -70,6 +72,10 @@ func (a *deviceActor) recordImage(m *recordImage) {
 	i := slices.IndexFunc(next.Deployables, func(d *Deployable) bool { return d.Name == m.deployable })
 	if i < 0 {
 		m.then(Refuse(CodeNotFound, "the deployable %s is gone", m.deployable))
+		return
+	}
+	if m.alone && a.set(next.Deployables[i].UUID).ntaken > 0 {
+		m.then(next.Deployables[i].inUse())
 		return
 	}
 	if !next.Deployables[i].reaches(m) && !m.alone {

@@ -355,38 +355,6 @@ func TestARepeatedBindIsAConditionOfItsPatch(t *testing.T) {
 	})
 }
 
-// A programming comes while a bind of its deployable is undecided. The bind wins,
-// and its guest keeps what is loaded.
-func TestAProgrammingLosesToABindThatCameBefore(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.do = func(_ context.Context, c devices.Command) error {
-			t.Errorf("%v of a deployable in use", c.Kind)
-			return nil
-		}
-		w.profile("one")
-		id, dep := w.create("one", 1)[0], w.deployableOf("h")
-		w.setFaults(func(p persistence.Transition) memory.Fault {
-			if writesHandle(p) {
-				return memory.Fault{Delay: offerPatience / 2}
-			}
-			return memory.Fault{}
-		})
-		var wg sync.WaitGroup
-		var bound error
-		wg.Go(func() { bound = w.bind(w.to("h", instance), id) })
-		synctest.Wait()
-		_, err := w.sys.ProgramDeployable(context.Background(), dep.UUID, uuid.MustParse(image))
-		w.wantCode(err, CodeConflict)
-		wg.Wait()
-		w.must(bound)
-		if now := w.deployableOf("h").BitstreamID; now != dep.BitstreamID {
-			t.Errorf("%s is on record as loaded, want %s as before", now, dep.BitstreamID)
-		}
-		w.wantStates("Bound", id)
-		w.wantConsistent()
-	})
-}
-
 // A proposal that stays undecided (its operation waits for another device, or
 // died) keeps an administrator's programming, and all that comes behind it,
 // waiting for a short time only.

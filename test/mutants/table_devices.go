@@ -151,10 +151,24 @@ var devices = []mutant{
 	},
 	{
 		name: "programmed-under-a-guest", rule: "A deployable in use is not programmed.",
-		file:  "actors/device_changes.go",
-		old:   "\tcase a.sets[dep.UUID].ntaken > 0:\n",
-		new:   "\tcase a.sets[dep.UUID].ntaken > 999:\n",
-		tests: in(actors, "TestProgrammingADeployable", simulation),
+		file:  "actors/device_load.go",
+		old:   "\tif m.alone && a.set(next.Deployables[i].UUID).ntaken > 0 {\n",
+		new:   "\tif m.alone && a.set(next.Deployables[i].UUID).ntaken > 999 {\n",
+		tests: in(actors, "TestAProgrammingThatWaitedSparesWhoCameMeanwhile"),
+	},
+	{
+		name: "programming-loses-to-nobody", rule: "A programming is refused only because somebody has the deployable.",
+		file:  "actors/device_load.go",
+		old:   "\tcase a.again(m, err):\n\tcase m.alone:\n\t\tm.then(err)\n",
+		new:   "\tcase m.alone:\n\t\tm.then(err)\n\tcase a.again(m, err):\n",
+		tests: in(actors, "TestAProgrammingDoesNotLoseToAHandleThatBecomesFree"),
+	},
+	{
+		name: "host-loses-to-a-bind", rule: "What a host says of a device does not lose to a bind.",
+		file:  "actors/device_refresh.go",
+		old:   "\t\t\ta.refreshHandles(handles, m)\n\t\tcase !a.again(m, err):\n",
+		new:   "\t\t\ta.refreshHandles(handles, m)\n\t\tcase true:\n",
+		tests: in(actors, "TestNobodyLosesADevicesChangeToABind"),
 	},
 	{
 		name: "programming-not-alone", rule: "A bind that is undecided loses to a programming, or it to the bind.",
