@@ -108,12 +108,18 @@ func (b *batch) remove(key persistence.Key, expected uint64) {
 	b.t.Deletes = append(b.t.Deletes, persistence.Delete{Key: key, Expected: expected})
 }
 
+// orNew gives a record as it is before it is written; of a new one (nil) all is
+// zero, its generation as well.
+func orNew[T any](before *T) (record T) {
+	if before != nil {
+		record = *before
+	}
+	return record
+}
+
 // putARQ writes an ARQ; before is nil for a new one.
 func (b *batch) putARQ(before, after *ARQ) {
-	var expected uint64
-	if before != nil {
-		expected = before.Generation
-	}
+	expected := orNew(before).Generation
 	after.Generation = expected + 1
 	b.put(arqKey(after.UUID), expected, encodeARQ(after), nil)
 	b.arqs = append(b.arqs, change[ARQ]{before, after})
@@ -125,10 +131,7 @@ func (b *batch) deleteARQ(before *ARQ) {
 }
 
 func (b *batch) putHandle(before, after *heldHandle) {
-	var expected uint64
-	if before != nil {
-		expected = before.Generation
-	}
+	expected := orNew(before).Generation
 	after.Generation = expected + 1
 	b.put(handleKey(after.UUID), expected, encodeHandle(after), after.claims())
 	b.handles = append(b.handles, change[heldHandle]{before, after})
@@ -140,10 +143,7 @@ func (b *batch) deleteHandle(before *heldHandle) {
 }
 
 func (b *batch) putDevice(before, after *Device) {
-	var expected uint64
-	if before != nil {
-		expected = before.Generation
-	}
+	expected := orNew(before).Generation
 	after.Generation = expected + 1
 	b.put(deviceKey(after.UUID), expected, encodeJSON(after), deviceClaims(after))
 	b.devices = append(b.devices, change[Device]{before, after})

@@ -50,10 +50,7 @@ func decodeCommand(r persistence.Record) (*commandRecord, error) {
 
 // putCommand writes a command's record. before is nil for a new one.
 func (b *batch) putCommand(before, after *commandRecord) {
-	var expected uint64
-	if before != nil {
-		expected = before.Generation
-	}
+	expected := orNew(before).Generation
 	after.Generation = expected + 1
 	b.put(commandKey(after.Command.ID), expected, encodeJSON(after), nil)
 }

@@ -80,10 +80,7 @@ func decodeHost(r persistence.Record) (*hostRecord, error) {
 
 // putHost writes a host's record.
 func (b *batch) putHost(before, after *hostRecord) {
-	var expected uint64
-	if before != nil {
-		expected = before.Generation
-	}
+	expected := orNew(before).Generation
 	after.Generation = expected + 1
 	b.put(hostKey(after.Name), expected, encodeJSON(after), nil)
 }
