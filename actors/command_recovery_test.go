@@ -111,8 +111,7 @@ func TestACommandIsForgottenOnABadDay(t *testing.T) {
 
 // That a host has died is on record even when the store has a bad day then.
 func TestADeathOnABadDay(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.joined("n", 1)
+	withAgent(t, func(w *world, _ *scripted, _ *Device) {
 		w.setFaults(func(persistence.Transition) memory.Fault {
 			return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
 		})

@@ -44,9 +44,7 @@ func (w *world) wantUncertain(host string, want bool) {
 // would take it as it is, whatever is started anew, until an image was loaded.
 func TestAnFPGAOfWhichNobodyKnowsWhatIsLoaded(t *testing.T) {
 	s := &shelf{}
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		id := w.program("n", instance)
 		a.failed(a.fetch(), protocol.ResultUnknown)
 		w.wantStates("BindFailed", id)
@@ -100,8 +98,7 @@ func TestAnFPGAOfWhichNobodyKnowsWhatIsLoaded(t *testing.T) {
 // A programming that is known to have failed, or never to have begun, leaves the
 // device as certain as it was.
 func TestAProgrammingThatHasFailed(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		for _, code := range []string{protocol.ResultError, protocol.ResultExpired, protocol.ResultNoDevice} {
 			id := w.program("n", instance)
 			a.failed(a.fetch(), code)
@@ -122,9 +119,7 @@ func TestAProgrammingThatHasFailed(t *testing.T) {
 
 // An administrator may have the device programmed, or take it as it is.
 func TestAnAdministratorAndAnUncertainFPGA(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		program := func(end func(protocol.Command)) error {
 			t.Helper()
 			answer := make(chan error)
@@ -148,8 +143,7 @@ func TestAnAdministratorAndAnUncertainFPGA(t *testing.T) {
 		if now, _ := w.sys.Device(d.UUID); now.Maintaining() || now.Health.Condition != Degraded {
 			t.Errorf("after the quarantine was lifted: %+v", now.Health)
 		}
-		id, err := w.bindTo(d, instance)
-		w.must(err)
+		id := w.bound(d, instance)
 		w.must(w.unbind(id))
 		w.wantCode(program(unknown), CodeDeviceFailed) // what was accepted was another one
 		w.wantUncertain("n", true)
@@ -159,8 +153,7 @@ func TestAnAdministratorAndAnUncertainFPGA(t *testing.T) {
 // The service ends while an image is loaded: by an agent, which says later what
 // has become of it; and on a host without one, where nobody can.
 func TestTheServiceEndsWhileAnImageIsLoaded(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
 		w.do = func(ctx context.Context, _ devices.Command) error { <-ctx.Done(); return ctx.Err() }
 		w.program("n", instance)
 		w.program("h", another)
@@ -216,9 +209,7 @@ func (w *world) orders(d *Device, image string) (giveUp func()) {
 // What the agent has said of a programming for nobody is not lost with the
 // service that has it on disk and has drawn no conclusion.
 func TestAnUnknownEndOnABadDay(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
+	withAgent(t, func(w *world, a *scripted, d *Device) {
 		defer w.orders(d, image)()
 		c := a.fetch()
 		w.setFaults(noDevices)

@@ -264,11 +264,8 @@ func TestAPartOfADeviceMayBeHidden(t *testing.T) {
 
 // The type of a handle may change while nobody has it.
 func TestAHandleOfAnotherType(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		a := w.joined("n", 1)
-		d := w.wantDevices("n", 1)[0]
-		id, err := w.bindTo(d, instance)
-		w.must(err)
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.bound(d, instance)
 		handles := a.content.Devices[0].Deployables[0].AttachHandles
 		for i := range handles {
 			handles[i].Type = handleTypePCI
@@ -281,8 +278,7 @@ func TestAHandleOfAnotherType(t *testing.T) {
 		if got := typeOf(id); got != "TEST_PCI" {
 			t.Errorf("the guest's handle has become %s", got)
 		}
-		second, err := w.bindTo(d, another)
-		w.must(err)
+		second := w.bound(d, another)
 		if got := typeOf(second); got != handleTypePCI {
 			t.Errorf("the next one is %s", got)
 		}

@@ -450,8 +450,7 @@ func TestStoppingWhileAnAgentWaits(t *testing.T) {
 // However often its agent comes back, putting a host in order is tried again once.
 func TestAHostIsPutInOrderByOneTryAtATime(t *testing.T) {
 	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
-		_, err := w.bindTo(d, instance)
-		w.must(err)
+		w.bound(d, instance)
 		a.done(a.fetch())
 		a.restarted("boot-2")
 		for range 5 {
@@ -477,8 +476,7 @@ func TestAHostIsPutInOrderByOneTryAtATime(t *testing.T) {
 func TestWhatIsTakenBackIsNamed(t *testing.T) {
 	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
 		for range 2 {
-			id, err := w.bindTo(d, instance)
-			w.must(err)
+			id := w.bound(d, instance)
 			made := a.fetch()
 			a.done(made)
 			w.must(w.remove(id))

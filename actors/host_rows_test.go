@@ -44,8 +44,7 @@ func TestAnIncompleteScanAddsAndUpdates(t *testing.T) {
 func TestAnEmptyScan(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		a := w.joined("n", 3)
-		id, err := w.bindTo(w.wantDevices("n", 3)[1], instance)
-		w.must(err)
+		id := w.bound(w.wantDevices("n", 3)[1], instance)
 		all := a.content.Devices
 		a.content.Devices = nil
 		a.report()
@@ -300,8 +299,7 @@ func TestADriverThatIsNotEnabledAnyMore(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		a := w.joined("n", 3)
 		all := w.wantDevices("n", 3)
-		id, err := w.bindTo(all[1], instance)
-		w.must(err)
+		id := w.bound(all[1], instance)
 		a.content.Devices, a.content.Complete = nil, map[string]bool{"pci_driver": true}
 		a.report() // in a session that has named the driver
 		<-time.After(protocol.ScansApart)

@@ -284,8 +284,7 @@ func TestAFreeDeviceVanishes(t *testing.T) {
 		a.content.Devices = append(a.content.Devices, lost) // as a new one
 		a.report()
 		w.wantDevices("n", 3)
-		_, err := w.bindTo(w.sys.dir.deviceAt("n", lost.ControlPath.Info), instance)
-		w.must(err)
+		w.bound(w.sys.dir.deviceAt("n", lost.ControlPath.Info), instance)
 		w.crash()
 		w.wantDevices("n", 3)
 		w.wantConsistent()
@@ -368,8 +367,7 @@ func TestAMissingDeviceReturns(t *testing.T) {
 		}
 		w.wantStates("Bound", id)
 		w.must(w.unbind(id))
-		_, err := w.bindTo(w.wantDevices("n", 1)[0], another)
-		w.must(err)
+		w.bound(w.wantDevices("n", 1)[0], another)
 		w.wantConsistent()
 	})
 }
@@ -388,8 +386,7 @@ func TestAnotherCardInTheSamePlace(t *testing.T) {
 			a.open()
 			a.report()
 			first := w.wantDevices("n", 1)[0]
-			id, err := w.bindTo(first, instance)
-			w.must(err)
+			id := w.bound(first, instance)
 			change(&a.content.Devices[0])
 			a.wantRefused(a.report(), "another card was in its place")
 			if d := w.wantDevices("n", 1)[0]; !d.Missing || d.UUID != first.UUID {
@@ -440,8 +437,7 @@ func TestADeviceVanishesDuringABind(t *testing.T) {
 
 // A host of a restored store is heard of when its agent has reported.
 func TestAnAgentsReportIsAwaited(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.joined("n", 1)
+	withAgent(t, func(w *world, _ *scripted, _ *Device) {
 		a := w.agent("n", 1)
 		w.restore()
 		if st := w.sys.Stats(); st.HostsAwaited != 2 {
