@@ -32,6 +32,13 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	b.engine.tell(at.pid, cleanUp{})
 }
 
+// stop ends the actor of a device that has not come on record: nobody knows of it.
+func (b *deviceBook) stop(id uuid.UUID) {
+	at, _ := b.find(id)
+	b.remove(id)
+	b.engine.root.Stop(at.pid)
+}
+
 // remove forgets a device that is gone.
 func (b *deviceBook) remove(id uuid.UUID) {
 	b.mu.Lock()

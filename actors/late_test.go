@@ -12,24 +12,32 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
 )
 
-// An operation tells the devices that it was won after readers know it, and
-// between the two it may be descheduled. What others are answered meanwhile is
-// the same as if it had not been.
+// Who was won tells others after readers know it, and between the two it may be
+// descheduled. What clients are answered meanwhile is the same as if it had not
+// been.
 
-// lateDecided stands in front of a device and keeps back for a while that
-// something was won.
-type lateDecided struct {
+// lateHearing stands in front of an actor and keeps back for a while that something
+// was won.
+type lateHearing struct {
 	sys *System
 	to  *actor.PID
 	by  time.Duration
 }
 
-func (l *lateDecided) receive(_ actor.Context, msg any) {
-	if m, is := msg.(*decided); is && m.won {
+func (l *lateHearing) receive(_ actor.Context, msg any) {
+	late := false
+	switch m := msg.(type) {
+	case *decided:
+		late = m.won
+	case *registered:
+		late = true
+	}
+	if late {
 		l.sys.after(l.by, func() { l.sys.engine.tell(l.to, msg) })
 		return
 	}
@@ -45,7 +53,49 @@ func (w *world) decideLate() {
 
 func (w *world) decideLateOn(dev uuid.UUID) {
 	device := w.sys.devices.actors[dev].pid
-	w.sys.devices.actors[dev] = w.sys.engine.settle(kindServiceActor, &lateDecided{w.sys, device, 20 * time.Millisecond})
+	w.sys.devices.actors[dev] = w.sys.engine.settle(kindServiceActor, &lateHearing{w.sys, device, 20 * time.Millisecond})
+}
+
+// A device that readers see is one, also before the registry has heard that it is
+// on record.
+func TestADeviceThatReadersSeeIsThere(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.sys.registry = w.sys.engine.spawn(kindServiceActor, &lateHearing{w.sys, w.sys.registry, 20 * time.Millisecond})
+		var wg sync.WaitGroup
+		wg.Go(func() { w.inventory("g", 1) })
+		synctest.Wait()
+		d := w.sys.devicesOf("g")[0]
+		if err := w.sys.SetDeviceEnabled(context.Background(), d.UUID, false); err != nil {
+			t.Errorf("a device that is listed: %v", err)
+		}
+		wg.Wait()
+		if now, _ := w.sys.Device(d.UUID); !now.Disabled {
+			t.Error("it was not disabled")
+		}
+		w.wantHandles(2, 0, 0)
+		w.wantConsistent()
+	})
+}
+
+// Of a device that does not come on record nothing is left.
+func TestADeviceThatIsNotOnRecordIsNobody(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		found, err := fake.New(fake.Options{Host: "g", DevicesPerHost: 3, HandlesPerDevice: 1}).Discover(w.t.Context())
+		w.must(err)
+		w.setFaults(noDevices)
+		w.wantCode(w.sys.RegisterInventory(context.Background(), "g", found.Devices), CodeUnavailable)
+		synctest.Wait()
+		if n := w.sys.Stats().ActiveActors["device"]; n != 1 {
+			t.Errorf("%d device actors, want that of h", n)
+		}
+		w.setFaults(nil)
+		w.must(w.sys.RegisterInventory(context.Background(), "g", found.Devices))
+		w.wantDevices("g", 3)
+		w.wantHandles(4, 0, 0)
+		if n := w.sys.Stats().ActiveActors["device"]; n != 4 {
+			t.Errorf("%d device actors, want 4", n)
+		}
+	})
 }
 
 // firstSlow holds up the first write of a handle.

@@ -60,6 +60,9 @@ func (r *registry) register(m *registerDevices) {
 	b.put(sequenceKey(), r.numbers.Generation, encodeJSON(&numbers), nil)
 	numbers.Generation++
 	r.busy = true
+	for _, c := range b.devices { // there when readers see them
+		r.sys.devices.start(r.sys, c.after, nil, nil, false)
+	}
 	self := r.sys.registry
 	r.sys.submit(b, func(res persistence.Result) {
 		r.sys.engine.tell(self, &registered{batch: b, result: res, next: numbers, all: all, asked: m})
@@ -68,13 +71,13 @@ func (r *registry) register(m *registerDevices) {
 
 func (r *registry) finish(m *registered) {
 	if err := storeError(m.result); err != nil {
+		for _, c := range m.batch.devices {
+			r.sys.devices.stop(c.after.UUID)
+		}
 		m.fail(err)
 		return
 	}
 	r.numbers = m.next
-	for _, c := range m.batch.devices {
-		r.sys.devices.start(r.sys, c.after, nil, nil, false)
-	}
 	m.asked.promise.resolve(m.all, nil)
 }
 
