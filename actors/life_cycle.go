@@ -61,7 +61,7 @@ func (s *System) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recovering the store: %w", err)
 	}
-	s.outbox = s.engine.spawn(kindServiceActor, newOutbox(s))
+	s.outbox = s.openOutbox()
 	s.reconcile(found)
 	s.registry = s.engine.spawn(kindServiceActor, &registry{sys: s, numbers: found.numbers})
 	s.resume(found)

@@ -34,7 +34,7 @@ func BenchmarkOperations(b *testing.B) {
 	go store.run()
 	defer close(store.asked)
 	hardware := hardwareFunc(func(context.Context, devices.Command) error { return nil })
-	sys := New(Options{LocalHosts: []string{"h"}}, store, hardware, NotifierFunc(func(context.Context, *Event) error { return nil }))
+	sys := New(Options{LocalHosts: []string{"h"}}, store, hardware, NotifierFunc(func(context.Context, []*Event) []error { return nil }))
 	must := func(err error) {
 		if err != nil {
 			b.Fatal(err)

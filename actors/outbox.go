@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"sync/atomic"
@@ -18,6 +17,8 @@ import (
 // which events are kept.
 type outbox struct {
 	sys     *System
+	mail    *mailbox            // its own
+	patient int                 // messages since work was last begun
 	lines   map[uuid.UUID]*line // by instance
 	ready   []uuid.UUID         // instances that wait for a worker
 	workers int
@@ -35,10 +36,11 @@ type line struct {
 // undelivered is an event, and how often it was tried in vain.
 type undelivered struct {
 	*Event
-	tries uint
-	err   error // of the last attempt
-	taken bool  // once at least: it is held, and sent again
-	gone  bool  // it is not in the outbox any more
+	tries   uint
+	company int   // of so many events at most, itself one of them, is its next delivery; 0: of any number
+	err     error // of the last attempt
+	taken   bool  // once at least: it is held, and sent again
+	gone    bool  // it is not in the outbox any more
 }
 
 // outboxStats is what metrics see of the outbox.
@@ -53,9 +55,8 @@ type outboxStats struct {
 }
 
 const (
-	outboxWorkers = 16
-	retryFirst    = time.Second
-	retryLongest  = 30 * time.Second
+	retryFirst   = time.Second
+	retryLongest = 30 * time.Second
 	// repeatLongest is how late one may hear of a failure who began to wait just
 	// after he was told.
 	repeatLongest = 10 * time.Second
@@ -68,10 +69,17 @@ func newOutbox(s *System) *outbox {
 // queued brings new events, in the order of their batches.
 type queued struct{ events []*Event }
 
-// delivered is the end of one delivery.
+// queue has new events delivered. They count from here on: who was answered finds
+// them in the counts.
+func (s *System) queue(events []*Event) {
+	s.events.depth.Add(int64(len(events)))
+	s.engine.tell(s.outbox, queued{events})
+}
+
+// delivered is the end of one delivery: the outcome of each of its events.
 type delivered struct {
-	event *undelivered
-	err   error
+	events []*undelivered
+	errs   []error
 }
 
 // retry takes up an event after a pause.
@@ -89,7 +97,9 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 		}
 	case *delivered:
 		o.workers--
-		o.settle(m)
+		for i, e := range m.events {
+			o.settle(e, m.errs[i], len(m.events))
+		}
 	case retry:
 		if l := o.lines[m.event.Instance]; l != nil && l.events[0] == m.event {
 			o.resume(l)
@@ -101,12 +111,13 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 			}
 		}
 	}
-	o.work()
+	if o.settled() {
+		o.work()
+	}
 	o.stats.oldest.Store(o.ages.oldest())
 }
 
 func (o *outbox) add(e *Event) {
-	o.stats.depth.Add(1)
 	l := o.lines[e.Instance]
 	if l == nil {
 		l = &line{}
@@ -131,63 +142,27 @@ func (o *outbox) idle(e *undelivered) bool {
 	return e.Held && len(o.sys.dir.heldBy(e.Event)) == 0
 }
 
-// work begins as many deliveries as there are workers for.
-func (o *outbox) work() {
-	for len(o.ready) > 0 {
-		next := o.lines[o.ready[0]].events[0]
-		switch {
-		case o.idle(next):
-			o.ready = o.ready[1:]
-			o.remove(next)
-		case o.sys.timeLeft(next.Event) <= 0:
-			o.ready = o.ready[1:]
-			o.expire(next)
-		case o.workers < outboxWorkers:
-			o.ready = o.ready[1:]
-			o.deliver(next)
-		default:
-			return
-		}
-	}
-}
-
 // timeLeft is how long an event still matters.
 func (s *System) timeLeft(e *Event) time.Duration {
 	return s.opts.EventDeadline - s.now().Sub(time.UnixMilli(e.Created))
 }
 
-func (o *outbox) deliver(e *undelivered) {
-	self, told := o.sys.outbox, e.Event
-	if e.Held {
-		rest := *e.Event
-		if rest.ARQs = o.sys.dir.heldBy(e.Event); len(rest.ARQs) == 0 { // by now
-			o.remove(e)
-			return
-		}
-		told = &rest
-	}
-	o.workers++
-	o.sys.work(func(ctx context.Context) {
-		err := contained(func() error { return o.sys.notifier.Notify(ctx, told) })
-		o.sys.engine.tell(self, &delivered{e, err})
-	})
-}
-
-func (o *outbox) settle(m *delivered) {
-	e := m.event
-	answered := m.err == nil || errors.Is(m.err, ErrRefused)
+// settle takes the outcome of an event that was one of so many of a delivery.
+func (o *outbox) settle(e *undelivered, err error, of int) {
+	answered := err == nil || errors.Is(err, ErrRefused)
 	switch {
 	case e.Held && answered:
-		o.repeat(e, m.err)
-	case m.err == nil:
+		o.repeat(e, err)
+	case err == nil:
 		o.stats.delivered.Add(1)
 		o.remove(e)
-	case errors.Is(m.err, ErrRefused):
+	case errors.Is(err, ErrRefused):
 		o.stats.refused.Add(1)
 		o.remove(e)
 	default:
 		o.stats.retried.Add(1)
-		e.err = m.err
+		e.err = err
+		o.part(e, of)
 		o.pause(e, retryLongest)
 	}
 }
@@ -195,7 +170,7 @@ func (o *outbox) settle(m *delivered) {
 // repeat has an event sent again although it was answered: who is to hear of it
 // may not have listened yet, whatever the answer.
 func (o *outbox) repeat(e *undelivered, refusal error) {
-	e.err = refusal
+	e.err, e.company = refusal, 0
 	if refusal == nil && !e.taken {
 		e.taken = true
 		o.stats.delivered.Add(1)

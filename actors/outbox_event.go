@@ -26,20 +26,28 @@ type EventARQ struct {
 	Completed bool
 }
 
-// ErrRefused is wrapped by the error of a Notifier whose event was refused for
+// ErrRefused is wrapped by a Notifier's error for an event that was refused for
 // good: it is not to be sent again.
 var ErrRefused = errors.New("the event is refused for good")
 
-// Notifier delivers events. It returns nil when the event was taken; any error
-// but ErrRefused means: again later. It is called from several goroutines,
-// never twice at a time for one instance, in order per instance. The state that
-// an event tells of can be read before the call.
+// Notifier delivers events, some of different instances at a time. It gives the
+// outcome of each, in their order: nil, it was taken; ErrRefused, it is refused for
+// good; any other error, again later. No outcomes at all (nil) say that all were
+// taken. After a panic, and with another number of outcomes, none is settled.
+//
+// It is called by several goroutines at a time, Options.Deliveries at most, but
+// for each instance by one, with one event, in order: the next when the one
+// before was taken, refused or given up. Each event comes once at least: also again
+// after it was taken, when the process ended before that was on record, or when
+// it is told again and again (Event.Held). The state that an event tells of can be
+// read before the call. ctx ends when the service stops; what is not settled then
+// comes after the next start.
 type Notifier interface {
-	Notify(ctx context.Context, e *Event) error
+	Notify(ctx context.Context, events []*Event) []error
 }
 
 // NotifierFunc is a function used as a Notifier.
-type NotifierFunc func(ctx context.Context, e *Event) error
+type NotifierFunc func(ctx context.Context, events []*Event) []error
 
 // Notify calls f.
-func (f NotifierFunc) Notify(ctx context.Context, e *Event) error { return f(ctx, e) }
+func (f NotifierFunc) Notify(ctx context.Context, events []*Event) []error { return f(ctx, events) }

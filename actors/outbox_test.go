@@ -71,24 +71,16 @@ func (w *world) boundInstances(n int) {
 func TestASlowComputeServiceDoesNotPileUpEvents(t *testing.T) {
 	const instances = 200
 	inBubble(t, instances, func(w *world) {
-		atOnce, most := 0, 0
-		w.tell = func(ctx context.Context, e *Event) error {
-			w.mu.Lock()
-			if atOnce++; atOnce > most {
-				most = atOnce
+		d := &deliveries{takes: 30 * time.Second, answer: func(events []*Event) []error {
+			return slices.Repeat([]error{errors.New("no answer")}, len(events))
+		}}
+		w.take = func(ctx context.Context, events []*Event) []error {
+			for _, e := range events {
+				if age := time.Since(time.UnixMilli(e.Created)); age >= 300*time.Second {
+					t.Errorf("sent at the age of %v", age)
+				}
 			}
-			w.mu.Unlock()
-			if age := time.Since(time.UnixMilli(e.Created)); age >= 300*time.Second {
-				t.Errorf("sent at the age of %v", age)
-			}
-			select {
-			case <-time.After(30 * time.Second):
-			case <-ctx.Done():
-			}
-			w.mu.Lock()
-			atOnce--
-			w.mu.Unlock()
-			return errors.New("no answer")
+			return d.take(ctx, events)
 		}
 		w.boundInstances(instances)
 		<-time.After(time.Minute)
@@ -100,9 +92,9 @@ func TestASlowComputeServiceDoesNotPileUpEvents(t *testing.T) {
 		if st.OutboxDepth != 0 || st.EventsExpired != instances || st.OutboxOldest != 0 {
 			t.Errorf("in the end: depth %d, %d expired, oldest %v", st.OutboxDepth, st.EventsExpired, st.OutboxOldest)
 		}
-		synctest.Wait()
-		if most != outboxWorkers {
-			t.Errorf("%d deliveries at a time, want %d", most, outboxWorkers)
+		d.begun()
+		if d.most != 16 {
+			t.Errorf("%d deliveries at a time, want 16", d.most)
 		}
 	})
 }

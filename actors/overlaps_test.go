@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -434,20 +435,24 @@ func TestARefreshTakesOverAttributes(t *testing.T) {
 // ends begets the next, which must not trip over Stop's waiting. Real time.
 func TestStopWhileWorkBegetsWork(t *testing.T) {
 	for range 100 {
+		var begun atomic.Int64
 		store := memory.New(memory.Options{})
-		sys := New(Options{}, store, nil, NotifierFunc(func(ctx context.Context, _ *Event) error {
+		sys := New(Options{}, store, nil, NotifierFunc(func(ctx context.Context, events []*Event) []error {
+			begun.Add(1)
 			<-ctx.Done()
-			return ctx.Err()
+			return slices.Repeat([]error{ctx.Err()}, len(events))
 		}))
 		if err := sys.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var events []*Event
 		for range 40 {
-			events = append(events, &Event{ID: uuid.New(), Instance: uuid.New(), Created: time.Now().UnixMilli()})
+			events = append(events, &Event{
+				ID: uuid.New(), Instance: uuid.New(), Created: time.Now().UnixMilli(), ARQs: make([]EventARQ, mostTogether), // alone
+			})
 		}
-		sys.engine.tell(sys.outbox, queued{events})
-		for sys.events.depth.Load() < 40 {
+		sys.queue(events)
+		for begun.Load() == 0 {
 			runtime.Gosched()
 		}
 		if err := sys.Stop(t.Context()); err != nil {

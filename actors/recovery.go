@@ -171,7 +171,7 @@ func (s *System) resume(f *recovered) {
 		s.devices.start(s, d, handles, r.jobs[d.UUID], f.awaits(d.Hostname))
 	}
 	if len(f.events) > 0 {
-		s.engine.tell(s.outbox, queued{f.events})
+		s.queue(f.events)
 	}
 	for instance, parts := range f.unsettled {
 		s.log.Warn("a bind was cut short by a restart and fails", "instance", instance, "arqs", len(parts))

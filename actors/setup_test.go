@@ -30,6 +30,7 @@ type world struct {
 	opts  Options
 	do    func(ctx context.Context, c devices.Command) error
 	tell  func(ctx context.Context, e *Event) error
+	take  func(ctx context.Context, events []*Event) []error // a delivery; nil: each by tell, one after the other
 
 	mu     sync.Mutex
 	told   []*Event
@@ -96,14 +97,27 @@ type hardwareFunc func(ctx context.Context, c devices.Command) error
 
 func (f hardwareFunc) Do(ctx context.Context, c devices.Command) error { return f(ctx, c) }
 
-func (w *world) notify(ctx context.Context, e *Event) error {
-	if err := w.tell(ctx, e); err != nil {
-		return err
-	}
+func (w *world) notify(ctx context.Context, events []*Event) []error {
+	outcomes := w.answers(ctx, events)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.told = append(w.told, e)
-	return nil
+	for i, e := range events {
+		if outcomes == nil || i < len(outcomes) && outcomes[i] == nil {
+			w.told = append(w.told, e)
+		}
+	}
+	return outcomes
+}
+
+func (w *world) answers(ctx context.Context, events []*Event) []error {
+	if w.take != nil {
+		return w.take(ctx, events)
+	}
+	var outcomes []error
+	for _, e := range events {
+		outcomes = append(outcomes, w.tell(ctx, e))
+	}
+	return outcomes
 }
 
 // events gives what the compute service took, once everything has come to rest.

@@ -83,22 +83,29 @@ func (h *history) fault() {
 	h.faults = append(h.faults, h.tick())
 }
 
-// hears holds the delivery of an event against the order that is promised: one
-// at a time for each instance, the earlier first.
-func (h *history) hears(l *life, e *Event) (done func()) {
+// hears holds a delivery against the order that is promised: one event at a time
+// for each instance, the earlier first.
+func (h *history) hears(s *simulation, l *life, events []*Event) (done func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if l.busy[e.Instance] {
-		h.violated("two events of instance %s are delivered at the same time", e.Instance)
+	if len(events) > 1 {
+		s.counts.together++
 	}
-	if h.from[e.ID] == 0 || h.from[e.ID] < l.told[e.Instance] {
-		h.violated("event %s of commit %d is delivered after that of commit %d", e.ID, h.from[e.ID], l.told[e.Instance])
+	for _, e := range events {
+		if l.busy[e.Instance] {
+			h.violated("two events of instance %s are delivered at the same time", e.Instance)
+		}
+		if h.from[e.ID] == 0 || h.from[e.ID] < l.told[e.Instance] {
+			h.violated("event %s of commit %d is delivered after that of commit %d", e.ID, h.from[e.ID], l.told[e.Instance])
+		}
+		l.busy[e.Instance], l.told[e.Instance] = true, h.from[e.ID]
 	}
-	l.busy[e.Instance], l.told[e.Instance] = true, h.from[e.ID]
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		l.busy[e.Instance] = false
+		for _, e := range events {
+			l.busy[e.Instance] = false
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +32,7 @@ type simulation struct {
 	*world
 	history   *history
 	machines  *machines
+	garble    func(outcomes []error) []error // what arrives of the compute service's answer; nil: all
 	points    points
 	life      *life                // the process that runs
 	scheduler *scheduler           // nil: there is none
@@ -40,7 +42,7 @@ type simulation struct {
 }
 
 // simCounts are what a run prints.
-type simCounts struct{ steps, faults, crashes, stops, timeouts, holds int }
+type simCounts struct{ steps, faults, crashes, stops, timeouts, holds, together int }
 
 func (c *simCounts) add(o simCounts) {
 	c.steps += o.steps
@@ -49,6 +51,7 @@ func (c *simCounts) add(o simCounts) {
 	c.stops += o.stops
 	c.timeouts += o.timeouts
 	c.holds += o.holds
+	c.together += o.together
 }
 
 // life is one process. What it does after its death has no effect.
@@ -123,7 +126,7 @@ func (s *simulation) begin(store *memory.Store) {
 	}
 	l.sys = New(opts, &simStore{store, s, l}, hardwareFunc(func(ctx context.Context, c devices.Command) error {
 		return s.machines.do(ctx, l, c)
-	}), NotifierFunc(func(ctx context.Context, e *Event) error { return s.hear(ctx, l, e) }))
+	}), NotifierFunc(func(ctx context.Context, events []*Event) []error { return s.hear(ctx, l, events) }))
 	l.sys.engine.before = func(_ actorKind, msg any) {
 		switch msg.(type) {
 		case *heartbeat, hostTick, pollOver: // without end, and nothing comes of them
@@ -153,22 +156,29 @@ func (j *simStore) Submit(t persistence.Transition, done func(persistence.Result
 	})
 }
 
-// hear is the compute service.
-func (s *simulation) hear(ctx context.Context, l *life, e *Event) error {
+// hear is the compute service: it judges one event after the other, and may fail
+// on the way, or give no proper answer.
+func (s *simulation) hear(ctx context.Context, l *life, events []*Event) []error {
 	s.point(l, "notify")
 	if l.isDead() {
-		return errDead
+		return slices.Repeat([]error{errDead}, len(events))
 	}
-	done := s.history.hears(l, e)
+	done := s.history.hears(s, l, events)
 	defer done()
-	if s.tell != nil {
-		if err := s.tell(ctx, e); err != nil {
-			return err
+	outcomes := make([]error, len(events))
+	for i, e := range events {
+		if s.tell != nil {
+			outcomes[i] = s.tell(ctx, e)
+		}
+		if outcomes[i] == nil || errors.Is(outcomes[i], ErrRefused) {
+			s.history.heard(e)
+			s.point(l, "notified")
 		}
 	}
-	s.history.heard(e)
-	s.point(l, "notified")
-	return nil
+	if s.garble != nil {
+		return s.garble(outcomes)
+	}
+	return outcomes
 }
 
 // simHosts are the hardware: two hosts with FPGAs and one with mediated

@@ -50,6 +50,9 @@ func (c *scenario) play(t *testing.T, happens incident) (o outcome) {
 		s := newSimulation(t, func(o *Options) {
 			o.HoldFailed = true
 			o.Lease, o.HostDeadAfter = simLease, simDeadAfter
+			if c.together {
+				o.Deliveries = 1
+			}
 		})
 		if c.agents {
 			s.withAgents(nil)

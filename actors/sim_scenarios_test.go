@@ -23,6 +23,8 @@ type scenario struct {
 	// agents: two of the hosts have one.
 	agents bool
 	seen   bool // by a scheduler
+	// together: events that come while one is on its way go together.
+	together bool
 	// work is how commands go during act; nil: at once, and well.
 	work func(devices.Command) work
 }
@@ -231,6 +233,22 @@ var plainScenarios = []scenario{
 			return nil
 		}
 		_ = w.askBind(w.l, "h", instance, w.ids...)
+	}},
+	{name: "events that are told together", together: true, setup: having("one", 3), act: func(w *scene) {
+		n := 0
+		w.tell = func(context.Context, *Event) error {
+			switch n++; n {
+			case 1:
+				<-time.After(time.Second) // in which the others come
+			case 3:
+				return errors.New("away")
+			}
+			return nil
+		}
+		for i, id := range w.ids {
+			_ = w.askBind(w.l, "h", uuid.UUID{15: byte(1 + i)}, id)
+		}
+		<-time.After(2 * time.Second)
 	}},
 	{name: "recovery", setup: func(w *scene) {
 		having("program", 1)(w)

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"maps"
@@ -46,8 +47,8 @@ func TestSimulation(t *testing.T) {
 			t.Logf("repeat it with: make sim SEED=%d", seed)
 		}
 	}
-	t.Logf("seeds %d to %d: %d steps, %d crashes injected, %d stops, %d faults of the store, %d time-outs, %d looks at what is held back; %d runs with violations",
-		first, first+runs-1, total.steps, total.crashes, total.stops, total.faults, total.timeouts, total.holds, failed)
+	t.Logf("seeds %d to %d: %d steps, %d crashes injected, %d stops, %d faults of the store, %d time-outs, %d looks at what is held back, %d deliveries of several events; %d runs with violations",
+		first, first+runs-1, total.steps, total.crashes, total.stops, total.faults, total.timeouts, total.holds, total.together, failed)
 	if repeat > 1 {
 		t.Logf("of %d runs %d took the same course", repeat, slices.Max(slices.Collect(maps.Values(courses))))
 	}
@@ -110,6 +111,7 @@ func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string,
 				o.CallTimeout = 3 * time.Second // some callers have little patience
 			}
 			o.HoldFailed = rng.IntN(2) == 0
+			o.Deliveries = []int{1, 1, 2, 16}[rng.IntN(4)]
 			o.Lease, o.HostDeadAfter = simLease, simDeadAfter
 		})
 		r := &simRun{simulation: s, rng: rng, crowd: &crowd{s: s}}
@@ -158,14 +160,15 @@ func (s *simulation) randomMachines(seed uint64) {
 	})
 }
 
-// randomCompute has the compute service refuse every fifth event at first, and
-// take its time for every fourth.
+// randomCompute has the compute service take its time for every other event,
+// keep every fifth for later and refuse every tenth for good. Every eighth answer
+// does not arrive, or not all of it, or somebody trips over it.
 func (s *simulation) randomCompute(seed uint64) {
 	var mu sync.Mutex
 	rng := stream(seed, "compute")
 	s.tell = func(ctx context.Context, _ *Event) error {
 		mu.Lock()
-		away, slow := rng.IntN(5) == 0, rng.IntN(4) == 0
+		verdict, slow := rng.IntN(10), rng.IntN(2) == 0
 		takes := time.Duration(rng.IntN(3000)) * time.Millisecond
 		mu.Unlock()
 		if slow {
@@ -175,10 +178,27 @@ func (s *simulation) randomCompute(seed uint64) {
 				return ctx.Err()
 			}
 		}
-		if away {
+		switch verdict {
+		case 0, 1:
 			return errors.New("away")
+		case 2:
+			return fmt.Errorf("unknown: %w", ErrRefused)
 		}
 		return nil
+	}
+	s.garble = func(outcomes []error) []error {
+		mu.Lock()
+		mood := rng.IntN(24)
+		mu.Unlock()
+		switch mood {
+		case 0:
+			return slices.Repeat([]error{errors.New("cut short")}, len(outcomes))
+		case 1:
+			return append(outcomes, nil)
+		case 2:
+			panic("notifier bug")
+		}
+		return outcomes
 	}
 }
 

@@ -23,6 +23,7 @@ type Options struct {
 	BindTimeout    time.Duration // how long the preparation of a bind may take; 60 s
 	CallTimeout    time.Duration // how long a caller waits for an outcome; 60 s
 	EventDeadline  time.Duration // how long an event is tried; 300 s
+	Deliveries     int           // calls of the Notifier at a time; 16
 	HoldFailed     bool          // show a bind that fails after its 202 as BindStarted while its event is sent
 	IdleAfter      time.Duration // when the idle actor of a profile or a project leaves; 60 s
 	Quota          Quota         // of each project; none
@@ -48,6 +49,7 @@ func (o *Options) fill() {
 	setDefault(&o.BindTimeout, 60*time.Second)
 	setDefault(&o.CallTimeout, 60*time.Second)
 	setDefault(&o.EventDeadline, 300*time.Second)
+	setDefault(&o.Deliveries, 16)
 	setDefault(&o.IdleAfter, 60*time.Second)
 	setDefault(&o.MaxProfileARQs, 256)
 	setDefault(&o.InventoryInterval, 10*time.Minute)
@@ -160,7 +162,7 @@ func (s *System) complete(b *batch, r persistence.Result, then func(persistence.
 			s.engine.tell(s.outbox, holdsEnded{freed})
 		}
 		if len(b.events) > 0 {
-			s.engine.tell(s.outbox, queued{b.events})
+			s.queue(b.events)
 		}
 		s.supplyChanged(b)
 	}

@@ -28,7 +28,7 @@ type inProcess struct {
 
 func startInProcess(store persistence.Store, metrics *http.Metrics) (*inProcess, error) {
 	silent := slog.New(slog.DiscardHandler)
-	notifier := actors.NotifierFunc(func(context.Context, *actors.Event) error { return nil })
+	notifier := actors.NotifierFunc(func(context.Context, []*actors.Event) []error { return nil })
 	policy, err := auth.NewEnforcer(auth.SetNew, "")
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func TestMetricsPage(t *testing.T) {
 	m.SetStore(func() StoreCounts { return StoreCounts{QueueDepth: 16, Won: 17, Lost: 18, Unknown: 19} })
 
 	m.SetNova(func() NovaCounts {
-		return NovaCounts{Accepted: 20, UnknownInstance: 21, NoHost: 22, Rejected: 23, Failed: 24, Away: true}
+		return NovaCounts{Accepted: 20, UnknownInstance: 21, NoHost: 22, Rejected: 23, Failed: 24, Requests: 31, Away: true}
 	})
 
 	api.do("GET", "/v2/devices", ask{})
@@ -108,6 +108,7 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_nova_events_total{verdict="without_host"} 22`,
 		`arqd_nova_events_total{verdict="rejected"} 23`,
 		`arqd_nova_failed_requests_total 24`,
+		`arqd_nova_requests_total 31`,
 		`arqd_nova_up 0`,
 		`arqd_http_inflight_writes 0`,
 	} {

@@ -110,10 +110,11 @@ func TestNovaIsAway(t *testing.T) {
 		m := p.metrics()
 		return m.value(t, "arqd_outbox_depth") == float64(len(missed)) && m.value(t, "arqd_outbox_oldest_seconds") > 0 && m.value(t, "arqd_nova_up") == 0
 	})
-	begin := time.Now()
+	begin, before := time.Now(), len(n.Requests())
 	n.OnEvents(nil)
 	p.settledInMetrics()
-	t.Logf("Nova was told of %d binds within %v of its return", len(missed), time.Since(begin).Round(time.Millisecond))
+	t.Logf("Nova was told of %d binds within %v of its return, in %d requests", len(missed),
+		time.Since(begin).Round(time.Millisecond), len(n.Requests())-before)
 	told := map[openstacktest.ServerEvent]bool{}
 	for _, e := range n.Taken() {
 		told[e] = true

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +214,74 @@ func TestNovaIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestEventsGoTogether: when more instances have events than there are requests at a
+// time, several go in one. Each has its own verdict, also when Nova refuses a request
+// as a whole for one of them.
+func TestEventsGoTogether(t *testing.T) {
+	t.Parallel()
+	const atATime, more = 16, 24
+	n := newCompute(t)
+	p := start(t, n.options(options{"nova.timeout": "60", "fake.handles_per_device": strconv.Itoa(atATime + more)}))
+	c := p.client()
+	c.createProfile("one", 1)
+	var instances []string
+	for range atATime + more {
+		instances = append(instances, newUUID())
+	}
+	bad, unknown := instances[atATime], instances[len(instances)-1]
+	n.SetServer(unknown, openstacktest.ServerUnknown)
+	open := make(chan struct{})
+	n.OnEvents(func(w http.ResponseWriter, r *http.Request, events []openstacktest.ServerEvent) bool {
+		select {
+		case <-open:
+		case <-r.Context().Done():
+		}
+		if !slices.ContainsFunc(events, func(e openstacktest.ServerEvent) bool { return e.Server == bad }) {
+			return false
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		return true
+	})
+	var want []openstacktest.ServerEvent
+	for i, instance := range instances {
+		id := c.create("one")[0]
+		c.bind(c.deployable(), instance, id)
+		if instance != bad && instance != unknown {
+			want = append(want, bound(instance, id))
+		}
+		if i < atATime {
+			eventually(t, 20*time.Second, "Nova is asked for each", func() bool { return len(n.Requests()) == i+1 })
+		}
+	}
+	eventually(t, 20*time.Second, "the others wait", func() bool { return p.metrics().value(t, "arqd_outbox_depth") == atATime+more })
+	close(open)
+	m, requests := p.settledInMetrics(), n.Requests()
+	byServer := func(a, b openstacktest.ServerEvent) int { return strings.Compare(a.Server, b.Server) }
+	if taken := slices.SortedFunc(slices.Values(n.Taken()), byServer); !slices.Equal(taken, slices.SortedFunc(slices.Values(want), byServer)) {
+		t.Errorf("Nova took\n%+v, want each once of\n%+v", taken, want)
+	}
+	of := map[string]int{}
+	for _, r := range requests {
+		for _, e := range r.Events {
+			of[e.Server] = max(of[e.Server], len(r.Events))
+		}
+		if id := r.Header.Get("X-Openstack-Request-Id"); (id == "") != (len(r.Events) > 1) {
+			t.Errorf("a request of %d events has the id %q", len(r.Events), id)
+		}
+	}
+	if of[instances[0]] != 1 || of[bad] == 1 || len(requests) >= atATime+more {
+		t.Errorf("%d requests; one that does not wait is among %d, one that does is among %d", len(requests), of[instances[0]], of[bad])
+	}
+	for name, want := range map[string]float64{"delivered": atATime + more - 2, "refused": 2, "retried": 0} {
+		if got := m.value(t, "arqd_outbox_events_total", "outcome", name); got != want {
+			t.Errorf("%v events %s, want %v", got, name, want)
+		}
+	}
+	if got := m.value(t, "arqd_nova_requests_total"); got != float64(len(requests)) || m.value(t, "arqd_nova_up") != 1 {
+		t.Errorf("the metrics tell of %v requests, and there were %d", got, len(requests))
+	}
+}
+
 // TestEventsOutliveKill: the service dies with events that Nova has not
 // taken, in each of the places where it can. The next start delivers them.
 func TestEventsOutliveKill(t *testing.T) {
@@ -345,7 +415,7 @@ func TestFailuresAreShown(t *testing.T) {
 func TestNovaMetrics(t *testing.T) {
 	t.Parallel()
 	with, without := start(t, newCompute(t).options(nil)).metrics(), start(t, nil).metrics()
-	for _, name := range []string{"arqd_nova_events_total", "arqd_nova_failed_requests_total", "arqd_nova_up"} {
+	for _, name := range []string{"arqd_nova_events_total", "arqd_nova_requests_total", "arqd_nova_failed_requests_total", "arqd_nova_up"} {
 		if with[name] == nil || with[name].GetHelp() == "" {
 			t.Errorf("no series %s where Nova is told", name)
 		}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"io"
 	"log/slog"
 
 	"github.com/arqd/arqd/actors"
@@ -9,14 +9,29 @@ import (
 	"github.com/arqd/arqd/http/openstack/nova"
 )
 
-// maxNovaAnswer is far beyond any answer to the events of one instance, bytes.
+// maxNovaAnswer is far beyond any answer to the events of one request, bytes.
 const maxNovaAnswer = 4 << 20
+
+// novaDeliveries is how many requests to Nova there are at a time: so many
+// instances may be slow to judge, and the others' events still go out at once.
+// The log takes one at a time, so all that wait for it.
+const (
+	novaDeliveries = 16
+	logDeliveries  = 1
+)
+
+func (s *service) deliveries() int {
+	if s.cfg.Nova.Enabled() {
+		return novaDeliveries
+	}
+	return logDeliveries
+}
 
 // newNotifier makes what takes the events of the outbox: Nova, or where there
 // is none to tell the log. Nova need not be there yet.
 func (s *service) newNotifier(metrics *http.Metrics) (actors.Notifier, error) {
 	if !s.cfg.Nova.Enabled() {
-		return logNotifier(s.log), nil
+		return newEventLog(s.output, func(w io.Writer) slog.Handler { return newLogHandler(s.cfg, w, slog.LevelInfo) }), nil
 	}
 	telling := s.cfg.Nova.Client
 	telling.Connection.MaxBody = maxNovaAnswer
@@ -29,23 +44,8 @@ func (s *service) newNotifier(metrics *http.Metrics) (actors.Notifier, error) {
 		st := notifier.Stats()
 		return http.NovaCounts{
 			Accepted: st.Accepted, UnknownInstance: st.UnknownInstance, NoHost: st.NoHost, Rejected: st.Rejected,
-			Failed: st.Failed, Away: st.Away,
+			Requests: st.Requests, Failed: st.Failed, Away: st.Away,
 		}
 	})
 	return notifier, nil
-}
-
-// logNotifier writes events to the log, in place of the compute service.
-func logNotifier(log *slog.Logger) actors.Notifier {
-	return actors.NotifierFunc(func(_ context.Context, e *actors.Event) error {
-		for _, a := range e.ARQs {
-			status := "failed"
-			if a.Completed {
-				status = "completed"
-			}
-			log.Info("event", "name", "accelerator-request-bound", "server_uuid", e.Instance,
-				"tag", a.UUID, "status", status, "request_id", e.RequestID)
-		}
-		return nil
-	})
 }

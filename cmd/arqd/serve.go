@@ -43,7 +43,8 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	log, level := newLogger(cfg, stderr)
+	output := &sharedWriter{output: stderr}
+	log, level := newLogger(cfg, output)
 	for _, w := range warnings {
 		log.Warn("configuration", "where", w.Where, "text", w.Text)
 	}
@@ -53,7 +54,7 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 
 	ctx, hangups, release := withSignals(ctx)
 	defer release()
-	s := newService(cfg, log, len(files) == 0)
+	s := newService(cfg, log, output, len(files) == 0)
 	if err := s.open(ctx); err != nil {
 		stopped := s.close(context.WithoutCancel(ctx))
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -78,11 +79,16 @@ func serve(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 func newLogger(cfg *config.Config, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := &slog.LevelVar{}
 	setLevel(level, cfg)
+	return slog.New(newLogHandler(cfg, w, level)), level
+}
+
+// newLogHandler makes what writes lines of the format in effect.
+func newLogHandler(cfg *config.Config, w io.Writer, level slog.Leveler) slog.Handler {
 	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Default.LogFormat == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, opts)), level
+		return slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(w, opts)), level
+	return slog.NewTextHandler(w, opts)
 }
 
 func setLevel(level *slog.LevelVar, cfg *config.Config) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -27,7 +28,8 @@ import (
 type service struct {
 	cfg       *config.Config
 	log       *slog.Logger
-	bare      bool // no configuration file
+	output    io.Writer // where the log goes, whole lines at a time
+	bare      bool      // no configuration file
 	store     *badger.Store
 	system    *actors.System
 	hardware  fakeHosts
@@ -48,8 +50,11 @@ type service struct {
 	cancel  context.CancelFunc
 }
 
-func newService(cfg *config.Config, log *slog.Logger, bare bool) *service {
-	return &service{cfg: cfg, log: log, bare: bare, failed: make(chan error, 3), lookNow: make(chan struct{}, 1), cancel: func() {}}
+func newService(cfg *config.Config, log *slog.Logger, output io.Writer, bare bool) *service {
+	return &service{
+		cfg: cfg, log: log, output: output, bare: bare,
+		failed: make(chan error, 3), lookNow: make(chan struct{}, 1), cancel: func() {},
+	}
 }
 
 // open starts the parts, each with the reason for its place. After an error,

@@ -35,6 +35,7 @@ func (s *service) systemOptions() actors.Options {
 		}[s.cfg.Arqd.HostCheck],
 		BindTimeout:    s.cfg.Arqd.BindTimeout,
 		HoldFailed:     s.cfg.Arqd.HoldFailed && s.cfg.Nova.Enabled(),
+		Deliveries:     s.deliveries(),
 		CallTimeout:    s.cfg.API.RequestTimeout,
 		MaxProfileARQs: s.cfg.Arqd.MaxARQsPerProfile,
 		Quota:          actors.Quota{ARQs: s.cfg.Quota.MaxARQs, Unbound: s.cfg.Quota.MaxUnboundARQs},

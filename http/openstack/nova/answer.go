@@ -2,12 +2,14 @@ package nova
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 
-	"github.com/arqd/arqd/actors"
+	"github.com/gophercloud/gophercloud/v2"
+
 	"github.com/arqd/arqd/http/openstack"
 )
 
@@ -57,8 +59,8 @@ func verdictOf(code int) verdict {
 	}
 }
 
-// read finds the verdict on each ARQ of an event in an answer.
-func read(e *actors.Event, body []byte) ([]verdict, error) {
+// read finds the verdicts in an answer, by server and tag.
+func read(body []byte) (map[externalEvent]verdict, error) {
 	var answer struct {
 		Events []struct {
 			externalEvent
@@ -69,15 +71,43 @@ func read(e *actors.Event, body []byte) ([]verdict, error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("%w: %w", openstack.ErrMalformed, err)
 	}
-	codes := make(map[externalEvent]int, len(answer.Events))
+	verdicts := make(map[externalEvent]verdict, len(answer.Events))
 	for _, of := range answer.Events {
-		codes[externalEvent{Server: of.Server, Tag: of.Tag}] = of.Code
-	}
-	verdicts := make([]verdict, len(e.ARQs))
-	for i, a := range e.ARQs {
-		verdicts[i] = verdictOf(codes[externalEvent{Server: e.Instance.String(), Tag: a.UUID.String()}])
+		verdicts[externalEvent{Server: of.Server, Tag: of.Tag}] = verdictOf(of.Code)
 	}
 	return verdicts, nil
+}
+
+// wholeError is an answer that refuses a request as a whole, for good.
+type wholeError struct {
+	error
+
+	why verdict
+}
+
+// Unwrap gives the answer.
+func (e *wholeError) Unwrap() error { return e.error }
+
+// failed tells a request that Nova refuses as a whole, a wholeError, from one that
+// it may take later.
+func failed(err error) error {
+	answer, isAnswer := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
+	err = openstack.Explain(err)
+	if !isAnswer {
+		return err
+	}
+	if why := refusal(answer.Actual, answer.Body); why != unsettled {
+		return &wholeError{err, why}
+	}
+	return err
+}
+
+// wholeVerdict is what an error says of all events of a request.
+func wholeVerdict(err error) verdict {
+	if whole, is := errors.AsType[*wholeError](err); is {
+		return whole.why
+	}
+	return unsettled
 }
 
 // refusal is the verdict of a status on a request as a whole. One that Nova

@@ -3,10 +3,10 @@ package nova
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -49,38 +49,91 @@ type externalEvents struct {
 	Events []externalEvent `json:"events"`
 }
 
-func external(e *actors.Event) *externalEvents {
-	body := &externalEvents{Events: make([]externalEvent, len(e.ARQs))}
-	for i, a := range e.ARQs {
-		status := "failed"
-		if a.Completed {
-			status = "completed"
+func external(events []*actors.Event) *externalEvents {
+	body := &externalEvents{Events: make([]externalEvent, 0, len(events))}
+	for _, e := range events {
+		for _, a := range e.ARQs {
+			status := "failed"
+			if a.Completed {
+				status = "completed"
+			}
+			body.Events = append(body.Events, externalEvent{eventName, e.Instance.String(), a.UUID.String(), status})
 		}
-		body.Events[i] = externalEvent{eventName, e.Instance.String(), a.UUID.String(), status}
 	}
 	return body
 }
 
-// Notify sends an event, all its ARQs in one request.
-func (n *Notifier) Notify(ctx context.Context, e *actors.Event) error {
-	verdicts, err := n.send(ctx, e)
-	if err == nil {
-		err = n.judge(ctx, e, verdicts)
+// Notify sends events, all their ARQs in one request. When Nova refuses several
+// as a whole, it is found out which it is that it refuses: each is sent by itself.
+func (n *Notifier) Notify(ctx context.Context, events []*actors.Event) []error {
+	outcomes, refused := n.try(ctx, events)
+	if refused == nil {
+		return outcomes
 	}
-	if err != nil && !errors.Is(err, actors.ErrRefused) {
-		if ctx.Err() == nil { // else it is us who stop
-			n.counts.failed.Add(1)
-			n.outage.begin(time.Now(), err)
-		}
-		return err
-	}
-	n.outage.over(time.Now())
-	return err
+	n.log.Warn("nova refused a request of several events; each is sent by itself", "events", len(events), "error", refused)
+	return n.separately(ctx, events)
 }
 
-// send makes one request and reads Nova's verdict on each ARQ. An error that
-// wraps actors.ErrRefused refuses the request as a whole.
-func (n *Notifier) send(ctx context.Context, e *actors.Event) ([]verdict, error) {
+// separately sends events one after the other. When one is not settled, those after
+// it are not sent: Nova may be away, and each would wait for that.
+func (n *Notifier) separately(ctx context.Context, events []*actors.Event) []error {
+	var outcomes []error
+	for i := range events {
+		outcome, _ := n.try(ctx, events[i:i+1])
+		outcomes = append(outcomes, outcome...)
+		if err := outcome[0]; err != nil && !errors.Is(err, actors.ErrRefused) {
+			return append(outcomes, slices.Repeat([]error{err}, len(events)-i-1)...)
+		}
+	}
+	return outcomes
+}
+
+// try makes one request of events and gives the outcome of each. It gives none,
+// but why, when Nova has refused several as a whole, and one of them may be what
+// it does not like.
+func (n *Notifier) try(ctx context.Context, events []*actors.Event) (outcomes []error, refused error) {
+	body, err := n.send(ctx, events)
+	var verdicts map[externalEvent]verdict
+	if err == nil {
+		verdicts, err = read(body)
+	}
+	if err != nil {
+		why := wholeVerdict(err)
+		if why == rejected && len(events) > 1 {
+			return nil, err
+		}
+		outcomes = n.sameFor(events, why, err)
+	} else {
+		for _, e := range events {
+			outcomes = append(outcomes, n.judge(ctx, e, verdicts))
+		}
+	}
+	n.note(ctx, outcomes)
+	return outcomes, nil
+}
+
+// note keeps count of what failed, and of whether Nova takes events: it does if it
+// has settled one.
+func (n *Notifier) note(ctx context.Context, outcomes []error) {
+	open, why := 0, error(nil)
+	for _, err := range outcomes {
+		if err != nil && !errors.Is(err, actors.ErrRefused) {
+			open, why = open+1, err
+		}
+	}
+	if open > 0 && ctx.Err() == nil { // else it is us who stop
+		n.counts.failed.Add(1)
+	}
+	switch {
+	case open < len(outcomes):
+		n.outage.over(time.Now())
+	case ctx.Err() == nil:
+		n.outage.begin(time.Now(), why)
+	}
+}
+
+// send makes one request and gives the answer to it.
+func (n *Notifier) send(ctx context.Context, events []*actors.Event) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
 	client, err := n.session.Client(ctx, n.service)
@@ -88,62 +141,31 @@ func (n *Notifier) send(ctx context.Context, e *actors.Event) ([]verdict, error)
 		return nil, err
 	}
 	headers := map[string]string{"OpenStack-API-Version": microversion}
-	if e.RequestID != "" {
-		headers["X-Openstack-Request-Id"] = e.RequestID
+	if id := requestID(events); id != "" {
+		headers["X-Openstack-Request-Id"] = id
 	}
-	answer, err := client.Post(ctx, client.ServiceURL("os-server-external-events"), external(e), nil, &gophercloud.RequestOpts{
+	n.counts.requests.Add(1)
+	answer, err := client.Post(ctx, client.ServiceURL("os-server-external-events"), external(events), nil, &gophercloud.RequestOpts{
 		KeepResponseBody: true,
 		OkCodes:          []int{http.StatusOK, http.StatusMultiStatus},
 		MoreHeaders:      headers,
 	})
 	if err != nil {
-		return nil, n.failed(e, err)
+		return nil, failed(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, openstack.Explain(err)
-	}
-	return read(e, body)
+	return body, openstack.Explain(err)
 }
 
-// failed tells a request that Nova refuses as a whole from one that it may take
-// later.
-func (n *Notifier) failed(e *actors.Event, err error) error {
-	answer, isAnswer := errors.AsType[gophercloud.ErrUnexpectedResponseCode](err)
-	err = openstack.Explain(err)
-	why := unsettled
-	if isAnswer {
-		why = refusal(answer.Actual, answer.Body)
-	}
-	if why == unsettled {
-		return err
-	}
-	n.counts.verdicts[why].Add(uint64(len(e.ARQs)))
-	n.log.Warn("nova refused a request", "why", why.String(), "instance", e.Instance, "request_id", e.RequestID, "error", err)
-	return fmt.Errorf("%w: %w", actors.ErrRefused, err)
-}
-
-// judge takes note of the verdicts and gives the outcome of the whole.
-func (n *Notifier) judge(ctx context.Context, e *actors.Event, verdicts []verdict) error {
-	refused, open := 0, 0
-	for i, v := range verdicts {
-		n.counts.verdicts[v].Add(1)
-		switch v {
-		case accepted:
-		case unsettled:
-			open++
-		default:
-			refused++
-			n.log.Log(ctx, v.level(), "nova refused an event", "why", v.String(), "instance", e.Instance,
-				"arq", e.ARQs[i].UUID, "completed", e.ARQs[i].Completed, "request_id", e.RequestID)
+// requestID is the id of the request that has made all of the events. Several may
+// have one each: then there is none, and Nova's log knows them by server and tag.
+func requestID(events []*actors.Event) string {
+	id := events[0].RequestID
+	for _, e := range events[1:] {
+		if e.RequestID != id {
+			return ""
 		}
 	}
-	switch {
-	case open > 0:
-		return fmt.Errorf("%w: of %d events %d are not settled", openstack.ErrMalformed, len(verdicts), open)
-	case refused == len(verdicts):
-		return actors.ErrRefused
-	}
-	return nil
+	return id
 }

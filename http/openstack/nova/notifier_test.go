@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,11 +87,20 @@ func outcome(err error) string {
 
 func (b *bench) notify(want string, e *actors.Event) error {
 	b.t.Helper()
-	err := b.Notify(b.t.Context(), e)
-	if got := outcome(err); got != want {
-		b.t.Errorf("%s (%v), want %s", got, err, want)
+	return b.notifyAll([]string{want}, e)[0]
+}
+
+func (b *bench) notifyAll(want []string, events ...*actors.Event) []error {
+	b.t.Helper()
+	errs := b.Notify(b.t.Context(), events)
+	var got []string
+	for _, err := range errs {
+		got = append(got, outcome(err))
 	}
-	return err
+	if !slices.Equal(got, want) {
+		b.t.Errorf("%v (%v), want %v", got, errs, want)
+	}
+	return errs
 }
 
 func TestABatchIsOneRequest(t *testing.T) {
@@ -115,7 +125,7 @@ func TestABatchIsOneRequest(t *testing.T) {
 	if header.Get("OpenStack-API-Version") != "compute 2.82" || header.Get("X-Openstack-Request-Id") != e.RequestID {
 		t.Errorf("headers %v", header)
 	}
-	if st := b.Stats(); st != (Stats{Accepted: 3}) {
+	if st := b.Stats(); st != (Stats{Accepted: 3, Requests: 1}) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -140,6 +150,7 @@ func TestVerdictsOnSingleEvents(t *testing.T) {
 			e := event(1)
 			b.nova.SetServer(e.Instance.String(), c.code)
 			b.notify(c.want, e)
+			c.stats.Requests = 1
 			if got := b.Stats(); got != c.stats {
 				t.Errorf("%+v, want %+v", got, c.stats)
 			}
@@ -294,7 +305,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	if strings.Count(text, "\n") != 2 || !strings.Contains(text, "does not take events") || !strings.Contains(text, "takes events again") {
 		t.Errorf("the log:\n%s", text)
 	}
-	if st := b.Stats(); st != (Stats{Accepted: 20, Failed: 20}) {
+	if st := b.Stats(); st != (Stats{Accepted: 20, Failed: 20, Requests: 40}) {
 		t.Errorf("%+v", st)
 	}
 }
