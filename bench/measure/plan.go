@@ -46,6 +46,17 @@ func (p *Plan) offset(i int64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
+// length is the time of a plan that is not open: to the last iteration belongs
+// the time until the next would begin. Else more would be done in a second than
+// are sent.
+func (r *running) length() time.Duration {
+	length := r.offset(r.planned)
+	if r.Duration > 0 {
+		return min(length, r.Duration)
+	}
+	return length
+}
+
 // planned gives how many iterations are meant to begin; -1: it is open.
 func (p *Plan) planned() int64 {
 	switch {
@@ -66,8 +77,9 @@ func (p *Plan) planned() int64 {
 }
 
 // Run carries out a plan: step is called for each iteration, by one of the
-// workers, with the moment from which its latency counts. When ctx ends no
-// iteration begins any more; those under way come to their end. What an open
+// workers, with the moment from which its latency counts. An open loop lasts until
+// the next iteration after the last would begin. When ctx ends no iteration
+// begins any more; those under way come to their end. What an open
 // loop could not begin in twice its duration it leaves.
 func Run(ctx context.Context, p Plan, step func(worker int, start time.Time)) Pace {
 	r := &running{Plan: p, begin: time.Now(), planned: p.planned()}
@@ -112,6 +124,7 @@ func (r *running) await(ctx context.Context, i int64) (start time.Time, ok bool)
 		return start, (r.Count == 0 || i < r.Count) && (r.Duration == 0 || start.Sub(r.begin) < r.Duration)
 	}
 	if r.planned >= 0 && i >= r.planned {
+		Pause(ctx, time.Until(r.begin.Add(r.length())))
 		return start, false
 	}
 	start = r.begin.Add(r.offset(i))

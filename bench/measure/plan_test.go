@@ -93,6 +93,25 @@ func TestPlansEnd(t *testing.T) {
 	}
 }
 
+// TestTheTimeOfTheLastIterationCounts: at five a second, five are a second's, and
+// not those of the 0.8 s after which the last of them begins.
+func TestTheTimeOfTheLastIterationCounts(t *testing.T) {
+	for want, plan := range map[time.Duration]Plan{
+		time.Second:            {Workers: 2, Rate: 5, Duration: time.Second},
+		700 * time.Millisecond: {Workers: 2, Rate: 10, Count: 7},
+		2 * time.Second:        {Workers: 2, Rate: 0.1, Duration: 2 * time.Second}, // the next would be far off
+		10 * time.Second:       {Workers: 2, Rate: 10, Ramp: 4 * time.Second, Duration: 10 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			Run(t.Context(), plan, func(int, time.Time) { <-time.After(time.Millisecond) })
+			if took := time.Since(begin); took != want {
+				t.Errorf("%+v took %v, want %v", plan, took, want)
+			}
+		})
+	}
+}
+
 // TestRampRisesEvenly: half of the way up, a quarter of the ramp's calls are
 // begun.
 func TestRampRisesEvenly(t *testing.T) {
