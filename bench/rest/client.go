@@ -66,6 +66,9 @@ func New(o Options) (*Client, error) {
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {
 		return nil, fmt.Errorf("%s is no URL of an API: http(s)://HOST[:PORT][/PATH] is", u.Redacted())
 	}
+	if o.Timeout <= 0 {
+		return nil, fmt.Errorf("a timeout of %v leaves no time for an answer", o.Timeout)
+	}
 	c := &Client{
 		host: &fasthttp.HostClient{
 			Addr: address(u), IsTLS: u.Scheme == "https", TLSConfig: o.TLS, MaxConns: o.Connections,

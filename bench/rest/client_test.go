@@ -150,14 +150,22 @@ func TestTimeouts(t *testing.T) {
 
 func TestURLsAreChecked(t *testing.T) {
 	for _, bad := range []string{"", "h:1", "ftp://h", "http://", "http://u:p@h/v2", "http://h/v2?x=1", "http://h:x"} {
-		if _, err := New(Options{URL: bad}); err == nil {
+		if _, err := New(Options{URL: bad, Timeout: time.Second}); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}
 	for url, want := range map[string]string{"https://h/v2": "h:443", "http://[::1]/": "[::1]:80", "http://h:9": "h:9"} {
-		c, err := New(Options{URL: url})
+		c, err := New(Options{URL: url, Timeout: time.Second})
 		if err != nil || c.host.Addr != want || c.host.IsTLS != strings.HasPrefix(url, "https") {
 			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestATimeoutIsWanted(t *testing.T) {
+	for _, bad := range []time.Duration{0, -time.Second} {
+		if _, err := New(Options{URL: "http://h", Timeout: bad}); err == nil || !strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%v: %v", bad, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/arqd/arqd/bench/rest"
@@ -23,7 +24,7 @@ func checkMix(mix map[string]float64) error {
 		if !slices.Contains(kinds, kind) {
 			return fmt.Errorf("a mix has shares of %q, not of %q", kinds, kind)
 		}
-		if !(share >= 0) {
+		if !(share >= 0 && share <= math.MaxFloat32) { // not a number is neither
 			return fmt.Errorf("the share of %s is %v", kind, share)
 		}
 		sum += share

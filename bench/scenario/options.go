@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/arqd/arqd/bench/events"
+	"github.com/arqd/arqd/bench/process"
 	"github.com/arqd/arqd/bench/report"
 	"github.com/arqd/arqd/bench/rest"
 )
@@ -56,6 +57,9 @@ func (o *Options) Connections() int {
 // mostARQs is what a device profile may ask for.
 const mostARQs = 256
 
+// The rates that there are: slower ones are none, and quicker ones cannot be sent.
+const leastRate, mostRate = 0.001, 1e6
+
 // Names are those of the scenarios.
 func Names() []string { return slices.Sorted(maps.Keys(scenarios)) }
 
@@ -71,17 +75,25 @@ func (o *Options) Check() error {
 		return errors.New("a storm has a rate")
 	}
 	for what, ok := range map[string]bool{
-		"arqs must be from 1 to 256":                o.ARQs >= 1 && o.ARQs <= mostARQs,
-		"repeat must be at least 1":                 o.Repeat >= 1,
-		"concurrency must be from 1 to 65536":       o.Concurrency >= 1 && o.Concurrency <= 1<<16,
-		"rate must not be negative":                 o.Rate >= 0,
-		"ramp is of an open loop: it wants a rate":  o.Ramp >= 0 && (o.Ramp == 0 || o.Rate > 0),
-		"stored must not be negative":               o.Stored >= 0,
-		"page must be at least 1":                   o.Page >= 1,
-		"count, duration and warmup cannot be less": o.Count >= 0 && o.Duration >= 0 && o.Warmup >= 0,
+		"arqs must be from 1 to 256":                                  o.ARQs >= 1 && o.ARQs <= mostARQs,
+		"repeat must be at least 1":                                   o.Repeat >= 1,
+		"concurrency must be from 1 to 65536":                         o.Concurrency >= 1 && o.Concurrency <= 1<<16,
+		"rate must be 0 or from 0.001 to 1000000":                     o.Rate == 0 || o.Rate >= leastRate && o.Rate <= mostRate,
+		"ramp is of an open loop: it wants a rate":                    o.Ramp >= 0 && (o.Ramp == 0 || o.Rate > 0),
+		"stored must not be negative":                                 o.Stored >= 0,
+		"page must be at least 1":                                     o.Page >= 1,
+		"count, duration and warmup must not be negative":             o.Count >= 0 && o.Duration >= 0 && o.Warmup >= 0,
+		"bind-time must be more than 0":                               o.BindTime > 0,
+		"cleanup-limit must be more than 0; keep keeps what was made": o.CleanupLimit > 0,
+		"server-pid must not be negative":                             o.ServerPID >= 0,
 	} {
 		if !ok {
 			return errors.New(what)
+		}
+	}
+	if o.ServerPID > 0 {
+		if _, err := process.MemoryOf(o.ServerPID); err != nil {
+			return fmt.Errorf("server-pid: %w", err)
 		}
 	}
 	return checkMix(o.Mix)

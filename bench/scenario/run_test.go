@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"context"
+	"math"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -179,7 +180,7 @@ func TestNothingToBindTo(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	good := Options{Name: "create", Count: 1, Repeat: 1, Concurrency: 1, ARQs: 1, Page: 1}
+	good := Options{Name: "create", Count: 1, Repeat: 1, Concurrency: 1, ARQs: 1, Page: 1, BindTime: 1, CleanupLimit: 1}
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +192,15 @@ func TestOptionsAreChecked(t *testing.T) {
 		"repeat must":       func(o *Options) { o.Repeat = 0 },
 		"concurrency must":  func(o *Options) { o.Concurrency = 0 },
 		"rate must":         func(o *Options) { o.Rate = -1 },
+		"rate must be 0 or": func(o *Options) { o.Rate = math.Inf(1) },
+		"from 0.001 to":     func(o *Options) { o.Rate = 1e-300 },
+		"share of page":     func(o *Options) { o.Mix = map[string]float64{"page": math.Inf(1)} },
+		"share of boot":     func(o *Options) { o.Mix = map[string]float64{"boot": math.NaN()} },
+		"must not be neg":   func(o *Options) { o.Warmup = -1 },
+		"bind-time must":    func(o *Options) { o.BindTime = 0 },
+		"cleanup-limit":     func(o *Options) { o.CleanupLimit = 0 },
+		"server-pid must":   func(o *Options) { o.ServerPID = -5 },
+		"server-pid: ":      func(o *Options) { o.ServerPID = 1 << 30 }, // more than there can be
 		"ramp is":           func(o *Options) { o.Ramp = time.Second },
 		"a mix has":         func(o *Options) { o.Mix = map[string]float64{"shows": 1} },
 		"the share of show": func(o *Options) { o.Mix = map[string]float64{"show": -1} },
