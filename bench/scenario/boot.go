@@ -76,22 +76,31 @@ func (r *run) life(w *work, profile string, place rest.Place) {
 		return
 	}
 	a := w.call("delete", func() rest.Answer {
-		if outcome.asked {
+		if outcome.given != refused {
 			return r.Client.DeleteOfInstance(w.ctx, outcome.instance)
 		}
 		return r.Client.Delete(w.ctx, outcome.ids...)
 	}, func(*rest.Answer) int { return len(outcome.ids) })
-	if a.OK() {
+	if a.OK() && outcome.given != unknown {
 		r.ledger.gone(outcome.ids...)
 		r.ledger.goneInstance(outcome.instance)
 	}
 }
 
+// given tells whether an instance was given its ARQs.
+type given int
+
+const (
+	refused given = iota // it has none, so that nothing can be deleted by it
+	taken
+	unknown
+)
+
 // booted is what became of a boot.
 type booted struct {
 	ids      []uuid.UUID
 	instance uuid.UUID
-	asked    bool // for the bind
+	given    given
 	bound    bool
 	text     string
 	at       time.Time
@@ -112,16 +121,20 @@ func (r *run) bringUp(w *work, profile string, place rest.Place) (b booted) {
 	}
 	b.instance = uuid.New()
 	r.ledger.addInstance(b.instance)
-	b.asked = true
 	waiter := r.expect(b.instance, b.ids)
 	defer r.forget(b.instance)
 	asked := w.start
 	a = w.call("bind", func() rest.Answer {
 		return r.Client.Bind(w.ctx, rest.Binding{Hostname: place.Hostname, Provider: place.Provider, Instance: b.instance}, b.ids...)
 	}, func(*rest.Answer) int { return len(b.ids) })
-	if !a.OK() {
+	switch {
+	case a.Unanswered():
+		b.given = unknown
+		return failed("bind", &a)
+	case !a.OK():
 		return failed("bind", &a)
 	}
+	b.given = taken
 	if waiter != nil {
 		if b.text = r.awaitEvent(w, waiter, asked, len(b.ids)); b.text != "" {
 			return b

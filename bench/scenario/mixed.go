@@ -63,18 +63,24 @@ func (r *run) mixed() ([]stage, error) {
 		"show": r.shows("show one", s), "instance": r.byInstance("instance", s), "page": r.pages("page", s),
 	}
 	if r.Mix["page"] > 0 && !r.hasPages() {
-		delete(steps, "page")
+		if delete(steps, "page"); r.total(steps) == 0 {
+			return nil, errors.New("the service has no pages, and the mix has nothing else")
+		}
 	}
 	return []stage{{phases: []phase{{name: "mixed", plan: r.plan(), step: r.choose(steps)}}}}, nil
 }
 
+// total is what the shares of steps come to.
+func (r *run) total(steps map[string]func(*work)) (sum float64) {
+	for name := range steps {
+		sum += r.Mix[name]
+	}
+	return sum
+}
+
 // choose has each iteration do one of the steps, by the shares of the mix.
 func (r *run) choose(steps map[string]func(*work)) func(*work) {
-	names := slices.Sorted(maps.Keys(steps))
-	total := 0.0
-	for _, name := range names {
-		total += r.Mix[name]
-	}
+	names, total := slices.Sorted(maps.Keys(steps)), r.total(steps)
 	return func(w *work) {
 		at, begin := w.rng.Float64()*total, w.start
 		for _, name := range names {

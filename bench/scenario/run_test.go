@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -220,3 +221,41 @@ type discard struct{}
 func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) WriteHeader(int)             {}
+
+// TestAnInstanceThatIsNotBound has ARQs all the same: they are deleted by their
+// uuids, for a service has nothing to delete of an instance that it never heard of.
+func TestAnInstanceThatIsNotBound(t *testing.T) {
+	s := newService(t)
+	s.handles = 4
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		if r.Method == http.MethodPatch {
+			refuse(w, 503)
+			return
+		}
+		carryOut()
+		if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/accelerator_requests") && r.URL.Query().Has("instance") {
+			t.Errorf("the ARQs of an instance are deleted that has none")
+		}
+	}
+	o := s.options(t)
+	o.Name, o.Repeat, o.Keep = "boot", 1, true
+	f := finish(t, t.Context(), o)
+	s.left(t, 0, 1)
+	if ops := f.Phases[0].Repetitions[0].Operations; f.Barren() != "boot" || !slices.ContainsFunc(ops, func(o report.Operation) bool {
+		return o.Name == "delete" && o.Good == 50 && o.Things == 50
+	}) {
+		t.Errorf("%+v", ops)
+	}
+}
+
+// TestAMixOfNothing: without pages there may be nothing left to do.
+func TestAMixOfNothing(t *testing.T) {
+	s := newService(t)
+	s.handles = 4
+	o := s.options(t)
+	o.Name, o.Mix = "mixed", map[string]float64{"page": 1}
+	if f, err := Run(t.Context(), o, "none"); err == nil || !strings.Contains(err.Error(), "nothing") || !f.Cleanup.Complete() {
+		t.Errorf("%+v, %v", f, err)
+	}
+	s.left(t, 0, 0)
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,8 @@ type service struct {
 	mu       sync.Mutex
 	profiles map[string]bool
 	arqs     map[uuid.UUID]string // profile
+	bound    map[uuid.UUID]string // instance
+	handles  int                  // of the only device
 	posts    int
 	// spoil, if set, may answer a request itself; it is called with what
 	// carries the request out.
@@ -38,7 +41,7 @@ type service struct {
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{profiles: map[string]bool{}, arqs: map[uuid.UUID]string{}}
+	s := &service{profiles: map[string]bool{}, arqs: map[uuid.UUID]string{}, bound: map[uuid.UUID]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.spoil == nil {
 			s.serve(w, r)
@@ -63,9 +66,21 @@ func (s *service) serve(w http.ResponseWriter, r *http.Request) {
 	case "POST /v2/accelerator_requests":
 		s.create(w, r)
 	case "GET /v2/accelerator_requests":
-		s.list(w, query.Get("limit") != "")
+		s.list(w, query)
+	case "PATCH /v2/accelerator_requests":
+		s.bind(w, r)
 	case "DELETE /v2/accelerator_requests":
+		if query.Has("instance") {
+			s.removeOf(w, query.Get("instance"))
+			return
+		}
 		s.remove(w, strings.Split(query.Get("arqs"), ","))
+	case "GET /v2/devices":
+		answer(w, 200, map[string]any{"devices": []map[string]string{{"hostname": "host"}}})
+	case "GET /v2/deployables":
+		answer(w, 200, map[string]any{"deployables": []map[string]any{{
+			"name": "host_1", "rp_uuid": uuid.NewString(), "num_accelerators": s.handles, "attributes_list": `[{"rc": "FPGA"}]`,
+		}}})
 	case "GET /v2/device_profiles":
 		list := []map[string]string{}
 		for name := range s.profiles {
@@ -91,16 +106,44 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) {
 }
 
 // list knows no pages, as the reference does not.
-func (s *service) list(w http.ResponseWriter, paged bool) {
-	if paged {
+func (s *service) list(w http.ResponseWriter, query url.Values) {
+	if query.Has("limit") {
 		answer(w, 400, nil)
 		return
 	}
 	list := []map[string]string{}
 	for id, profile := range s.arqs {
-		list = append(list, map[string]string{"uuid": id.String(), "device_profile_name": profile})
+		if !query.Has("instance") || s.bound[id] == query.Get("instance") {
+			list = append(list, map[string]string{
+				"uuid": id.String(), "device_profile_name": profile, "instance_uuid": s.bound[id], "state": "Bound",
+			})
+		}
 	}
 	answer(w, 200, map[string]any{"arqs": list})
+}
+
+func (s *service) bind(w http.ResponseWriter, r *http.Request) {
+	var body map[uuid.UUID][]struct{ Path, Value string }
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	for id, patch := range body {
+		for _, p := range patch {
+			if p.Path == "/instance_uuid" {
+				s.bound[id] = p.Value
+			}
+		}
+	}
+	answer(w, 202, nil)
+}
+
+// removeOf removes what an instance has, which may be nothing.
+func (s *service) removeOf(w http.ResponseWriter, instance string) {
+	for id, of := range s.bound {
+		if of == instance {
+			delete(s.arqs, id)
+			delete(s.bound, id)
+		}
+	}
+	answer(w, 204, nil)
 }
 
 func (s *service) remove(w http.ResponseWriter, ids []string) {
