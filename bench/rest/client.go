@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/arqd/arqd/bench/measure"
 )
 
 // Header is a header of a request.
@@ -55,6 +57,9 @@ type Client struct {
 	version string
 	auth    Auth
 	timeout time.Duration
+	// patience is for how long a request is sent again that is refused because
+	// there is too much to do.
+	patience time.Duration
 }
 
 // New makes a client; it connects when there is something to send.
@@ -86,6 +91,16 @@ func New(o Options) (*Client, error) {
 		c.auth = Fixed(nil)
 	}
 	return c, nil
+}
+
+// Patient gives a client over the same connections which sends again, when the
+// service says, what that refuses because there is too much to do: with 429, or
+// with 503 and Retry-After. What it would have to wait for longer than the limit
+// it leaves.
+func (c *Client) Patient(limit time.Duration) *Client {
+	patient := *c
+	patient.patience = limit
+	return &patient
 }
 
 // idleLimit is shorter than the time after which servers close connections.
@@ -120,6 +135,9 @@ type Answer struct {
 	Outcome string // the status, or why there is none
 	Body    []byte // of a good answer, the caller's to keep
 	Err     error  // where there was no answer
+
+	again bool // the service asks to be asked again,
+	after time.Duration
 }
 
 // OK tells whether the status is one of success.
@@ -127,12 +145,26 @@ func (a *Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
 
 // Unanswered tells whether the service may have done what was asked without
 // saying so.
-func (a *Answer) Unanswered() bool { return a.Status == 0 && a.Outcome != OutcomeToken }
+func (a *Answer) Unanswered() bool {
+	var network *net.OpError
+	unsent := a.Outcome == OutcomeToken || errors.As(a.Err, &network) && network.Op == "dial"
+	return a.Status == 0 && !unsent
+}
 
 // Do sends a request and waits for its answer. path begins with a slash and
 // goes behind the URL of the API; a body is JSON. The end of ctx does not break
 // a request off: its effect would not be known.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answer {
+	for begin := time.Now(); ; {
+		a := c.known(ctx, method, path, body)
+		if !a.again || time.Since(begin)+a.after >= c.patience || !measure.Pause(ctx, a.after) {
+			return a
+		}
+	}
+}
+
+// known sends a request as somebody, and as somebody else if that is refused.
+func (c *Client) known(ctx context.Context, method, path string, body []byte) Answer {
 	for attempt := 0; ; attempt++ {
 		headers, err := c.auth.Headers(ctx)
 		if err != nil {
@@ -175,7 +207,20 @@ func (c *Client) once(method, path string, body []byte, headers []Header) Answer
 	}
 	a := Answer{Status: response.StatusCode(), Outcome: strconv.Itoa(response.StatusCode())}
 	a.Body = append(a.Body, response.Body()...)
+	a.again, a.after = retryAfter(a.Status, response.Header.Peek(fasthttp.HeaderRetryAfter))
 	return a
+}
+
+// retryAfter tells whether, and when, a service asks to be asked again.
+func retryAfter(status int, header []byte) (again bool, after time.Duration) {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return false, 0
+	}
+	seconds, err := strconv.ParseUint(string(header), 10, 16)
+	if err != nil { // or a date, which no service of this API gives
+		return status == http.StatusTooManyRequests, time.Second
+	}
+	return true, time.Duration(seconds) * time.Second
 }
 
 func failed(err error) Answer {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -118,6 +119,54 @@ func TestNothingIsRepeated(t *testing.T) {
 		if a := call(t.Context()); a.Outcome != OutcomeConnection || !a.Unanswered() || a.Err == nil || seen.Load() != 1 {
 			t.Errorf("%+v, %d requests", a, seen.Load())
 		}
+	}
+}
+
+// TestPatience: what was refused because there is too much to do is sent again
+// when the service said, by who has the time. The load has none.
+func TestPatience(t *testing.T) {
+	var seen atomic.Int64
+	status, after := 429, "0"
+	hasty := serve(t, nil, func(w http.ResponseWriter, _ *http.Request) {
+		if seen.Add(1) < 3 {
+			w.Header().Set("Retry-After", after)
+			w.WriteHeader(status)
+		}
+	})
+	for _, status = range []int{429, 503} {
+		seen.Store(0)
+		if a := hasty.List(t.Context()); a.Status != status || seen.Load() != 1 {
+			t.Errorf("%+v after %d requests", a, seen.Load())
+		}
+		if a := hasty.Patient(time.Minute).List(t.Context()); a.Status != 200 || seen.Load() != 3 {
+			t.Errorf("%+v after %d requests", a, seen.Load())
+		}
+	}
+	after = "3600"
+	seen.Store(0)
+	if a := hasty.Patient(time.Minute).List(t.Context()); a.Status != 503 || seen.Load() != 1 {
+		t.Errorf("more than a minute was waited for: %+v, %d requests", a, seen.Load())
+	}
+	after = ""
+	seen.Store(0)
+	if a := hasty.Patient(time.Minute).List(t.Context()); a.Status != 503 || seen.Load() != 1 {
+		t.Errorf("a 503 that does not ask for it is sent again: %+v, %d requests", a, seen.Load())
+	}
+}
+
+// TestWhatWasNotSentIsNotDone: nobody listens.
+func TestWhatWasNotSentIsNotDone(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	c, err := New(Options{URL: "http://" + ln.Addr().String(), Timeout: time.Second, Connections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.List(t.Context()); a.Outcome != OutcomeConnection || a.Unanswered() {
+		t.Errorf("%+v", a)
 	}
 }
 

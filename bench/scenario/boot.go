@@ -38,7 +38,7 @@ func (r *run) findPlaces() error {
 	if r.places != nil {
 		return nil
 	}
-	all, err := r.Client.Places(r.ctx, r.Class)
+	all, err := r.calm.Places(r.ctx, r.Class)
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,7 @@ func (r *run) bringUp(w *work, profile string, place rest.Place) (b booted) {
 		return failed("bind", &a)
 	}
 	b.given = taken
+	r.ledger.gave(b.instance, b.ids)
 	if waiter != nil {
 		if b.text = r.awaitEvent(w, waiter, asked, len(b.ids)); b.text != "" {
 			return b

@@ -22,6 +22,9 @@ const (
 	cleanBatch = 100 // ARQs of a request: a URL of 4 KiB
 	sweepPage  = 1000
 	mostErrors = 5 // that are told
+	// patience is for how long a service may refuse what is not measured because
+	// there is too much to do.
+	patience = time.Minute
 )
 
 // cleaner deletes, and tells what it could not.
@@ -34,11 +37,12 @@ type cleaner struct {
 	arqs     int // deleted
 	profiles int
 	left     map[uuid.UUID]bool
+	unsure   bool // of a deletion that was not answered
 	errors   []string
 }
 
 func newCleaner(ctx context.Context, client *rest.Client) *cleaner {
-	return &cleaner{client: client, ctx: ctx, left: map[uuid.UUID]bool{}}
+	return &cleaner{client: client.Patient(patience), ctx: ctx, left: map[uuid.UUID]bool{}}
 }
 
 // gone takes down that ARQs do not exist any more.
@@ -54,19 +58,30 @@ func (c *cleaner) gone(ids ...uuid.UUID) {
 func (c *cleaner) failed(what string, a *rest.Answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.unsure = c.unsure || a.Unanswered()
 	if text := fmt.Sprintf("%s: %v", what, a.Fault()); len(c.errors) < mostErrors && !slices.Contains(c.errors, text) {
 		c.errors = append(c.errors, text)
 	}
 }
 
-// instances unbinds and deletes what instances have. Whose ARQs they are does
-// not matter here: they are deleted by their uuids, too.
-func (c *cleaner) instances(all []uuid.UUID) {
-	each(c.ctx, cleaners, all, func(instance uuid.UUID) {
-		if a := c.client.DeleteOfInstance(c.ctx, instance); !a.OK() {
+// instances unbinds and deletes what instances have, and gives the ARQs that
+// went. What did not is deleted by its uuid, too.
+func (c *cleaner) instances(all map[uuid.UUID][]uuid.UUID) (gone map[uuid.UUID]bool) {
+	gone = map[uuid.UUID]bool{}
+	each(c.ctx, cleaners, slices.Collect(maps.Keys(all)), func(instance uuid.UUID) {
+		a := c.client.DeleteOfInstance(c.ctx, instance)
+		if !a.OK() {
 			c.failed("deleting the ARQs of an instance", &a)
+			return
+		}
+		c.gone(all[instance]...)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, id := range all[instance] {
+			gone[id] = true
 		}
 	})
+	return gone
 }
 
 // delete deletes ARQs. A service refuses a request that names one which is
@@ -106,34 +121,42 @@ func (c *cleaner) deleteOne(id uuid.UUID) {
 	c.failed("deleting ARQs", &a)
 }
 
-// sweep deletes all ARQs of profiles, by looking at every ARQ that there is.
+// sweep deletes all ARQs of profiles, by looking at every ARQ that there is. So
+// what was thought to be left and is not there has gone.
 func (c *cleaner) sweep(ours func(profile string) bool) error {
-	var ids []uuid.UUID
-	instances := map[uuid.UUID]struct{}{}
+	ids := map[uuid.UUID]bool{}
+	instances := map[uuid.UUID][]uuid.UUID{}
 	take := func(arqs []rest.ARQ) {
 		for i := range arqs {
 			a := &arqs[i]
-			if !ours(a.Profile) {
+			if ids[a.UUID] || !ours(a.Profile) {
 				continue
 			}
-			ids = append(ids, a.UUID)
+			ids[a.UUID] = true
 			if instance, err := uuid.Parse(a.Instance); err == nil {
-				instances[instance] = struct{}{}
+				instances[instance] = append(instances[instance], a.UUID)
 			}
 		}
 	}
 	if err := c.walk(take); err != nil {
 		return fmt.Errorf("looking for ARQs: %w", err)
 	}
-	c.instances(slices.Collect(maps.Keys(instances)))
-	c.delete(ids)
+	for id := range maps.Clone(c.left) {
+		if !ids[id] {
+			c.gone(id)
+		}
+	}
+	for id := range c.instances(instances) {
+		delete(ids, id)
+	}
+	c.delete(slices.Collect(maps.Keys(ids)))
 	return nil
 }
 
 // walk looks at all ARQs, in pages if the service has them.
 func (c *cleaner) walk(take func([]rest.ARQ)) error {
 	behind := uuid.Nil
-	for {
+	for c.ctx.Err() == nil {
 		a := c.client.Page(c.ctx, sweepPage, behind)
 		if behind == uuid.Nil && a.Status == http.StatusBadRequest {
 			a = c.client.List(c.ctx)
@@ -146,8 +169,13 @@ func (c *cleaner) walk(take func([]rest.ARQ)) error {
 			return err
 		}
 		take(arqs)
-		behind = arqs[len(arqs)-1].UUID
+		last := arqs[len(arqs)-1].UUID
+		if last == behind || len(arqs) > sweepPage { // it knows no pages, and gives everything
+			return nil
+		}
+		behind = last
 	}
+	return c.ctx.Err()
 }
 
 // Clean removes what runs have left behind, killed ones too: all device profiles
@@ -176,6 +204,9 @@ func Clean(ctx context.Context, client *rest.Client) (report.Cleanup, error) {
 // profile deletes a profile, after its ARQs.
 func (c *cleaner) profile(name string) (gone bool) {
 	a := c.client.DeleteProfile(c.ctx, name)
+	if a.Unanswered() {
+		a = c.client.DeleteProfile(c.ctx, name)
+	}
 	if a.Status == http.StatusConflict {
 		if err := c.sweep(func(of string) bool { return of == name }); err == nil {
 			a = c.client.DeleteProfile(c.ctx, name)
@@ -220,7 +251,7 @@ func (r *run) tidy() {
 func (r *run) cleanUp(ctx context.Context) {
 	done := &r.file.Cleanup
 	done.LeftProfiles, done.Errors = []string{}, []string{}
-	profiles, instances, unsure := r.ledger.rest()
+	profiles, unsure := r.ledger.rest()
 	if done.Kept = r.Keep; r.Keep {
 		return
 	}
@@ -229,10 +260,10 @@ func (r *run) cleanUp(ctx context.Context) {
 	defer cancel()
 	c := newCleaner(ctx, r.Client)
 	stop := r.watch(c, fmt.Sprintf("deleting %d ARQs and %d device profiles", len(ids), len(profiles)), len(ids))
-	c.instances(instances)
-	c.delete(ids)
+	gone := c.instances(r.ledger.instancesLeft())
+	c.delete(slices.DeleteFunc(ids, func(id uuid.UUID) bool { return gone[id] }))
 	stop()
-	if unsure > 0 { // a create that was not answered may have been carried out
+	if unsure > 0 || c.unsure { // what was not answered may have been carried out
 		if err := c.sweep(func(name string) bool { return slices.Contains(profiles, name) }); err != nil {
 			done.LeftARQs = -1
 			c.errors = append(c.errors, err.Error())

@@ -14,13 +14,13 @@ import (
 type ledger struct {
 	mu        sync.Mutex
 	profiles  []string
-	arqs      map[uuid.UUID]bool // those to stay to the end of the run: true
-	instances map[uuid.UUID]struct{}
-	unsure    int // creates that may have made something
+	arqs      map[uuid.UUID]bool        // those to stay to the end of the run: true
+	instances map[uuid.UUID][]uuid.UUID // what they were given
+	unsure    int                       // creates that may have made something
 }
 
 func newLedger() *ledger {
-	return &ledger{arqs: map[uuid.UUID]bool{}, instances: map[uuid.UUID]struct{}{}}
+	return &ledger{arqs: map[uuid.UUID]bool{}, instances: map[uuid.UUID][]uuid.UUID{}}
 }
 
 func (l *ledger) addProfile(name string) {
@@ -49,16 +49,27 @@ func (l *ledger) gone(ids ...uuid.UUID) {
 	}
 }
 
-func (l *ledger) addInstance(instance uuid.UUID) {
+// addInstance takes note of an instance that ARQs are to be bound to.
+func (l *ledger) addInstance(instance uuid.UUID) { l.gave(instance, nil) }
+
+// gave takes note of ARQs that an instance was given.
+func (l *ledger) gave(instance uuid.UUID, ids []uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.instances[instance] = struct{}{}
+	l.instances[instance] = ids
 }
 
 func (l *ledger) goneInstance(instance uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.instances, instance)
+}
+
+// instancesLeft gives the instances, with their ARQs.
+func (l *ledger) instancesLeft() map[uuid.UUID][]uuid.UUID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.instances)
 }
 
 // passing gives the ARQs that need not stay; all: those that should, too.
@@ -74,8 +85,8 @@ func (l *ledger) passing(all bool) (ids []uuid.UUID) {
 }
 
 // rest gives what else there is.
-func (l *ledger) rest() (profiles []string, instances []uuid.UUID, unsure int) {
+func (l *ledger) rest() (profiles []string, unsure int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.profiles), slices.Collect(maps.Keys(l.instances)), l.unsure
+	return slices.Clone(l.profiles), l.unsure
 }

@@ -17,9 +17,9 @@ const (
 	// MostOverload bounds the connections of an overload: requests that wait have
 	// one each.
 	MostOverload = 4096
-	// patience is for how many seconds a service may let requests wait without the
+	// backlog is for how many seconds a service may let requests wait without the
 	// load running out of connections.
-	patience = 2
+	backlog = 2
 	// lookers is how many reads a second there are beside the creates.
 	lookers = 20
 )
@@ -45,7 +45,7 @@ func (r *run) overload() ([]stage, error) {
 		}
 		stages = append(stages, stage{phases: []phase{p}, prepare: func(p *phase) {
 			p.plan.Rate, p.plan.Ramp = max(1, r.rateOf(capacity)*percent/100), 0
-			p.plan.Workers = min(max(r.Concurrency, int(patience*p.plan.Rate)), MostOverload)
+			p.plan.Workers = min(max(r.Concurrency, int(backlog*p.plan.Rate)), MostOverload)
 			p.beside = &phase{name: "show, " + name, step: r.shows("show, "+name, s)}
 			p.beside.plan = p.plan
 			p.beside.plan.Rate, p.beside.plan.Workers, p.beside.plan.Count = lookers, lookers, 0

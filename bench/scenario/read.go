@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -51,7 +52,7 @@ func (r *run) reading(suffix string, s *stock, lists bool) []phase {
 
 // hasPages asks the service whether it has pages.
 func (r *run) hasPages() bool {
-	a := r.Client.Page(r.ctx, 1, uuid.Nil)
+	a := r.calm.Page(r.ctx, 1, uuid.Nil)
 	if a.OK() {
 		return true
 	}
@@ -86,8 +87,10 @@ func (r *run) bulk(n int) ([]uuid.UUID, error) {
 		ids []uuid.UUID
 		bad error
 	)
-	each(r.ctx, min(r.Concurrency, cleaners), make([]struct{}, (n+bulk-1)/bulk), func(struct{}) {
-		a := r.Client.CreateARQs(r.ctx, body)
+	ctx, stop := context.WithCancel(r.ctx)
+	defer stop()
+	each(ctx, min(r.Concurrency, cleaners), make([]struct{}, (n+bulk-1)/bulk), func(struct{}) {
+		a := r.calm.CreateARQs(ctx, body)
 		var made []uuid.UUID
 		fault := a.Fault()
 		if fault == nil {
@@ -99,6 +102,7 @@ func (r *run) bulk(n int) ([]uuid.UUID, error) {
 		defer mu.Unlock()
 		ids = append(ids, made...)
 		if fault != nil {
+			stop() // the others would fare no better
 			bad = fmt.Errorf("making ARQs: %w", fault)
 		}
 	})
@@ -117,7 +121,7 @@ func (r *run) bindSome(n int) ([]uuid.UUID, error) {
 	var instances []uuid.UUID
 	for range n {
 		place := <-r.places // to stay there
-		a := r.Client.CreateARQs(r.ctx, rest.CreateBody(profile))
+		a := r.calm.CreateARQs(r.ctx, rest.CreateBody(profile))
 		if err := a.Fault(); err != nil {
 			return nil, fmt.Errorf("making an instance: %w", err)
 		}
@@ -125,10 +129,11 @@ func (r *run) bindSome(n int) ([]uuid.UUID, error) {
 		r.ledger.created(&a, ids, true)
 		instance := uuid.New()
 		r.ledger.addInstance(instance)
-		a = r.Client.Bind(r.ctx, rest.Binding{Hostname: place.Hostname, Provider: place.Provider, Instance: instance}, ids...)
+		a = r.calm.Bind(r.ctx, rest.Binding{Hostname: place.Hostname, Provider: place.Provider, Instance: instance}, ids...)
 		if err := a.Fault(); err != nil {
 			return nil, fmt.Errorf("binding an instance: %w", err)
 		}
+		r.ledger.gave(instance, ids)
 		instances = append(instances, instance)
 	}
 	return instances, nil

@@ -61,6 +61,7 @@ type run struct {
 	*Options
 
 	ctx      context.Context // its end stops the load
+	calm     *rest.Client    // for what is not measured
 	ledger   *ledger
 	id       string
 	places   chan rest.Place // as many as instances fit in
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o *Options, auth string) (*report.File, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, ctx: ctx, ledger: newLedger(), profiles: map[int]string{}, id: uuid.NewString()[:8]}
+	r := &run{Options: o, ctx: ctx, calm: o.Client.Patient(patience), ledger: newLedger(), profiles: map[int]string{}, id: uuid.NewString()[:8]}
 	r.file = &report.File{
 		Schema: report.Schema, Scenario: o.Name, Started: time.Now().UTC(), Machine: report.ThisMachine(), Settings: o.settings(auth), Notes: []string{},
 	}
@@ -257,8 +258,10 @@ func (r *run) makeProfile(n int) (string, error) {
 	for _, t := range r.Traits {
 		group = append(group, rest.Resource{Key: "trait:" + t, Value: "required"})
 	}
-	r.ledger.addProfile(name)
-	a := r.Client.CreateProfile(r.ctx, name, group...)
+	a := r.calm.CreateProfile(r.ctx, name, group...)
+	if a.OK() || a.Unanswered() || a.Status >= 500 { // otherwise there is none
+		r.ledger.addProfile(name)
+	}
 	if err := a.Fault(); err != nil {
 		return name, fmt.Errorf("making a device profile: %w", err)
 	}

@@ -259,3 +259,103 @@ func TestAMixOfNothing(t *testing.T) {
 	}
 	s.left(t, 0, 0)
 }
+
+// TestCleaningHasPatience: a service that holds projects to a rate refuses what
+// comes too early, in the preparation as in the end.
+func TestCleaningHasPatience(t *testing.T) {
+	s := newService(t)
+	var requests atomic.Int64
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		load := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/accelerator_requests")
+		if !load && requests.Add(1)%2 == 1 {
+			w.Header().Set("Retry-After", "0")
+			refuse(w, 429)
+			return
+		}
+		carryOut()
+	}
+	if f := finish(t, t.Context(), s.options(t)); !f.Cleanup.Complete() || f.Cleanup.DeletedARQs != 100 {
+		t.Errorf("%+v", f.Cleanup)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestDeletesThatAreNotAnswered may have been carried out. It is looked at what
+// is there, and no ARQ is said to be left that is not.
+func TestDeletesThatAreNotAnswered(t *testing.T) {
+	s := newService(t)
+	s.spoil = func(_ http.ResponseWriter, r *http.Request, carryOut func()) {
+		if r.Method == http.MethodDelete {
+			s.serve(discard{}, r)
+			panic(http.ErrAbortHandler)
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Repeat = 1
+	if f := finish(t, t.Context(), o); f.Cleanup.LeftARQs != 0 || f.Cleanup.DeletedARQs != 50 {
+		t.Errorf("%+v", f.Cleanup)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestWhatWasNeverMadeIsNotLeft: the device profile was refused.
+func TestWhatWasNeverMadeIsNotLeft(t *testing.T) {
+	s := newService(t)
+	s.spoil = func(w http.ResponseWriter, _ *http.Request, _ func()) { refuse(w, 401) }
+	f, err := Run(t.Context(), s.options(t), "none")
+	if err == nil || !f.Cleanup.Complete() {
+		t.Errorf("%v, %+v", err, f.Cleanup)
+	}
+}
+
+// TestInstancesAreRemovedOnce: what went with them is not asked for again.
+func TestInstancesAreRemovedOnce(t *testing.T) {
+	s := newService(t)
+	s.handles = 4
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		answered := &status{ResponseWriter: w}
+		s.serve(answered, r)
+		if answered.code == 404 && r.Method == http.MethodDelete {
+			t.Errorf("%s is not there", r.URL)
+		}
+	}
+	o := s.options(t)
+	o.Name, o.Repeat, o.Count = "read", 1, 1
+	if f := finish(t, t.Context(), o); !f.Cleanup.Complete() || f.Cleanup.DeletedARQs != s.posts {
+		t.Errorf("%+v of %d", f.Cleanup, s.posts)
+	}
+	s.left(t, 0, 0)
+}
+
+type status struct {
+	http.ResponseWriter
+
+	code int
+}
+
+func (s *status) WriteHeader(code int) {
+	s.code = code
+	s.ResponseWriter.WriteHeader(code)
+}
+
+// TestAServiceThatKnowsNoLimit gives everything each time: there is no end of
+// pages in that.
+func TestAServiceThatKnowsNoLimit(t *testing.T) {
+	s := newService(t)
+	s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+		if query := r.URL.Query(); query.Has("limit") {
+			query.Del("limit")
+			r.URL.RawQuery = query.Encode()
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Keep, o.Repeat = true, 1
+	finish(t, t.Context(), o)
+	done, err := Clean(t.Context(), o.Client)
+	if err != nil || done.DeletedARQs != 50 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	s.left(t, 0, 0)
+}
