@@ -25,18 +25,20 @@ func startMeters(serverPID int) *meters {
 	return m
 }
 
-func (m *meters) stop() (client report.Usage, server *report.Usage, err error) {
+// stop gives what was used. A server that is not there any more is not measured,
+// and fault says so.
+func (m *meters) stop() (client report.Usage, server *report.Usage, fault, err error) {
 	if client, err = m.client.stop(); err != nil {
-		return client, nil, fmt.Errorf("measuring ourselves: %w", err)
+		err = fmt.Errorf("measuring ourselves: %w", err)
 	}
 	if m.server == nil {
-		return client, nil, nil
+		return client, nil, nil, err
 	}
-	usage, err := m.server.stop()
-	if err != nil {
-		return client, nil, fmt.Errorf("measuring the server: %w", err)
+	usage, fault := m.server.stop()
+	if fault != nil {
+		return client, nil, fault, err
 	}
-	return client, &usage, nil
+	return client, &usage, nil, err
 }
 
 // meter samples the memory of a process and takes the difference of its

@@ -182,9 +182,12 @@ func (r *run) repetition(p *phase, n int) (report.Repetition, error) {
 		Seconds: seconds, Interrupted: r.stopped(), Begun: pace.Begun, Late: pace.Late,
 		LatestMS: pace.Longest.Seconds() * 1e3, Unsent: pace.Unsent, Operations: []report.Operation{},
 	}
-	var err error
-	if done.Client, done.Server, err = meters.stop(); err != nil {
+	var fault, err error
+	if done.Client, done.Server, fault, err = meters.stop(); err != nil {
 		return done, err
+	}
+	if fault != nil {
+		r.note("%s, repetition %d: the server was not measured: %v", p.name, n+1, fault)
 	}
 	order, ops := rec.Operations()
 	for _, name := range order {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -356,6 +357,36 @@ func TestAServiceThatKnowsNoLimit(t *testing.T) {
 	done, err := Clean(t.Context(), o.Client)
 	if err != nil || done.DeletedARQs != 50 {
 		t.Errorf("%+v, %v", done, err)
+	}
+	s.left(t, 0, 0)
+}
+
+// TestTheServerDies while it is measured: what was seen until then, and after it,
+// is kept.
+func TestTheServerDies(t *testing.T) {
+	server := exec.CommandContext(t.Context(), "sleep", "600")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := newService(t)
+	var creates atomic.Int64
+	s.spoil = func(_ http.ResponseWriter, r *http.Request, carryOut func()) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/accelerator_requests") && creates.Add(1) == 70 {
+			_ = server.Process.Kill()
+			_ = server.Wait()
+		}
+		carryOut()
+	}
+	o := s.options(t)
+	o.Repeat, o.ServerPID = 3, server.Process.Pid
+	f := finish(t, t.Context(), o)
+	for n, measured := range []bool{true, false, false} {
+		if op := operation(t, f, n); op.Good != 50 || (f.Phases[0].Repetitions[n].Server != nil) != measured {
+			t.Errorf("repetition %d: %+v", n, f.Phases[0].Repetitions[n])
+		}
+	}
+	if text := strings.Join(f.Notes, "\n"); strings.Count(text, "the server was not measured") != 2 {
+		t.Errorf("it says %q", text)
 	}
 	s.left(t, 0, 0)
 }
