@@ -197,11 +197,7 @@ func (f *File) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	next := path + ".new"
-	if err := os.WriteFile(next, append(text, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
+	return keep(path, append(text, '\n'))
 }
 
 // Read reads a file.
@@ -221,6 +217,30 @@ func Read(path string) (*File, error) {
 		f.Label = path
 	}
 	return f, nil
+}
+
+// ReadAll reads several files to show them side by side. Runs of the same label
+// are told apart by their files.
+func ReadAll(paths ...string) ([]*File, error) {
+	files, runs := make([]*File, len(paths)), map[string]int{}
+	for i, path := range paths {
+		f, err := Read(path)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = f
+		runs[f.Label]++
+	}
+	for i, f := range files {
+		switch {
+		case runs[f.Label] == 1:
+		case f.Label == f.URL: // it was given none
+			f.Label = paths[i]
+		default:
+			f.Label += " (" + paths[i] + ")"
+		}
+	}
+	return files, nil
 }
 
 var errSchema = errors.New("this arqd reads " + Schema)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"math"
-	"os"
 	"time"
 )
 
@@ -53,7 +52,7 @@ type section struct {
 }
 
 // WriteHTML writes a page about one run, or about several side by side. It
-// needs nothing but itself.
+// needs nothing but itself. It is there as a whole or not at all.
 func WriteHTML(path string, files []*File) error {
 	v := view{Title: files[0].Scenario, Files: files}
 	for _, f := range files {
@@ -82,7 +81,7 @@ func WriteHTML(path string, files []*File) error {
 	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
-	return os.WriteFile(path, b.Bytes(), 0o644)
+	return keep(path, b.Bytes())
 }
 
 func newSection(files []*File, l Line) (section, error) {

@@ -3,11 +3,14 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,6 +117,67 @@ func members(tree any) (names []string) {
 	return names
 }
 
+// TestWhereFilesMayGo: also to what is no file, which stays what it is.
+func TestWhereFilesMayGo(t *testing.T) {
+	dir := t.TempDir()
+	f := sample(t, "x")
+	for what, write := range map[string]func(string) error{
+		"json": f.Write, "html": func(path string) error { return WriteHTML(path, []*File{f}) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			at := func(name string) string { return filepath.Join(dir, what+"."+name) }
+			err := errors.Join(os.Symlink(at("file"), at("link")), syscall.Mkfifo(at("pipe"), 0o600), os.Symlink(at("pipe"), at("to-pipe")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pipe, err := os.OpenFile(at("pipe"), os.O_RDWR, 0) // so that somebody reads
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pipe.Close()
+			for path, is := range map[string]os.FileMode{"file": 0, "link": os.ModeSymlink, "to-pipe": os.ModeSymlink, "pipe": os.ModeNamedPipe} {
+				if err := errors.Join(Writable(at(path)), write(at(path))); err != nil {
+					t.Errorf("%s: %v", path, err)
+				}
+				if info, err := os.Lstat(at(path)); err != nil || info.Mode().Type() != is {
+					t.Errorf("%s is something else now: %v, %v", path, info, err)
+				}
+			}
+			if info, err := os.Stat(at("file")); err != nil || info.Size() == 0 {
+				t.Errorf("nothing was written: %v", err)
+			}
+		})
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.new")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+	for _, bad := range []string{dir, filepath.Join(dir, "nowhere", "x")} {
+		if err := Writable(bad); err == nil {
+			t.Errorf("%s is thought to be a file", bad)
+		}
+	}
+}
+
+// TestAFullDisk: what was there before stays, whole, and nothing else is left.
+func TestAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/full", path+".new"); err != nil { // which refuses as a full disk does
+		t.Fatal(err)
+	}
+	if err := sample(t, "x").Write(path); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Lstat(path + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something is left: %v", err)
+	}
+}
+
 func TestOtherSchemasAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -214,6 +278,32 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		if left != "" && strings.Contains(table[0], left) {
 			t.Errorf("%s is in %d columns", left, width)
 		}
+	}
+}
+
+// TestRunsAreToldApart: those of two versions at one URL have the same label.
+func TestRunsAreToldApart(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for name, label := range map[string]string{"old.json": "http://h/v2", "new.json": "http://h/v2", "a.json": "mine", "b.json": "mine", "c.json": "other"} {
+		f := sample(t, label)
+		f.URL = "http://h/v2"
+		paths = append(paths, filepath.Join(dir, name))
+		if err := f.Write(paths[len(paths)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := ReadAll(paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for _, f := range files {
+		labels = append(labels, strings.ReplaceAll(f.Label, dir+"/", ""))
+	}
+	slices.Sort(labels)
+	if want := []string{"mine (a.json)", "mine (b.json)", "new.json", "old.json", "other"}; !slices.Equal(labels, want) {
+		t.Errorf("%q, want %q", labels, want)
 	}
 }
 

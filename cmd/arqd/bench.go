@@ -60,6 +60,13 @@ func benchCommand(ctx context.Context, args, environ []string, stdout, stderr io
 	if err := b.parse(args); err != nil {
 		return err
 	}
+	for _, path := range []string{b.json, b.html} {
+		if path != "" {
+			if err := report.Writable(path); err != nil {
+				return err // now, and not after all has been measured
+			}
+		}
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -149,13 +156,9 @@ func benchReport(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprint(stderr, benchUsage)
 		return errUsage
 	}
-	var files []*report.File
-	for _, name := range names {
-		f, err := report.Read(name)
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
+	files, err := report.ReadAll(names...)
+	if err != nil {
+		return err
 	}
 	if len(files) == 1 {
 		err = files[0].Print(stdout, width(stdout))
