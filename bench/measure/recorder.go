@@ -31,15 +31,15 @@ type Operation struct {
 
 // Recorder takes down calls. Any number of goroutines may use it.
 type Recorder struct {
-	begin time.Time
-	good  atomic.Int64
-	bad   atomic.Int64
+	begin      time.Time
+	good, bad  atomic.Int64 // calls
+	iterations atomic.Int64 // that are over
 
 	mu     sync.Mutex
 	order  []string
 	ops    map[string]*Operation
 	count  string // operation whose tenths are timed
-	tenth  int64
+	timed  int64  // calls of it
 	tenths []time.Duration
 }
 
@@ -49,13 +49,37 @@ func NewRecorder() *Recorder {
 }
 
 // TimeTenths has the moment noted at which each tenth of so many good calls of
-// an operation was over.
+// an operation was over. The first and the last are of equally many; of less than
+// ten there are none.
 func (r *Recorder) TimeTenths(operation string, calls int64) {
-	r.count, r.tenth = operation, calls/10
+	if calls >= 10 {
+		r.count, r.timed = operation, calls
+	}
+}
+
+// tenthEnds gives the number of the call with which the next tenth ends.
+func (r *Recorder) tenthEnds() int64 {
+	switch next := int64(len(r.tenths) + 1); next {
+	case 9, 10:
+		return r.timed - (10-next)*(r.timed/10)
+	default:
+		return next * (r.timed / 10)
+	}
 }
 
 // Add takes down a call that has just come to its end.
 func (r *Recorder) Add(operation, outcome string, good bool, latency time.Duration, things int) {
+	if good {
+		r.good.Add(1)
+	} else {
+		r.bad.Add(1)
+	}
+	r.Sum(operation, outcome, good, latency, things)
+}
+
+// Sum takes down what is no call itself: what several of them came to, or what
+// was waited for.
+func (r *Recorder) Sum(operation, outcome string, good bool, latency time.Duration, things int) {
 	at := time.Since(r.begin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,10 +91,8 @@ func (r *Recorder) Add(operation, outcome string, good bool, latency time.Durati
 	}
 	op.Outcomes[outcome]++
 	if !good {
-		r.bad.Add(1)
 		return
 	}
-	r.good.Add(1)
 	op.Good++
 	op.Things += int64(things)
 	_ = op.Latency.RecordValue(clamp(latency)) // it is within the range
@@ -79,7 +101,7 @@ func (r *Recorder) Add(operation, outcome string, good bool, latency time.Durati
 		op.PerSecond = append(op.PerSecond, 0)
 	}
 	op.PerSecond[second]++
-	if operation == r.count && r.tenth > 0 && op.Good%r.tenth == 0 {
+	if operation == r.count && op.Good == r.tenthEnds() {
 		r.tenths = append(r.tenths, at)
 	}
 }
@@ -90,6 +112,12 @@ func clamp(latency time.Duration) int64 {
 
 // Counts gives how many calls were good, and how many were not, so far.
 func (r *Recorder) Counts() (good, bad int64) { return r.good.Load(), r.bad.Load() }
+
+// Over takes down that an iteration is over.
+func (r *Recorder) Over() { r.iterations.Add(1) }
+
+// Iterations gives how many are over, so far.
+func (r *Recorder) Iterations() int64 { return r.iterations.Load() }
 
 // Operations gives what was taken down, by name, and the names in the order in
 // which they came first. The recorder is not used any more.

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,47 @@ func TestRecorder(t *testing.T) {
 			t.Errorf("tenths: %v", got)
 		}
 	})
+}
+
+// TestTenthsAreEqual, the first and the last at least, whatever the number of calls.
+func TestTenthsAreEqual(t *testing.T) {
+	for calls, want := range map[int][]int{
+		9:  nil,
+		10: {1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+		19: {1, 2, 3, 4, 5, 6, 7, 8, 18, 19},
+		29: {2, 4, 6, 8, 10, 12, 14, 16, 27, 29},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := NewRecorder()
+			r.TimeTenths("a", int64(calls))
+			for range calls {
+				<-time.After(time.Second)
+				r.Add("a", "201", true, time.Second, 1)
+			}
+			var got []int
+			for _, at := range r.Tenths() {
+				got = append(got, int(at.Seconds()))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%d calls: %v, want %v", calls, got, want)
+			}
+		})
+	}
+}
+
+// TestWhatIsNoCallIsNotCountedAsOne: a boot is several, and one iteration.
+func TestWhatIsNoCallIsNotCountedAsOne(t *testing.T) {
+	r := NewRecorder()
+	r.Add("create", "201", true, 1, 1)
+	r.Add("bind", "503", false, 1, 1)
+	r.Sum("boot", "bind: 503", false, 2, 1)
+	r.Over()
+	if good, bad := r.Counts(); good != 1 || bad != 1 || r.Iterations() != 1 {
+		t.Errorf("%d good, %d bad, %d iterations", good, bad, r.Iterations())
+	}
+	if _, ops := r.Operations(); ops["boot"].Outcomes["bind: 503"] != 1 {
+		t.Errorf("%+v", ops)
+	}
 }
 
 func TestRecorderIsForEverybody(t *testing.T) {

@@ -253,6 +253,21 @@ func TestTheTableHidesNothing(t *testing.T) {
 	}
 }
 
+// TestTheHeadSaysHowTheLoadWasMade: phases may differ from what was asked for.
+func TestTheHeadSaysHowTheLoadWasMade(t *testing.T) {
+	f := sample(t, "x")
+	f.Settings.Rate, f.Settings.Concurrency = 0, 64
+	for want, phases := range map[string][]Phase{
+		"closed loop, at most 64 calls at a time":                   nil,
+		"closed loop, at most 16 calls at a time":                   {{Workers: 16}},
+		"closed loop, then open ones, at most 4096 calls at a time": {{Workers: 64}, {Workers: 4096, Rate: 7}},
+	} {
+		if f.Phases = phases; f.loop() != want {
+			t.Errorf("%q, want %q", f.loop(), want)
+		}
+	}
+}
+
 // TestTablesFitTheTerminal: rates, medians and errors stay, whatever its width.
 func TestTablesFitTheTerminal(t *testing.T) {
 	f := sample(t, "a")

@@ -62,11 +62,18 @@ func (f *File) loop() string {
 	if f.Settings.Rate > 0 {
 		kind = fmt.Sprintf("open loop, %g a second", f.Settings.Rate)
 	}
-	done := 0
+	done, workers := 0, 0
 	for i := range f.Phases {
-		done = max(done, len(f.Phases[i].Repetitions))
+		p := &f.Phases[i]
+		done, workers = max(done, len(p.Repetitions)), max(workers, p.Workers)
+		if p.Rate > 0 && f.Settings.Rate == 0 {
+			kind = "closed loop, then open ones"
+		}
 	}
-	text := fmt.Sprintf("%s, at most %d calls at a time", kind, f.Settings.Concurrency)
+	if len(f.Phases) == 0 {
+		workers = f.Settings.Concurrency
+	}
+	text := fmt.Sprintf("%s, at most %d calls at a time", kind, workers)
 	switch done {
 	case 0:
 		return text

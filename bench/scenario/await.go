@@ -43,6 +43,6 @@ func (r *run) awaitEvent(w *work, waiter *events.Waiter, asked time.Time, n int)
 	if fault == "" {
 		outcome = "completed"
 	}
-	w.rec.Add("event", outcome, fault == "", w.start.Sub(asked), n)
+	w.rec.Sum("event", outcome, fault == "", w.start.Sub(asked), n)
 	return fault
 }

@@ -71,7 +71,7 @@ func (r *run) life(w *work, profile string, place rest.Place) {
 	begin := w.start
 	defer func() { r.places <- place }()
 	outcome := r.bringUp(w, profile, place)
-	w.rec.Add("boot", outcome.text, outcome.bound, outcome.at.Sub(begin), len(outcome.ids))
+	w.rec.Sum("boot", outcome.text, outcome.bound, outcome.at.Sub(begin), len(outcome.ids))
 	if len(outcome.ids) == 0 {
 		return
 	}

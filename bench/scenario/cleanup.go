@@ -95,6 +95,7 @@ func (c *cleaner) delete(ids []uuid.UUID) {
 		a := c.client.Delete(c.ctx, some...)
 		if c.progress != nil {
 			c.progress.Add("delete", a.Outcome, a.OK(), time.Since(begin), len(some))
+			c.progress.Over()
 		}
 		switch {
 		case a.OK():

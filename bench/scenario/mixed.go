@@ -89,7 +89,7 @@ func (r *run) choose(steps map[string]func(*work)) func(*work) {
 				break
 			}
 		}
-		w.rec.Add("mixed", "done", true, w.start.Sub(begin), 0)
+		w.rec.Sum("mixed", "done", true, w.start.Sub(begin), 0)
 	}
 }
 
@@ -100,7 +100,7 @@ func (r *run) ifRoom(profile string) func(*work) {
 		case place := <-r.places:
 			r.life(w, profile, place)
 		default:
-			w.rec.Add("boot", "no free place", false, 0, 0)
+			w.rec.Sum("boot", "no free place", false, 0, 0)
 		}
 	}
 }

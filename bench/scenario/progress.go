@@ -84,27 +84,27 @@ func (p *Progress) show(rec *measure.Recorder, elapsed time.Duration, last bool)
 	if last {
 		end = "\n"
 	}
-	fmt.Fprintf(p.W, "\r\x1b[K%s%s", p.fit(text, elapsed, good+bad), end)
+	fmt.Fprintf(p.W, "\r\x1b[K%s%s", p.fit(text, elapsed, rec.Iterations()), end)
 }
 
 // fit puts a bar before the text, as far as there is room: a line that is wrapped
 // could not be drawn again.
-func (p *Progress) fit(text string, elapsed time.Duration, calls int64) string {
+func (p *Progress) fit(text string, elapsed time.Duration, iterations int64) string {
 	room := p.Columns() - 1 // the last column makes some terminals wrap
 	if width := min(room-len(text)-3, widestBar); width >= narrowestBar {
-		return p.bar(elapsed, calls, width) + " " + text
+		return p.bar(elapsed, iterations, width) + " " + text
 	}
 	return text[:min(len(text), max(room, 0))]
 }
 
 // bar draws how much of the plan is over, whichever of its bounds is nearer.
-func (p *Progress) bar(elapsed time.Duration, calls int64, width int) string {
+func (p *Progress) bar(elapsed time.Duration, iterations int64, width int) string {
 	part := 0.0
 	if p.plan.Duration > 0 {
 		part = elapsed.Seconds() / p.plan.Duration.Seconds()
 	}
 	if p.plan.Count > 0 {
-		part = max(part, float64(calls)/float64(p.plan.Count))
+		part = max(part, float64(iterations)/float64(p.plan.Count))
 	}
 	full := int(min(part, 1) * float64(width))
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"

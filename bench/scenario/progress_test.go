@@ -18,8 +18,8 @@ func TestProgress(t *testing.T) {
 		lines   int
 		want    string
 	}{
-		"terminal": {120, 1, "\r\x1b[K[###############...............] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD"},
-		"narrow":   {80, 1, "\r\x1b[K[#############.............] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
+		"terminal": {120, 1, "\r\x1b[K[######################........] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD"},
+		"narrow":   {80, 1, "\r\x1b[K[###################.......] create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
 		"narrower": {40, 1, "\r\x1b[Kcreate: 10.0 s, 3 calls, 0 a second, 1 \n"},
 		"file":     {0, 3, "create: 10.0 s, 3 calls, 0 a second, 1 of them BAD\n"},
 	} {
@@ -36,6 +36,9 @@ func TestProgress(t *testing.T) {
 				rec.Add("create", "201", true, 1, 1)
 				rec.Add("create", "201", true, 1, 1)
 				rec.Add("create", "503", false, 1, 1)
+				for range 75 { // each of so many calls
+					rec.Over()
+				}
 				<-time.After(10 * time.Second)
 				synctest.Wait()
 				stop()

@@ -190,7 +190,7 @@ func (r *run) fill() ([]stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	filling.plan.Count, filling.plan.Duration = int64(max(10, r.Stored/r.ARQs)), 0
+	filling.plan.Count, filling.plan.Duration = int64(max(1, (r.Stored+r.ARQs-1)/r.ARQs)), 0
 	filling.plan.Rate, filling.plan.Ramp = 0, 0
 	filling.timed = "fill"
 	return []stage{

@@ -124,11 +124,7 @@ func (r *run) stages(stages []stage) error {
 				r.warm(p)
 			}
 		}
-		repeat := r.Repeat
-		if s.once {
-			repeat = 1
-		}
-		for n := range repeat {
+		for n := range r.times(&s) {
 			if err := r.round(&s, n, r.file.Phases[at:]); err != nil {
 				return err
 			}
@@ -137,13 +133,21 @@ func (r *run) stages(stages []stage) error {
 	return nil
 }
 
+// times is how often the phases of a stage are carried out.
+func (r *run) times(s *stage) int {
+	if s.once {
+		return 1
+	}
+	return r.Repeat
+}
+
 // round carries out each phase of a stage once.
 func (r *run) round(s *stage, n int, into []report.Phase) error {
 	for i := range s.phases {
 		if r.stopped() {
 			break
 		}
-		done, err := r.repetition(&s.phases[i], n)
+		done, err := r.repetition(&s.phases[i], n, r.times(s))
 		if err != nil {
 			return err
 		}
@@ -166,8 +170,8 @@ func (r *run) warm(p *phase) {
 	r.tidy()
 }
 
-func (r *run) repetition(p *phase, n int) (report.Repetition, error) {
-	r.Progress.begin(fmt.Sprintf("%s, %d of %d", p.name, n+1, r.Repeat), p.plan)
+func (r *run) repetition(p *phase, n, of int) (report.Repetition, error) {
+	r.Progress.begin(fmt.Sprintf("%s, %d of %d", p.name, n+1, of), p.plan)
 	meters := startMeters(r.ServerPID)
 	rec := measure.NewRecorder()
 	if p.timed != "" {
@@ -207,29 +211,31 @@ func (r *run) repetition(p *phase, n int) (report.Repetition, error) {
 // load carries out a plan, and what goes on beside it.
 func (r *run) load(plan measure.Plan, p *phase, rec *measure.Recorder, round uint64) measure.Pace {
 	if p.beside == nil {
-		return r.drive(r.ctx, plan, p, rec, round<<32)
+		return r.drive(r.ctx, plan, p, rec, round<<32, rec.Over)
 	}
 	ctx, stop := context.WithCancel(r.ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() {
 		other := p.beside.plan
 		other.Duration = plan.Duration
-		r.drive(ctx, other, p.beside, rec, round<<32|1<<31)
+		r.drive(ctx, other, p.beside, rec, round<<32|1<<31, func() {})
 	})
-	pace := r.drive(r.ctx, plan, p, rec, round<<32)
+	pace := r.drive(r.ctx, plan, p, rec, round<<32, rec.Over)
 	stop()
 	beside.Wait()
 	return pace
 }
 
-// drive carries out a plan, each worker with chance of its own.
-func (r *run) drive(ctx context.Context, plan measure.Plan, p *phase, rec *measure.Recorder, seed uint64) measure.Pace {
+// drive carries out a plan, each worker with chance of its own. over is called
+// when an iteration is.
+func (r *run) drive(ctx context.Context, plan measure.Plan, p *phase, rec *measure.Recorder, seed uint64, over func()) measure.Pace {
 	chances := make([]*rand.Rand, plan.Workers)
 	for i := range chances {
 		chances[i] = rand.New(rand.NewPCG(r.Seed, seed|uint64(i)))
 	}
 	return measure.Run(ctx, plan, func(worker int, start time.Time) {
 		p.step(&work{r.ctx, rec, start, chances[worker]})
+		over()
 	})
 }
 
