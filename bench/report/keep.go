@@ -43,7 +43,7 @@ func Writable(path string) error {
 	return errors.Join(f.Close(), os.Remove(next))
 }
 
-// target follows links, and tells whether a file is there, or may be.
+// target follows links, and tells whether a file is there, or may be made.
 func target(path string) (at string, file bool) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return path, false // also behind links that lead nowhere by name, as those of /proc
@@ -51,5 +51,6 @@ func target(path string) (at string, file bool) {
 	if at, err := filepath.EvalSymlinks(path); err == nil {
 		return at, true
 	}
-	return path, true
+	_, err := os.Readlink(path) // to what is not there yet
+	return path, err != nil
 }
