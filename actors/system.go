@@ -214,6 +214,8 @@ func storeError(r persistence.Result) error {
 		return Refuse(CodeConflict, "changed by another request meanwhile; try again")
 	case errors.Is(r.Err, persistence.ErrUnavailable):
 		return failure(CodeUnavailable, r.Err, "the store takes no changes at present")
+	case errors.Is(r.Err, persistence.ErrTooLarge):
+		return failure(CodeInvalid, r.Err, "the change is too large to be made at once; ask for less at a time")
 	default:
 		return failure(CodeInternal, r.Err, "the store refused the change")
 	}

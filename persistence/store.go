@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Check is a condition without a write: the record has exactly this
@@ -86,6 +87,10 @@ var (
 	// ErrInvalid is wrapped where a transition breaks the rules of this
 	// package (too large, a key twice): a programming error of the caller.
 	ErrInvalid = errors.New("invalid transition")
+	// ErrTooLarge is wrapped where a transition, or a record of it, is larger
+	// than the store takes. It wraps ErrInvalid, but may be a client's doing,
+	// who asks for much at once.
+	ErrTooLarge = fmt.Errorf("%w: too large", ErrInvalid)
 	// ErrCorrupt is wrapped where stored bytes fail their checksum or cannot
 	// be decoded. Such bytes are never returned.
 	ErrCorrupt = errors.New("corrupt record")

@@ -116,8 +116,9 @@ func TestTooLargeIsInvalid(t *testing.T) {
 		"many records": many,
 		"many bytes":   heavy,
 	} {
-		if r := apply(t, s, transition)[0]; r.Outcome != persistence.Lost || !errors.Is(r.Err, persistence.ErrInvalid) {
-			t.Errorf("%s: %v (%v), want lost with ErrInvalid", name, r.Outcome, r.Err)
+		if r := apply(t, s, transition)[0]; r.Outcome != persistence.Lost ||
+			!errors.Is(r.Err, persistence.ErrInvalid) || !errors.Is(r.Err, persistence.ErrTooLarge) {
+			t.Errorf("%s: %v (%v), want lost with ErrTooLarge", name, r.Outcome, r.Err)
 		}
 	}
 	largest := create(1, 0)

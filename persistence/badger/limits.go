@@ -45,14 +45,14 @@ func limitsOf(db *badgerdb.DB) limits {
 }
 
 // size counts the records of a transition and bounds their bytes. It refuses
-// with ErrInvalid what could never be written.
+// what could never be written, with ErrTooLarge or ErrInvalid.
 func (l limits) size(t *persistence.Transition) (records, bytes int, err error) {
 	records = len(t.Puts) + len(t.Deletes)
 	for i := range t.Puts {
 		value := envelopeBound(&t.Puts[i])
 		if value > l.maxValue {
 			return 0, 0, fmt.Errorf("%w: record %s of %d bytes, the most is %d",
-				persistence.ErrInvalid, t.Puts[i].Key, value, l.maxValue)
+				persistence.ErrTooLarge, t.Puts[i].Key, value, l.maxValue)
 		}
 		if t.Puts[i].Expected == maxGeneration {
 			return 0, 0, fmt.Errorf("%w: record %s beyond generation %d", persistence.ErrInvalid, t.Puts[i].Key, maxGeneration)
@@ -64,7 +64,7 @@ func (l limits) size(t *persistence.Transition) (records, bytes int, err error) 
 	}
 	if records > l.maxRecords || bytes > l.maxBytes {
 		return 0, 0, fmt.Errorf("%w: %d records of %d bytes in one transition, the most is %d and %d",
-			persistence.ErrInvalid, records, bytes, l.maxRecords, l.maxBytes)
+			persistence.ErrTooLarge, records, bytes, l.maxRecords, l.maxBytes)
 	}
 	return records, bytes, nil
 }
