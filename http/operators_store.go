@@ -2,6 +2,7 @@ package http
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -48,7 +49,8 @@ func (o *Operators) backup(ctx *fasthttp.RequestCtx) {
 	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer o.backingUp.Store(false)
 		defer o.recoverStream()
-		if err := o.keeper.Backup(o.life, &patient{conn: conn, w: w}); err != nil {
+		defer context.AfterFunc(o.life, func() { _ = conn.Close() })() // the reader may not read
+		if err := o.keeper.Backup(o.life, &patient{o.life, conn, w}); err != nil {
 			o.log.Warn("a backup was broken off", "error", err)
 			_ = conn.Close() // else the answer would end as if it were whole
 		}
@@ -70,12 +72,21 @@ func (o *Operators) recoverStream() {
 
 // patient renews the time that the peer has with each piece.
 type patient struct {
+	life context.Context //nolint:containedctx // of the service, which ends what is written
 	conn net.Conn
 	w    *bufio.Writer
 }
 
 // Write hands a piece to the connection.
 func (p *patient) Write(piece []byte) (int, error) {
+	n, err := p.write(piece)
+	if err != nil {
+		err = cmp.Or(p.life.Err(), err)
+	}
+	return n, err
+}
+
+func (p *patient) write(piece []byte) (int, error) {
 	if err := p.conn.SetWriteDeadline(time.Now().Add(backupPatience)); err != nil {
 		return 0, err
 	}

@@ -148,3 +148,31 @@ func TestBackupIsBrokenOff(t *testing.T) {
 		t.Errorf("%v, want the end of the service", err)
 	}
 }
+
+// TestShutdownWaitsForNoReader: one that has asked for a backup and does not
+// read it keeps the service no longer than it lives.
+func TestShutdownWaitsForNoReader(t *testing.T) {
+	api := serve(t)
+	o, dial := onLoopback(t, api)
+	begun, gone := make(chan struct{}), make(chan error, 1)
+	api.backend.backup = func(_ context.Context, w io.Writer) error {
+		close(begun)
+		for {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				gone <- err
+				return err
+			}
+		}
+	}
+	if _, err := dial().Write([]byte("GET " + BackupPath + " HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	<-time.After(100 * time.Millisecond) // until nothing more goes into the connection, mostly
+	ctx, cancel := context.WithTimeout(t.Context(), backupPatience/3)
+	defer cancel()
+	if err := o.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	<-gone
+}
