@@ -30,10 +30,13 @@ func checkFormat(db *badgerdb.DB, dir string) (found int, err error) {
 	case err != nil:
 		return 0, &damagedError{dir, fmt.Errorf("its format cannot be read: %w", err)}
 	case found > format:
-		return 0, fmt.Errorf("state directory %s is of a newer arqd (format %d, this arqd knows up to %d)",
-			dir, found, format)
+		return 0, newerFormat(dir, found)
 	}
 	return found, nil
+}
+
+func newerFormat(dir string, found int) error {
+	return fmt.Errorf("state directory %s is of a newer arqd (format %d, this arqd knows up to %d)", dir, found, format)
 }
 
 func readFormat(db *badgerdb.DB) (version int, err error) {

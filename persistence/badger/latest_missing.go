@@ -48,12 +48,17 @@ func replaceLatest(db *badgerdb.DB, opts Options, version uint64) error {
 		opts.Logger.Warn("the store goes on with what is left; the last changes may be missing", "file", latestGiven)
 	}
 	if owed && !given {
-		return &integrity.Damage{
-			File: latestName, What: "is missing, and nothing else tells whether the last changes are there",
-			Advice: integrity.Restore + ", or make a file " + latestGiven + " there to go on with what is left",
-		}
+		return withoutLatest()
 	}
 	return makeLatest(opts.Dir, version)
+}
+
+// withoutLatest says that the file is missing where it must be.
+func withoutLatest() error {
+	return &integrity.Damage{
+		File: latestName, What: "is missing, and nothing else tells whether the last changes are there",
+		Advice: integrity.Restore + ", or make a file " + latestGiven + " there to go on with what is left",
+	}
 }
 
 // owesLatest says whether the file must be there: keptKey says so, and so does a

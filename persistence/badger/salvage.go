@@ -3,10 +3,13 @@ package badger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/arqd/arqd/persistence"
@@ -31,20 +34,46 @@ type salvage struct {
 // written, and one that was deleted may be back: that depends on what is lost.
 // All that is found is held in memory.
 func Salvage(dir string) (*Salvaged, error) {
-	if _, err := os.Stat(dir); err != nil {
-		return nil, explain(dir, err)
-	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, explain(dir, err)
+	}
+	if !slices.ContainsFunc(files, func(f os.DirEntry) bool { return ofStore(f.Name()) }) {
+		return nil, fmt.Errorf("there is no store in %s", dir)
+	}
 	s := &Salvaged{records: make(map[string]salvage)}
 	if err := integrity.Salvage(dir, s.take, s.lose); err != nil {
 		return nil, explain(dir, err)
 	}
+	if found, _ := strconv.Atoi(string(s.records[formatKey].value)); found > format {
+		return nil, newerFormat(dir, found)
+	}
+	if err := s.checkLatest(dir); err != nil {
+		s.lose(err)
+	}
 	s.check()
 	return s, nil
+}
+
+// checkLatest holds what is found against the file that says how far the store
+// was written: what is left may fit together without its end.
+func (s *Salvaged) checkLatest(dir string) error {
+	content, err := os.ReadFile(filepath.Join(dir, latestName))
+	kept := s.records[keptKey].value != nil
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !kept && len(s.records) > 0:
+		return nil // of an arqd that kept none
+	case errors.Is(err, os.ErrNotExist):
+		return withoutLatest()
+	case err != nil:
+		return err
+	}
+	return lacks(s.records[tallyKey].transaction, content[:min(len(content), 2*latestSlot)])
 }
 
 func (s *Salvaged) lose(err error) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	badgerdb "github.com/dgraph-io/badger/v4"
+
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -96,5 +98,80 @@ func TestSalvageOfAStoreInUse(t *testing.T) {
 	}
 	if _, err := Salvage(filepath.Join(dir, "not")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v, want no such directory", err)
+	}
+}
+
+// TestSalvageSaysThatTheEndIsLost, though the files that are left agree with
+// each other.
+func TestSalvageSaysThatTheEndIsLost(t *testing.T) {
+	files, before, log := killed(t, 3)
+	for name, c := range map[string]struct {
+		lose func(image)
+		want string
+	}{
+		"nothing":                        {func(image) {}, ""},
+		"the log":                        {func(files image) { delete(files, log) }, "LATEST tells of batch"},
+		"the last batch":                 {func(files image) { files[log] = before }, "LATEST tells of batch"},
+		"the note":                       {func(files image) { delete(files, latestName) }, "LATEST is missing"},
+		"the note, and the last batch":   {func(files image) { files[log] = before; delete(files, latestName) }, "LATEST is missing"},
+		"the note, and all that it told": {func(files image) { delete(files, log); delete(files, latestName) }, "LATEST is missing"},
+		"what the note says":             {func(files image) { files[latestName] = content{} }, "LATEST is damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost, dir := clone(files), filepath.Join(t.TempDir(), "state")
+			c.lose(lost)
+			lost.put(t, dir)
+			got, err := Salvage(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" && len(got.Lost) > 0 || c.want != "" && !slices.ContainsFunc(got.Lost, func(s string) bool { return strings.Contains(s, c.want) }) {
+				t.Errorf("%d of 3 records found, lost: %q, want %q", got.Records(), got.Lost, c.want)
+			}
+		})
+	}
+}
+
+// TestSalvageOfAStoreThatKeptNoNote: one of the first format misses none.
+func TestSalvageOfAStoreThatKeptNoNote(t *testing.T) {
+	dir := t.TempDir()
+	s := recovered(t, dir)
+	wins(t, s, create(1, 10))
+	err := s.db.Update(func(txn *badgerdb.Txn) error {
+		return errors.Join(txn.Delete([]byte(keptKey)), txn.Delete([]byte(tallyKey)), txn.Set([]byte(formatKey), []byte("1")))
+	})
+	if err := errors.Join(err, s.Close(), os.Remove(filepath.Join(dir, latestName))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Salvage(dir); err != nil || got.Records() != 1 || len(got.Lost) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestSalvageOfNoStore: what has none has lost nothing, and is not taken for an
+// empty one.
+func TestSalvageOfNoStore(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Salvage(dir); err == nil || !strings.Contains(err.Error(), "there is no store in "+dir) {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Salvage(dir); err == nil || !strings.Contains(err.Error(), "there is no store in "+dir) {
+		t.Errorf("with another file: %v", err)
+	}
+}
+
+// TestSalvageOfANewerStore: what its records mean is not known here.
+func TestSalvageOfANewerStore(t *testing.T) {
+	dir := t.TempDir()
+	s := recovered(t, dir)
+	err := s.db.Update(func(txn *badgerdb.Txn) error { return txn.Set([]byte(formatKey), []byte("3")) })
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Salvage(dir); err == nil || !strings.Contains(err.Error(), "is of a newer arqd (format 3, this arqd knows up to 2)") {
+		t.Errorf("%v", err)
 	}
 }
