@@ -61,6 +61,23 @@ func (s restored) Each(ctx context.Context, visit func(persistence.Record) error
 	return visit(persistence.Record{Key: restorationKey(), Generation: 1, Body: encodeJSON(&awaited)})
 }
 
+// Accepted gives the records of a backup as they are to be restored where nothing
+// has happened since: no host is awaited, nor those that the store awaited when the
+// backup was taken.
+func Accepted(from Source) Source { return accepted{from} }
+
+type accepted struct{ from Source }
+
+// Each visits the records of the backup but the one of hosts that are awaited.
+func (s accepted) Each(ctx context.Context, visit func(persistence.Record) error) error {
+	return s.from.Each(ctx, func(r persistence.Record) error {
+		if r.Key.Kind == kindRestoration {
+			return nil
+		}
+		return visit(r)
+	})
+}
+
 // hostArrived tells a device that its host, which was awaited, has reported.
 type hostArrived struct{}
 

@@ -98,10 +98,19 @@ func TestBackupAndRestore(t *testing.T) {
 	p.checkHandles(c, 16)
 	p.stop()
 
-	accepted := newNode(t, options{"fake.hosts": "compute1", "fake.handles_per_device": "8"})
-	accepted.store("restore", "--accept", saved)
-	p = accepted.start()
-	p.client().bind(there["compute2"], newUUID(), free...)
+	again := filepath.Join(n.dir, "again") // of a store that awaits a host
+	other.store("backup", again)
+	for _, file := range []string{saved, again} {
+		accepted := newNode(t, options{"fake.hosts": "compute1", "fake.handles_per_device": "8"})
+		accepted.store("restore", "--accept", file)
+		p = accepted.start()
+		if got := p.metrics().value(t, "arqd_hosts_awaited"); got != 0 {
+			t.Errorf("%s: %v hosts are awaited, and all was accepted", filepath.Base(file), got)
+		}
+		c := p.client()
+		c.bind(there["compute2"], newUUID(), c.create("pair")...)
+		p.stop()
+	}
 }
 
 // TestBackupUnderLoad saves the store of a busy service. What was acknowledged

@@ -77,7 +77,9 @@ func (c *storeCall) restore(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", c.file, err)
 	}
 	var records actors.Source = c.showProgress(&source{from, c.file, from.Head})
-	if !c.accept {
+	if c.accept {
+		records = actors.Accepted(records)
+	} else {
 		records = actors.Restored(records, from.Head.Taken)
 	}
 	if err := makeStateDir(c.cfg.Default.StatePath); err != nil {
