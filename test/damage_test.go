@@ -1,6 +1,8 @@
 package test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -144,4 +146,54 @@ func (p *process) served(t *testing.T) bool {
 	eventually(t, refusalLimit, fmt.Sprintf("process %d is ready or has ended", p.cmd.Process.Pid),
 		func() bool { return p.log.says("ready") || !p.running() })
 	return p.running()
+}
+
+// TestCommandsSayWhatTheyDrop: a command that opens a store at rest drops what a
+// crash has left incomplete, as a start does, and says so as well.
+func TestCommandsSayWhatTheyDrop(t *testing.T) {
+	n := newNode(t, nil)
+	p := n.start()
+	p.client().createProfile("kept", 1)
+	latest := filepath.Join(n.state(), "store", "LATEST")
+	before, err := os.ReadFile(latest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.client().createProfile("torn", 1)
+	p.kill()
+	writeFile(t, latest, before) // as who is killed before the note leaves it
+	log := filepath.Join(n.state(), "store", "00001.mem")
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := len(bytes.TrimRight(b, "\x00"))
+	clear(b[end-40 : end])
+	writeFile(t, log, b)
+	r := n.storeCommand("verify")
+	if r.code != 0 || !strings.Contains(r.stderr, "the last transaction in a log was not complete and is dropped") ||
+		!strings.Contains(r.stderr, "00001.mem") || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("verify drops the end of a log and says: %+v", r)
+	}
+	if r := n.storeCommand("verify"); r.code != 0 || r.stderr != "" || !strings.Contains(r.stdout, "profile   1\n") {
+		t.Errorf("once more: %+v", r)
+	}
+}
+
+// TestStoreThatCannotBeLookedAt: that is not the same as none.
+func TestStoreThatCannotBeLookedAt(t *testing.T) {
+	n := newNode(t, nil)
+	if r := n.storeCommand("verify"); r.code != 1 || !strings.Contains(r.stderr, "there is no store in") {
+		t.Errorf("where there is none: %+v", r)
+	}
+	n.prefill(200)
+	dir := filepath.Join(n.state(), "store")
+	away := dir + ".away"
+	if err := errors.Join(os.Rename(dir, away), os.Symlink(dir, dir)); err != nil { // for root, too
+		t.Fatal(err)
+	}
+	if r := n.storeCommand("verify"); r.code != 1 || strings.Contains(r.stderr, "there is no store") ||
+		!strings.Contains(r.stderr, "too many levels of symbolic links") || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("a link to itself: %+v", r)
+	}
 }

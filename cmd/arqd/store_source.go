@@ -46,13 +46,18 @@ func (c *storeCall) read(ctx context.Context, use func(*source) error) error {
 	return errors.Join(use(&source{store, "the store", headOf(store)}), store.Close())
 }
 
-// openStore opens a store that is there.
+// openStore opens a store that is there. What it changes in doing so, it warns of.
 func (c *storeCall) openStore() (*badger.Store, error) {
 	dir := storeDir(c.cfg)
-	if files, _ := os.ReadDir(dir); len(files) == 0 {
+	files, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && len(files) == 0:
 		return nil, fmt.Errorf("there is no store in %s", dir)
+	case err != nil:
+		return nil, fmt.Errorf("the store cannot be looked at: %w", err)
 	}
-	return badger.Open(badger.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	warnings := slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+	return badger.Open(badger.Options{Dir: dir, Logger: slog.New(warnings)})
 }
 
 // readWreck reads what is intact of a store, and says what is not.
