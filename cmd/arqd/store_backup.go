@@ -52,9 +52,33 @@ func (c *storeCall) output(write func(io.Writer) error) error {
 	}
 	err = errors.Join(err, part.Close())
 	if err == nil {
-		err = os.Link(part.Name(), c.file) // unlike a rename, it replaces nothing
+		err = giveName(part.Name(), c.file)
 	}
-	return errors.Join(err, os.Remove(part.Name()), syncDir(filepath.Dir(c.file)))
+	if gone := os.Remove(part.Name()); !errors.Is(gone, os.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return errors.Join(err, syncDir(filepath.Dir(c.file)))
+}
+
+// giveName gives a file a name that none has. A link, unlike a rename, replaces
+// nothing; where the file system knows no links, the name is taken first.
+func giveName(file, name string) error {
+	err := os.Link(file, name)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	taken, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = taken.Close()
+	if err == nil {
+		err = os.Rename(file, name)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 func syncDir(dir string) error {
