@@ -17,23 +17,24 @@ var ErrNotEmpty = errors.New("a store is restored into an empty directory only")
 
 // Restore makes a store in opts.Dir of the records that each visits, with
 // their generations, and returns their number. The directory must be empty or
-// absent. It stays so until all records are on disk in another one beside it,
+// absent, and may be a link to such a one. It stays so until all records are on disk in another one beside it,
 // of the same name and ".restoring", which then takes its place; what an
 // earlier attempt left there is removed. One restore at a time: the directory
 // that holds both is locked meanwhile.
 func Restore(
 	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
 ) (records uint64, err error) {
-	dir := filepath.Clean(opts.Dir)
+	dir, err := placeOf(opts.Dir)
+	if err != nil {
+		return 0, err
+	}
 	lock, err := lockParent(dir)
 	if err != nil {
 		return 0, err
 	}
 	defer lock.Close()
-	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
-		return 0, fmt.Errorf("%w: %s", ErrNotEmpty, dir)
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, explain(dir, err)
+	if err := mayBeReplaced(dir); err != nil {
+		return 0, err
 	}
 	opts.Dir = dir + ".restoring"
 	if err := os.RemoveAll(opts.Dir); err != nil {
@@ -44,6 +45,40 @@ func Restore(
 		return records, errors.Join(err, os.RemoveAll(opts.Dir))
 	}
 	return records, moveIntoPlace(opts.Dir, dir)
+}
+
+// placeOf finds the directory that a name stands for. One that is not there stands
+// for itself, but for a link that leads nowhere.
+func placeOf(name string) (string, error) {
+	dir, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		return dir, nil
+	}
+	if _, there := os.Lstat(name); errors.Is(there, os.ErrNotExist) {
+		return filepath.Clean(name), nil
+	}
+	return "", explain(name, err)
+}
+
+// mayBeReplaced refuses what another directory cannot take the place of.
+func mayBeReplaced(dir string) error {
+	files, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return explain(dir, err)
+	case len(files) > 0:
+		return fmt.Errorf("%w: %s", ErrNotEmpty, dir)
+	}
+	var own, parent syscall.Stat_t
+	if err := errors.Join(syscall.Stat(dir, &own), syscall.Stat(filepath.Dir(dir), &parent)); err != nil {
+		return explain(dir, err)
+	}
+	if own.Dev != parent.Dev {
+		return fmt.Errorf("%s is where a file system is mounted, and a restored store takes the place of its directory: mount it on the directory above", dir)
+	}
+	return nil
 }
 
 // lockParent locks the directory that holds dir, making it where it is not.
@@ -69,7 +104,17 @@ func fillNew(
 	if err == nil {
 		err = l.flush()
 	}
-	return l.ledger.tally.records, errors.Join(err, s.Close())
+	closed := s.Close()
+	if errors.Is(err, ErrSpace) || errors.Is(closed, ErrSpace) {
+		return 0, l.withoutRoom()
+	}
+	return l.ledger.tally.records, errors.Join(err, closed)
+}
+
+func (l *loader) withoutRoom() error {
+	space := l.s.committer.space
+	return fmt.Errorf("%w to restore the store: %d records read, %s free, of which %s must stay; nothing was restored",
+		ErrSpace, l.ledger.tally.records, mebibytes(space.free.Load()), mebibytes(space.reserve.Load()))
 }
 
 // loader writes records as they are.

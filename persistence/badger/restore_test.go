@@ -181,3 +181,29 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 		t.Errorf("%v, want ErrCorrupt", err)
 	}
 }
+
+// TestRestoreWhereALinkLeads: the store may lie elsewhere, on a larger disk.
+func TestRestoreWhereALinkLeads(t *testing.T) {
+	one := func(_ context.Context, visit func(persistence.Record) error) error {
+		return visit(persistence.Record{Key: key(1), Generation: 1})
+	}
+	large, dir := filepath.Join(t.TempDir(), "large"), filepath.Join(t.TempDir(), "store")
+	if err := os.Symlink(large, dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable}, one); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link that leads nowhere: %v", err)
+	}
+	if err := os.Mkdir(large, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), Options{Dir: dir, MemTableSize: smallMemTable}, one); err != nil {
+		t.Fatal(err)
+	}
+	if link, err := os.Readlink(dir); err != nil || link != large {
+		t.Errorf("the link leads to %q, %v", link, err)
+	}
+	if got := recovered(t, dir).Stats().Records; got != 1 {
+		t.Errorf("%d records were restored, want 1", got)
+	}
+}
