@@ -156,7 +156,7 @@ func (b *batch) deleteDevice(before *Device) {
 
 func (b *batch) putProfile(p *Profile) {
 	p.Generation = 1
-	b.put(profileKey(p.UUID), 0, encodeJSON(p), []persistence.Claim{{Space: claimProfileName, Value: p.Name}})
+	b.put(profileKey(p.UUID), 0, encodeJSON(p), profileClaims(p))
 	b.profiles = append(b.profiles, change[Profile]{nil, p})
 }
 

@@ -296,3 +296,7 @@ func deviceClaims(d *Device) []persistence.Claim {
 	}
 	return claims
 }
+
+func profileClaims(p *Profile) []persistence.Claim {
+	return []persistence.Claim{{Space: claimProfileName, Value: p.Name}}
+}

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -36,6 +37,7 @@ func Verify(ctx context.Context, store interface {
 		instances: map[uuid.UUID][]uuid.UUID{},
 		profiles:  map[uuid.UUID]*Profile{},
 		devices:   map[uuid.UUID]*Device{},
+		claims:    map[persistence.Claim]persistence.Key{},
 	}
 	if err := store.Each(ctx, v.take); err != nil {
 		return v.Report, err
@@ -55,18 +57,30 @@ type verifier struct {
 	instances map[uuid.UUID][]uuid.UUID
 	profiles  map[uuid.UUID]*Profile
 	devices   map[uuid.UUID]*Device
+	claims    map[persistence.Claim]persistence.Key
 	numbers   sequence
 }
 
 func (v *verifier) take(r persistence.Record) error {
 	v.Records[r.Key.Kind]++
-	var err error
+	claims, err := v.read(r)
+	if err != nil {
+		v.violation("%v", err)
+		return nil
+	}
+	v.checkClaims(r, claims)
+	return nil
+}
+
+// read takes in what is in a record, and says which claims it calls for.
+func (v *verifier) read(r persistence.Record) (claims []persistence.Claim, err error) {
 	switch r.Key.Kind {
 	case kindARQ:
 		err = keep(v.arqs, r, decodeARQ)
 	case kindHandle:
-		err = keep(v.handles, r, decodeHandle)
-		v.checkClaims(r, err)
+		if err = keep(v.handles, r, decodeHandle); err == nil {
+			claims = v.handles[r.Key.ID].claims()
+		}
 	case kindInstance:
 		var members []uuid.UUID
 		if members, err = decodeInstance(r); err == nil {
@@ -76,10 +90,12 @@ func (v *verifier) take(r persistence.Record) error {
 		p := &Profile{}
 		err = decodeJSON(r, p)
 		v.profiles[r.Key.ID] = p
+		claims = profileClaims(p)
 	case kindDevice:
 		d := &Device{}
 		err = decodeJSON(r, d)
 		v.devices[r.Key.ID] = d
+		claims = deviceClaims(d)
 	case kindEvent:
 		err = v.checkEvent(r)
 	case kindSequence:
@@ -94,11 +110,9 @@ func (v *verifier) take(r persistence.Record) error {
 		err = decodeJSON(r, &restoration{})
 	default:
 		v.violation("%s: a kind of record that this version does not know", r.Key)
+		claims = r.Claims
 	}
-	if err != nil {
-		v.violation("%v", err)
-	}
-	return nil
+	return claims, err
 }
 
 // checkEvent holds that only failures are held back.
@@ -123,14 +137,17 @@ func keep[T any](m map[uuid.UUID]*T, r persistence.Record, decode func(persisten
 	return err
 }
 
-// checkClaims holds the second bar: a taken handle claims its holder.
-func (v *verifier) checkClaims(r persistence.Record, err error) {
-	if err != nil {
-		return
-	}
-	want := v.handles[r.Key.ID].claims()
-	if len(want) != len(r.Claims) || len(want) > 0 && want[0] != r.Claims[0] {
+// checkClaims holds the second bar: a record claims what its state calls for, and
+// nobody else does. Two with one claim are refused by a start.
+func (v *verifier) checkClaims(r persistence.Record, want []persistence.Claim) {
+	if !slices.Equal(want, r.Claims) {
 		v.violation("%s: claims %v, its state calls for %v", r.Key, r.Claims, want)
+	}
+	for _, c := range r.Claims {
+		if other, twice := v.claims[c]; twice {
+			v.violation("%s claims %s, as does %s", r.Key, c, other)
+		}
+		v.claims[c] = r.Key
 	}
 }
 
