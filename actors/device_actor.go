@@ -28,14 +28,17 @@ type deviceActor struct {
 	jobs    jobQueue
 	// releasing are the handles to be cleaned up; true: under way.
 	releasing map[uuid.UUID]bool
-	gone      map[uuid.UUID]bool // held, and not reported by the host any more
+	gone      map[uuid.UUID]bool // held, or in a proposal, and not reported by the host any more
+	back      map[uuid.UUID]bool // missing on record, and reported
 	parts     map[uuid.UUID]*missingPart
 	makers    map[uuid.UUID]uuid.UUID // the commands that have made what goes with handles
 	left      bool                    // its record is gone
-	pulse     pulse
-	recovery  func()                // stops the timer of the next look at it
-	unwritten [healthSources]func() // stop those after which what was said is heard again
-	flagged   int                   // holders that are counted as having something of a quarantined device
+	// rightLater: what putRight could not write waits a while.
+	rightLater bool
+	pulse      pulse
+	recovery   func()                // stops the timer of the next look at it
+	unwritten  [healthSources]func() // stop those after which what was said is heard again
+	flagged    int                   // holders that are counted as having something of a quarantined device
 }
 
 // deviceOffer is an undecided proposal, or the refusal of one for lack of
@@ -54,6 +57,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
+		back:      make(map[uuid.UUID]bool),
 		parts:     make(map[uuid.UUID]*missingPart),
 		makers:    make(map[uuid.UUID]uuid.UUID),
 	}
@@ -88,6 +92,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.cleanUp()
 	case partLeft:
 		a.retryPart(m)
+	case putRight:
+		a.rightLater = false
 	default:
 		a.waiting = append(a.waiting, m)
 	}
@@ -96,6 +102,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.refuseAll()
 		return
 	}
+	a.putRight()
 	a.serveWaiting()
 	a.leaveIfGone()
 	a.dropParts()
@@ -192,6 +199,7 @@ func (a *deviceActor) decided(m *decided) {
 	}
 	for _, c := range o.given {
 		a.adoptHandle(c.after)
+		a.toldBack(c.after)
 	}
 	if len(o.commands) > 0 {
 		a.prepare(o)
@@ -264,9 +272,5 @@ func (a *deviceActor) adoptChange(c change[heldHandle]) {
 		a.adoptHandle(c.after)
 		return
 	}
-	delete(a.handles, c.before.UUID)
-	delete(a.releasing, c.before.UUID)
-	delete(a.gone, c.before.UUID)
-	delete(a.makers, c.before.UUID)
-	a.sets[c.before.Deployable].drop(c.before)
+	a.forgetHandle(c.before)
 }

@@ -74,6 +74,7 @@ func (a *deviceActor) cleaned(m *handleCleaned) {
 		return
 	}
 	a.adoptHandle(h)
+	a.toldBack(h)
 }
 
 func (a *deviceActor) cleaningFailed(handle uuid.UUID, err error) {

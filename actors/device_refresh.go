@@ -162,23 +162,11 @@ func (a *deviceActor) asReported(dep uuid.UUID, found []devices.AttachHandle) bo
 // free again. Its type is another one for who gets it next.
 func (a *deviceActor) reported(b *batch, h *heldHandle, handleType string) {
 	delete(a.gone, h.UUID)
-	free := h.State == handleFree && !a.set(h.Deployable).offered.has(h.Order)
-	if h.State == handleMissing || free && h.Type != handleType {
+	if h.State == handleMissing || a.idle(h) && h.Type != handleType {
 		back := *h
 		back.State, _ = h.State.next(evReturn)
 		back.Type = handleType
 		b.putHandle(h, &back)
-	}
-}
-
-// unreported takes note of a handle that the host does not have. What nobody
-// holds goes; what somebody holds goes with its holder.
-func (a *deviceActor) unreported(b *batch, h *heldHandle) {
-	switch {
-	case h.State == handleMissing, h.State == handleFree && !a.set(h.Deployable).offered.has(h.Order):
-		b.deleteHandle(h)
-	case h.State != handleFree:
-		a.gone[h.UUID] = true
 	}
 }
 
