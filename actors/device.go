@@ -20,7 +20,7 @@ type Device struct {
 	ControlPath     devices.ControlPathID
 	Disabled        bool // by an operator
 	// Missing is a device that its host does not have any more, and that somebody
-	// has something of.
+	// has something of or that is remembered.
 	Missing bool   `json:",omitempty"`
 	Driver  string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
 	Serial  string `json:",omitempty"` // "": the hardware does not say

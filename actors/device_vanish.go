@@ -9,11 +9,13 @@ import (
 // A device that its host does not have any more goes, with all that belongs to
 // it. While somebody has something of it, it stays and is missing: the guest is
 // the compute service's. It goes when the last has given back, or is as before
-// when it is reported again.
+// when it is reported again. So it is with one that an operator has disabled, or of
+// which nobody knows what is loaded: a card that falls off its bus and returns is no
+// other one. It goes when an operator enables it, or another card is in its place.
 
 // vanish serves when no proposal is undecided that might still be waited for.
 func (a *deviceActor) vanish(m *vanish) {
-	if !a.inUse() {
+	if !a.inUse() && (m.replaced || !a.dev.kept()) {
 		a.leave(func(err error) {
 			if !a.again(m, err) {
 				m.promise.resolve(err == nil, err)
@@ -32,9 +34,7 @@ func (a *deviceActor) vanish(m *vanish) {
 	}
 	a.replace(next, func(err error) {
 		if err == nil {
-			a.sys.hosts.stats.vanished.Add(1)
-			a.sys.log.Error("a device that somebody has is not on its host any more",
-				"host", next.Hostname, "device", next.UUID, "controlpath", next.ControlPath.Info)
+			a.tellMissing()
 			a.cleanUp()
 		}
 		if !a.again(m, err) {
@@ -42,6 +42,21 @@ func (a *deviceActor) vanish(m *vanish) {
 		}
 	})
 }
+
+func (a *deviceActor) tellMissing() {
+	log := a.sys.log.With("host", a.dev.Hostname, "device", a.dev.UUID, "controlpath", a.dev.ControlPath.Info)
+	if a.inUse() {
+		a.sys.hosts.stats.vanished.Add(1)
+		log.Error("a device that somebody has is not on its host any more")
+		return
+	}
+	log.Warn("a device that takes no binds is not on its host any more; it is remembered, should it return, until it is enabled",
+		"disabled", a.dev.Disabled, "reasons", a.dev.Health.Reasons())
+}
+
+// kept says whether a device is remembered when it goes, though nobody has anything
+// of it: it would be given away when it returns.
+func (d *Device) kept() bool { return d.Disabled || d.Health != nil && d.Health.unaccepted(&d.Health.Load) }
 
 // inUse says whether anybody has something of the device, or work on it goes on.
 func (a *deviceActor) inUse() bool {
@@ -59,9 +74,10 @@ func (a *deviceActor) inUse() bool {
 // leaveRetry is how long a missing device that could not go waits.
 const leaveRetry = 30 * time.Second
 
-// leaveIfGone has a missing device go that nobody has anything of any more.
+// leaveIfGone has a missing device go that nobody has anything of any more, unless it
+// is remembered.
 func (a *deviceActor) leaveIfGone() {
-	if !a.dev.Missing || a.writing || a.left || len(a.offers) > 0 || a.inUse() {
+	if !a.dev.Missing || a.writing || a.left || len(a.offers) > 0 || a.inUse() || a.dev.kept() {
 		return
 	}
 	a.leave(func(err error) {

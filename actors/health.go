@@ -125,11 +125,6 @@ func (f *Finding) plus(other *Finding) Finding {
 // Quarantined tells whether the device is.
 func (d *Device) Quarantined() bool { return d.Health != nil && d.Health.Condition == Quarantined }
 
-// Reasons are why the device is not healthy.
-func (h *DeviceHealth) Reasons() []string {
-	return slices.Concat(h.Agent.Reasons, h.Scan.Reasons, h.Load.Reasons)
-}
-
 func (h *DeviceHealth) finding(of healthSource) *Finding {
 	if h == nil {
 		return &Finding{}
@@ -144,15 +139,27 @@ func (h *DeviceHealth) finding(of healthSource) *Finding {
 func (h *DeviceHealth) condition() Condition {
 	condition := Healthy
 	for _, f := range []*Finding{&h.Agent, &h.Scan, &h.Load} {
-		accepted := !slices.ContainsFunc(f.Reasons, func(r string) bool { return !slices.Contains(h.Accepted, r) })
 		switch {
-		case f.bad() && !accepted:
+		case h.unaccepted(f):
 			return Quarantined
 		case f.State.Worse(devices.HealthOK):
 			condition = Degraded
 		}
 	}
 	return condition
+}
+
+// unaccepted says whether a finding is a reason for a quarantine.
+func (h *DeviceHealth) unaccepted(f *Finding) bool {
+	return f.bad() && slices.ContainsFunc(f.Reasons, func(r string) bool { return !slices.Contains(h.Accepted, r) })
+}
+
+// Reasons are why the device is not healthy.
+func (h *DeviceHealth) Reasons() []string {
+	if h == nil {
+		return nil
+	}
+	return slices.Concat(h.Agent.Reasons, h.Scan.Reasons, h.Load.Reasons)
 }
 
 // clone copies it, to be changed; of nil it makes one of which nothing is known.

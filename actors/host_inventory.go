@@ -174,7 +174,7 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 		if r.shows(d) || !r.provesAbsence(d, out) {
 			continue
 		}
-		if _, err := s.vanish(ctx, d.UUID); err != nil {
+		if _, err := s.vanish(ctx, d.UUID, false); err != nil {
 			return nil, err
 		}
 	}
@@ -233,11 +233,11 @@ func (r *report) seesAll(driver string, place devices.ControlPathID) bool {
 }
 
 // vanish has a device go. It says whether its record is gone, too: while
-// somebody has something of it, it is missing.
-func (s *System) vanish(ctx context.Context, id uuid.UUID) (gone bool, err error) {
+// somebody has something of it, or it is remembered, it is missing.
+func (s *System) vanish(ctx context.Context, id uuid.UUID, replaced bool) (gone bool, err error) {
 	p := newPromise[bool]()
 	return call(ctx, s, p, func() error {
-		if !s.devices.tell(id, &vanish{promise: p}) {
+		if !s.devices.tell(id, &vanish{replaced: replaced, promise: p}) {
 			p.resolve(true, nil)
 		}
 		return nil

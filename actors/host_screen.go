@@ -125,7 +125,7 @@ func (s *System) makeWay(ctx context.Context, r *report, d *protocol.Device) (bo
 	if known == nil || known.is(d) {
 		return true, nil
 	}
-	return s.vanish(ctx, known.UUID)
+	return s.vanish(ctx, known.UUID, true)
 }
 
 // seesWhole says whether a report shows all parts of a device that are there: one

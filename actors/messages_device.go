@@ -107,10 +107,11 @@ type refresh struct {
 func (m *refresh) fail(err error) { m.promise.fail(err) }
 
 // vanish has a device go that is not on its host any more: its record goes, or,
-// while somebody has something of it, it is missing. The answer is whether the
-// record has gone.
+// while somebody has something of it or it is remembered, it is missing. The answer
+// is whether the record has gone.
 type vanish struct {
-	promise promise[bool]
+	replaced bool // another card is in its place
+	promise  promise[bool]
 	losses
 }
 
