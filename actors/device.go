@@ -25,7 +25,10 @@ type Device struct {
 	Driver  string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
 	Serial  string `json:",omitempty"` // "": the hardware does not say
 	// Health is what is known of it; nil: nobody has examined it.
-	Health      *DeviceHealth `json:",omitempty"`
+	Health *DeviceHealth `json:",omitempty"`
+	// Boot is the last start of its host with which images were forgotten; "": the
+	// first that was heard of.
+	Boot        string `json:",omitempty"`
 	Deployables []*Deployable
 	CreatedAt   int64 // Unix seconds
 	UpdatedAt   int64
@@ -52,6 +55,8 @@ type Deployable struct {
 	// Uncertain is a deployable of which nobody knows what is loaded: a programming
 	// has ended nobody knows how, and none has succeeded since.
 	Uncertain bool `json:",omitempty"`
+	// Lost is an image that guests had and that is gone; nil: they have theirs.
+	Lost *LostImage `json:",omitempty"`
 	// Overwritten are function traits that the host has reported, and that may not
 	// be true any more: an image was loaded since.
 	Overwritten []string `json:",omitempty"`

@@ -35,6 +35,8 @@ type deviceActor struct {
 	left      bool                    // its record is gone
 	// rightLater: what putRight could not write waits a while.
 	rightLater bool
+	boot       string // the start of its host since which all is known that was loaded
+	reloading  bool   // an image is loaded again, or waits for the next try
 	pulse      pulse
 	recovery   func()                // stops the timer of the next look at it
 	unwritten  [healthSources]func() // stop those after which what was said is heard again
@@ -94,6 +96,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.retryPart(m)
 	case putRight:
 		a.rightLater = false
+	case reloadDue:
+		a.reloading = false
 	default:
 		a.waiting = append(a.waiting, m)
 	}
@@ -103,6 +107,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		return
 	}
 	a.putRight()
+	a.reload()
 	a.serveWaiting()
 	a.leaveIfGone()
 	a.dropParts()

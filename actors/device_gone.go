@@ -14,13 +14,16 @@ func (a *deviceActor) toldBack(h *heldHandle) {
 	}
 }
 
-// putRight removes handles that are free and not on the host, and frees those that
-// are missing and on it.
+// putRight removes handles that are free and not on the host, frees those that are
+// missing and on it, and forgets images that nobody misses any more.
 func (a *deviceActor) putRight() {
-	if len(a.gone)+len(a.back) == 0 || a.writing || a.left || a.rightLater {
+	if a.writing || a.left || a.rightLater {
 		return
 	}
 	b := relief()
+	if next := a.notMissed(); next != nil {
+		b.putDevice(a.dev, next)
+	}
 	for id := range a.gone {
 		if h := a.handles[id]; a.idle(h) && len(b.handles) < handlesPerBatch {
 			b.deleteHandle(h)
@@ -32,14 +35,16 @@ func (a *deviceActor) putRight() {
 			a.reported(b, h, h.Type)
 		}
 	}
-	if len(b.handles) == 0 {
+	if len(b.handles)+len(b.devices) == 0 {
 		return
 	}
+	before := a.dev.Health
 	a.write(b, func(err error) {
 		if err == nil {
+			a.tellHealth(before)
 			return
 		}
-		a.sys.log.Warn("attach handles could not be brought in line with what their host has; trying again", "device", a.dev.UUID, "error", err)
+		a.sys.log.Warn("a device could not be brought in line with what its host has; trying again", "device", a.dev.UUID, "error", err)
 		for _, c := range b.handles {
 			if c.after != nil {
 				a.back[c.before.UUID] = true

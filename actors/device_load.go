@@ -112,12 +112,12 @@ func (d *Deployable) reaches(m *recordImage) bool {
 		d.overwritten()
 	case loadDone:
 		d.loaded(m.image, m.function)
-		d.Uncertain = false
+		d.Uncertain, d.Lost = false, nil
 	case loadLost:
 		d.Uncertain = true
 	case loadFailed:
 	}
-	return was.BitstreamID != d.BitstreamID || was.Function != d.Function || was.Loading != d.Loading || was.Uncertain != d.Uncertain
+	return was.BitstreamID != d.BitstreamID || was.Function != d.Function || was.Loading != d.Loading || was.Uncertain != d.Uncertain || was.Lost != d.Lost
 }
 
 // recoverLoads takes up what was being loaded when the service ended. Of what no
@@ -144,6 +144,12 @@ func (d *Deployable) uncertainty() string {
 	return asReason("what is loaded into " + d.Name + " is not known; it has to be programmed")
 }
 
+// loss is the reason to quarantine the device of a deployable that has lost its
+// guests' image.
+func (d *Deployable) loss() string {
+	return asReason("the image that guests have of " + d.Name + " is lost; it is loaded again")
+}
+
 // judgeLoads brings the device's health in line with its deployables, and says
 // whether that has changed it. What is lost anew is none of what an operator has
 // accepted.
@@ -152,6 +158,9 @@ func (d *Device) judgeLoads(lost bool, of *Deployable) bool {
 	for _, dep := range d.Deployables {
 		if dep.Uncertain {
 			said.Worsen(devices.HealthFailed, dep.uncertainty())
+		}
+		if dep.Lost != nil {
+			said.Worsen(devices.HealthFailed, dep.loss())
 		}
 	}
 	if d.Health == nil && said.State == devices.HealthOK {

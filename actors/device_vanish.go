@@ -2,8 +2,6 @@ package actors
 
 import (
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // A device that its host does not have any more goes, with all that belongs to
@@ -29,12 +27,12 @@ func (a *deviceActor) vanish(m *vanish) {
 	}
 	next := a.dev.clone(a.sys.unix())
 	next.Missing = true
-	for _, dep := range next.Deployables {
-		dep.loaded(uuid.Nil, "") // should it return, it may have been without power
-	}
+	a.loseImages(next) // should it return, it may have been without power
+	before := a.dev.Health
 	a.replace(next, func(err error) {
 		if err == nil {
 			a.tellMissing()
+			a.tellHealth(before)
 			a.cleanUp()
 		}
 		if !a.again(m, err) {
@@ -56,7 +54,9 @@ func (a *deviceActor) tellMissing() {
 
 // kept says whether a device is remembered when it goes, though nobody has anything
 // of it: it would be given away when it returns.
-func (d *Device) kept() bool { return d.Disabled || d.Health != nil && d.Health.unaccepted(&d.Health.Load) }
+func (d *Device) kept() bool {
+	return d.Disabled || d.Health != nil && d.Health.unaccepted(&d.Health.Load)
+}
 
 // inUse says whether anybody has something of the device, or work on it goes on.
 func (a *deviceActor) inUse() bool {

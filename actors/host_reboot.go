@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // A host that was started again has no mediated devices, and nobody knows what is
 // loaded into its FPGAs. The devices have the mediated ones of their holders made
 // anew; which start of the host that was done for is on record afterwards, so it
-// is done again if the service ends meanwhile. What is to be cleaned up stays so:
+// is done again if the service ends meanwhile. device_reload.go has the images. What is to be cleaned up stays so:
 // removing what is not there succeeds.
 
 // restorePause is how long putting a host in order waits for the next try.
@@ -31,16 +29,16 @@ func (h *hostActor) restore() {
 	h.sys.log.Info("a host was started again; what its guests have of it is made anew", "host", h.name)
 	self := h.self
 	h.sys.work(func(ctx context.Context) {
-		err := h.sys.restoreDevices(ctx, h.name)
+		err := h.sys.restoreDevices(ctx, h.name, boot)
 		h.sys.engine.tell(self, &hostRestored{boot, err})
 	})
 }
 
-func (s *System) restoreDevices(ctx context.Context, host string) error {
+func (s *System) restoreDevices(ctx context.Context, host, boot string) error {
 	var all []promise[struct{}]
 	for _, d := range s.devicesOf(host) {
 		p := newPromise[struct{}]()
-		if s.devices.tell(d.UUID, &hostRebooted{promise: p}) {
+		if s.devices.tell(d.UUID, &hostRebooted{boot: boot, promise: p}) {
 			all = append(all, p)
 		}
 	}
@@ -80,30 +78,23 @@ func (h *hostActor) restored(m *hostRestored) {
 }
 
 // rebooted has what is held of the device made anew, and forgets what may be
-// loaded.
+// loaded: once for each start, however often the host is put in order.
 func (a *deviceActor) rebooted(m *hostRebooted) {
-	if j := a.jobs.running; j != nil {
-		j.again = true
-	}
-	next, forgets := a.dev.clone(a.sys.unix()), false
-	for _, dep := range next.Deployables {
-		if dep.BitstreamID == uuid.Nil {
-			continue
-		}
-		if a.set(dep.UUID).ntaken > 0 {
-			a.sys.log.Error("a host was started again; the image that a guest has may be gone from its FPGA",
-				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID)
-		}
-		dep.loaded(uuid.Nil, "")
-		forgets = true
-	}
-	if !forgets {
+	if a.boot == m.boot {
 		a.makeAnew(m)
 		return
 	}
+	if j := a.jobs.running; j != nil {
+		j.again = true
+	}
+	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
+	next.Boot = m.boot
+	a.loseImages(next)
 	a.replace(next, func(err error) {
 		switch {
 		case err == nil:
+			a.boot = m.boot
+			a.tellHealth(before)
 			a.makeAnew(m)
 		case !a.again(m, err):
 			m.fail(err)

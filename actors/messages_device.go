@@ -136,6 +136,7 @@ type deviceWritten struct {
 
 // hostRebooted has a device make anew what was lost with a start of its host.
 type hostRebooted struct {
+	boot    string // that start
 	promise promise[struct{}]
 	losses
 }

@@ -96,14 +96,14 @@ func TestNobodyLosesADevicesChangeToABind(t *testing.T) {
 			return w.sys.RegisterInventory(context.Background(), "h", found.Devices)
 		},
 		"report it missing": func(w *world, _ *Deployable) error {
-			gone, err := w.sys.vanish(context.Background(), w.device().UUID)
+			gone, err := w.sys.vanish(context.Background(), w.device().UUID, false)
 			if gone {
 				w.t.Error("it is gone, and somebody has something of it")
 			}
 			return err
 		},
 		"start its host again": func(w *world, _ *Deployable) error {
-			return w.sys.restoreDevices(context.Background(), "h")
+			return w.sys.restoreDevices(context.Background(), "h", "boot-2")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

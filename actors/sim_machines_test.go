@@ -140,7 +140,7 @@ func (m *machines) mayBegin(c devices.Command) {
 	switch c.Kind {
 	case devices.ProgramFPGA:
 		for _, a := range latest[ARQ](h, kindARQ) {
-			if a.State == Bound && h.deployableOf(a) == c.Deployable {
+			if a.State == Bound && h.deployableOf(a) == c.Deployable && !h.lacks(c) {
 				h.violated("%s is programmed under ARQ %s, which is Bound", c.Deployable, a.UUID)
 			}
 		}
@@ -154,6 +154,19 @@ func (m *machines) mayBegin(c devices.Command) {
 		}
 	default:
 	}
+}
+
+// lacks says whether guests are on record as having lost the image that a command
+// loads.
+func (h *history) lacks(c devices.Command) bool {
+	for _, d := range latest[Device](h, kindDevice) {
+		for _, dep := range d.Deployables {
+			if dep.Name == c.Deployable {
+				return dep.Lost != nil && dep.Lost.Image == c.Image
+			}
+		}
+	}
+	return false
 }
 
 // ready says whether the hardware is as the guest of a Bound ARQ must find it.
@@ -192,6 +205,11 @@ func (m *machines) wantAgreement() {
 			if dep.BitstreamID != uuid.Nil && m.images[dep.Name] != dep.BitstreamID {
 				h.violated("%s has image %s on record and %s in truth", dep.Name, dep.BitstreamID, m.images[dep.Name])
 			}
+		}
+	}
+	for _, a := range latest[ARQ](h, kindARQ) {
+		if image := simImage(a.Group); a.State == Bound && image != uuid.Nil && m.images[h.deployableOf(a)] != image {
+			h.violated("ARQ %s is Bound and its FPGA has image %s", a.UUID, m.images[h.deployableOf(a)])
 		}
 	}
 	made := 0

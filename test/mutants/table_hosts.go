@@ -187,8 +187,8 @@ var hosts = []mutant{
 	{
 		name: "images-outlive-a-start", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/host_reboot.go",
-		old:   "		dep.loaded(uuid.Nil, \"\")\n		forgets = true\n",
-		new:   "		forgets = true\n",
+		old:   "	a.loseImages(next)\n",
+		new:   "",
 		tests: in(actors, "TestImagesAfterAStartOfTheHost", simulation),
 	},
 	{
@@ -201,9 +201,16 @@ var hosts = []mutant{
 	{
 		name: "device-goes-under-its-guest", rule: "A device that somebody has stays, and is missing.",
 		file:  "actors/device_vanish.go",
-		old:   "	if !a.inUse() {\n		a.leave",
-		new:   "	if len(a.handles) > 0 {\n		a.leave",
+		old:   "	if !a.inUse() && (m.replaced",
+		new:   "	if len(a.handles) > 0 && (m.replaced",
 		tests: in(actors, points, simulation),
+	},
+	{
+		name: "uncertain-card-returns-certain", rule: "A free card that takes no binds is as it was when it returns.",
+		file:  "actors/device_vanish.go",
+		old:   "a.inUse() || a.dev.kept() {",
+		new:   "a.inUse() {",
+		tests: in(actors, "TestACardThatFallsOffItsBus"),
 	},
 	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",

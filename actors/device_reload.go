@@ -1,0 +1,120 @@
+package actors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// An FPGA has lost its image when its host was started again, or when it fell off
+// its bus and returned. A guest that had it has to find it again: the image is loaded
+// once more, as mediated devices are made anew. Until it is, the device is in
+// quarantine, because its guests may run without what they were promised; once none of
+// them has anything of it, the image is not wanted any more.
+
+// LostImage is an image that ARQs had of a deployable when it was lost.
+type LostImage struct {
+	Image   uuid.UUID
+	Holders []uuid.UUID // sorted
+}
+
+// reloadPause is how long an image that could not be loaded again waits.
+const reloadPause = 30 * time.Second
+
+// loseImages takes note that no deployable of a device has its image any more.
+func (a *deviceActor) loseImages(next *Device) {
+	for _, dep := range next.Deployables {
+		if dep.BitstreamID == uuid.Nil {
+			continue
+		}
+		if holders := a.holdersOf(dep.UUID); len(holders) > 0 {
+			dep.Lost = &LostImage{dep.BitstreamID, holders}
+			a.sys.log.Error("the image that guests have may be gone from their FPGA; it is loaded again",
+				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID, "arqs", holders)
+		}
+		dep.loaded(uuid.Nil, "")
+		dep.UpdatedAt = next.UpdatedAt
+	}
+	if next.judgeLoads(false, nil) {
+		a.sys.showHealth(next)
+	}
+}
+
+// holdersOf gives the ARQs that have something of a deployable, sorted.
+func (a *deviceActor) holdersOf(dep uuid.UUID) []uuid.UUID {
+	var all []uuid.UUID
+	for _, h := range a.set(dep).handles {
+		if h != nil && h.State == handleTaken {
+			all = append(all, h.Holder)
+		}
+	}
+	slices.SortFunc(all, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return all
+}
+
+// misses says whether somebody has something of a deployable whose image he had and
+// is lost.
+func (a *deviceActor) misses(dep *Deployable) bool {
+	return dep.Lost != nil && slices.ContainsFunc(a.holdersOf(dep.UUID), func(id uuid.UUID) bool {
+		return slices.Contains(dep.Lost.Holders, id)
+	})
+}
+
+// notMissed gives the device as it is when nobody wants an image any more that it has
+// lost; nil: it is so.
+func (a *deviceActor) notMissed() *Device {
+	void := func(dep *Deployable) bool { return dep.Lost != nil && !a.misses(dep) }
+	if a.changing() || !slices.ContainsFunc(a.dev.Deployables, void) {
+		return nil
+	}
+	next := a.dev.clone(a.sys.unix())
+	for _, dep := range next.Deployables {
+		if void(dep) {
+			dep.Lost, dep.UpdatedAt = nil, next.UpdatedAt
+		}
+	}
+	next.judgeLoads(false, nil)
+	a.sys.showHealth(next)
+	return next
+}
+
+// reload loads an image again that guests miss.
+func (a *deviceActor) reload() {
+	if a.reloading || a.writing || a.left || a.awaited || a.dev.Missing {
+		return
+	}
+	for _, dep := range a.dev.Deployables {
+		if _, busy := a.jobs.loading(dep.UUID); busy || !a.misses(dep) {
+			continue
+		}
+		c := a.dev.command(devices.ProgramFPGA, dep)
+		c.Image = dep.Lost.Image
+		a.reloading = true
+		a.jobs.add(a, &job{
+			commands: []devices.Command{c},
+			programs: map[uuid.UUID]uuid.UUID{dep.UUID: c.Image},
+			then:     func(err error) { a.reloaded(dep, err) },
+		})
+		return
+	}
+}
+
+// reloadDue says that it is time to look whether an image has to be loaded again.
+type reloadDue struct{}
+
+func (a *deviceActor) reloaded(dep *Deployable, err error) {
+	self := a.self
+	if err == nil {
+		a.sys.log.Info("the image that guests had is loaded again", "host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image)
+		a.sys.engine.tell(self, reloadDue{})
+		return
+	}
+	if a.sys.stopping.Err() == nil {
+		a.sys.log.Error("the image that guests had could not be loaded again; trying again",
+			"host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image, "error", err)
+	}
+	a.sys.after(reloadPause, func() { a.sys.engine.tell(self, reloadDue{}) })
+}

@@ -1,0 +1,186 @@
+package actors
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// wantLost wants a device to be held off because guests miss their image, or wants
+// it not to be.
+func (w *world) wantLost(host string, want bool) {
+	w.t.Helper()
+	synctest.Wait()
+	d := w.sys.devicesOf(host)[0]
+	lost := strings.Contains(strings.Join(d.Health.Reasons(), ";"), "is lost; it is loaded again")
+	if (d.Deployables[0].Lost != nil) != want || lost != want || d.Quarantined() != want {
+		w.t.Errorf("lost should be %v: %+v, health %+v", want, d.Deployables[0], d.Health)
+	}
+}
+
+// fetchImage gives the one command that there is, which is to load the image.
+func (a *scripted) fetchImage() protocol.Command {
+	a.t.Helper()
+	c := a.fetch()
+	if c.Kind != devices.ProgramFPGA || c.Args.Image == nil || c.Args.Image.String() != image {
+		a.t.Fatalf("%+v", c)
+	}
+	return c
+}
+
+// wantNothingToDo wants no command for a while.
+func (a *scripted) wantNothingToDo(d time.Duration) {
+	a.t.Helper()
+	for end := a.sys.now().Add(d); a.sys.now().Before(end); {
+		if got := a.poll(0, 10*time.Second); len(got) > 0 {
+			a.t.Errorf("there is to do %+v", got)
+			return
+		}
+	}
+}
+
+// A guest finds its image again after a start of the host, and nobody gets the card
+// meanwhile; also when the service ends in between.
+func TestTheImageOfAGuestAfterAStartOfTheHost(t *testing.T) {
+	s, log := &shelf{}, &lines{}
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		a.restarted("boot-2")
+		first := a.fetchImage()
+		w.wantLost("n", true)
+		if n := log.count("level=ERROR", "may be gone from their FPGA", id.String()); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+		if n := w.sys.HealthStats(); n.ARQs != 1 {
+			t.Errorf("%+v", n)
+		}
+		_, err := w.bindTo(d, another)
+		w.wantCode(err, CodeConflict)
+		if p := s.seen(t, d); p.Reserved != 4 {
+			t.Errorf("the scheduler sees %+v", p)
+		}
+		w.crash()
+		a.open()
+		a.report()
+		again := a.fetchImage()
+		if again.ID != first.ID {
+			t.Error("it is another command")
+		}
+		a.done(again)
+		w.wantLost("n", false)
+		w.wantStates("Bound", id)
+		if dep := w.deployableOf("n"); dep.BitstreamID.String() != image {
+			t.Errorf("%+v", dep)
+		}
+		a.wantNothingToDo(2 * restorePause)
+		w.crash()
+		a.open()
+		a.wantNothingToDo(2 * restorePause)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	}, withShelf(s), withLog(log))
+}
+
+// What cannot be loaded again is tried again, as long as the guest is there.
+func TestAnImageThatCannotBeLoadedAgain(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		a.restarted("boot-2")
+		a.failed(a.fetchImage(), protocol.ResultError)
+		w.wantLost("n", true)
+		<-time.After(reloadPause / 2)
+		a.beat()
+		if got := a.poll(0, time.Second); len(got) > 0 {
+			t.Errorf("too soon: %+v", got)
+		}
+		<-time.After(reloadPause / 2)
+		a.beat()
+		a.failed(a.fetchImage(), protocol.ResultUnknown)
+		w.must(w.unbind(id))
+		w.wantUncertain("n", true)
+		a.beats(2 * reloadPause)
+		a.wantNothingToDo(time.Minute)
+		w.program("n", instance)
+		a.done(a.fetch())
+		w.wantUncertain("n", false)
+		w.wantConsistent()
+	})
+}
+
+// An image that nobody misses any more is not loaded, and holds nobody off.
+func TestALostImageThatNobodyMisses(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		a.restarted("boot-2")
+		a.failed(a.fetchImage(), protocol.ResultError)
+		w.must(w.unbind(id))
+		w.wantLost("n", false)
+		w.bound(d, another) // as it is
+		a.beats(2 * reloadPause)
+		a.wantNothingToDo(time.Minute)
+		w.wantConsistent()
+	})
+}
+
+// While something else of its host cannot be made anew, an image that is loaded again
+// is left alone.
+func TestAnImageIsLoadedAgainOnceForAStart(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 2)
+		handles := a.content.Devices[1].Deployables[0].AttachHandles
+		for i := range handles {
+			handles[i].Type = handleTypeMdev
+		}
+		a.open()
+		a.report()
+		var guests []uuid.UUID
+		guests = append(guests, w.program("n", instance))
+		guests = append(guests, w.bound(w.wantDevices("n", 2)[1], another))
+		w.finishAll(a)
+		w.wantStates("Bound", guests...)
+		a.restarted("boot-2")
+		loads := 0
+		for range 20 {
+			for _, c := range a.poll(0, 10*time.Second) {
+				if c.Kind == devices.ProgramFPGA {
+					loads++
+					a.done(c)
+				} else {
+					a.failed(c, protocol.ResultError)
+				}
+			}
+		}
+		if loads != 1 {
+			t.Errorf("loaded %d times", loads)
+		}
+		w.finishAll(a)
+		w.wantConsistent()
+	})
+}
+
+// An FPGA that falls off its bus under its guest has its image again when it is back.
+func TestAnImageOfACardThatReturns(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		lost := a.lose(0)
+		w.wantLost("n", true)
+		a.wantNothingToDo(time.Minute)
+		a.content.Devices = slices.Concat(a.content.Devices, []protocol.Device{lost})
+		a.report()
+		a.done(a.fetchImage())
+		w.wantLost("n", false)
+		w.wantStates("Bound", id)
+		w.wantConsistent()
+	})
+}
