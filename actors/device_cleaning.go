@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,11 @@ func (a *deviceActor) clean(h *heldHandle) {
 		j.commands = []devices.Command{c}
 	}
 	j.then = func(err error) {
+		if errors.Is(err, errNoDevice) && a.dev.Missing { // nobody there knows how
+			a.sys.log.Warn("what was made for a guest may be left on its host: the agent has no driver for it",
+				"host", a.dev.Hostname, "device", a.dev.UUID, "handle", h.UUID, "info", h.Info)
+			err = nil
+		}
 		if err != nil {
 			a.cleaningFailed(h.UUID, err)
 			return
@@ -54,7 +60,7 @@ func (a *deviceActor) clean(h *heldHandle) {
 
 func (a *deviceActor) free(h *heldHandle) {
 	freed, event := *h, evCleaned
-	if a.gone[h.UUID] {
+	if a.gone[h.UUID] || a.dev.Missing {
 		event = evCleanedGone
 	}
 	freed.State, _ = h.State.next(event)

@@ -40,8 +40,12 @@ const commandsRemembered = 256
 // sent; then it is asked for anew.
 const longestCommand = 10 * time.Minute
 
-// errCommand is a command that an agent reports as failed.
-var errCommand = errors.New("the agent could not")
+// errCommand is a command that an agent reports as failed, errNoDevice one for which it
+// knows nobody.
+var (
+	errCommand  = errors.New("the agent could not")
+	errNoDevice = errors.New(protocol.ResultNoDevice)
+)
 
 func (h *hostActor) recoverCommands(recs []*commandRecord) {
 	slices.SortFunc(recs, func(a, b *commandRecord) int { return slices.Compare(a.Command.ID[:], b.Command.ID[:]) })
@@ -237,7 +241,10 @@ func (c *commandRecord) failure() error {
 	if c.State == protocol.ResultDone {
 		return nil
 	}
-	if c.Code == protocol.ResultUnknown {
+	switch c.Code {
+	case protocol.ResultNoDevice:
+		return fmt.Errorf("%w: %w: %s", errCommand, errNoDevice, c.Message)
+	case protocol.ResultUnknown:
 		return fmt.Errorf("%w: %w: %s", errCommand, devices.ErrUnknownState, c.Message)
 	}
 	return fmt.Errorf("%w: %s: %s", errCommand, c.Code, c.Message)

@@ -323,3 +323,44 @@ func TestADriverThatIsNotEnabledAnyMore(t *testing.T) {
 		w.wantDevices("n", 0)
 	})
 }
+
+// What was made for a guest is removed when he gives it back, though the driver that
+// has made it is not enabled any more, or the device is not reported for another
+// reason; but an agent that knows nobody for that has nothing to be waited for.
+func TestWhatADriverHasMadeThatIsNotEnabledAnyMore(t *testing.T) {
+	for code, warnings := range map[string]int{"": 0, protocol.ResultNoDevice: 1} {
+		log := &lines{}
+		withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+			ids := []uuid.UUID{w.bound(d, instance), w.bound(d, another)}
+			w.finishAll(a)
+			w.wantStates("Bound", ids...)
+			a.drivers = []string{"pci_driver"}
+			a.content.Devices, a.content.Complete = nil, map[string]bool{"pci_driver": true}
+			a.open()
+			a.report()
+			<-time.After(protocol.ScansApart)
+			a.report()
+			a.restarted("boot-2") // nothing is made anew there
+			a.report()
+			for i, id := range ids {
+				w.must(w.unbind(id))
+				w.wantDevices("n", 1)
+				c := a.fetch()
+				if c.Kind != devices.RemoveMdev {
+					t.Fatalf("%+v", c)
+				}
+				if code == "" {
+					a.done(c)
+				} else {
+					a.failed(c, code)
+				}
+				w.wantDevices("n", 1-i)
+				w.wantHandles(3-2*i, 1-i, 0)
+			}
+			if n := log.count("level=WARN", "may be left on its host"); n != 2*warnings {
+				t.Errorf("%q: %d warnings", code, n)
+			}
+			w.wantConsistent()
+		}, withLog(log))
+	}
+}

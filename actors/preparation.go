@@ -30,7 +30,7 @@ func (d *Deployable) vgpuType() string {
 func (a *deviceActor) undoOf(h *heldHandle) commandKindCode {
 	dep := a.dev.deployable(h.Deployable)
 	switch {
-	case a.dev.Missing || dep == nil:
+	case dep == nil:
 		return undoNothing
 	case h.Type == handleTypeMdev && !a.sys.opts.NovaMakesMdevs:
 		return undoMdev
@@ -44,6 +44,9 @@ func (a *deviceActor) undoOf(h *heldHandle) commandKindCode {
 // none is needed.
 func (a *deviceActor) making(h *heldHandle) (c devices.Command, needed bool) {
 	dep := a.dev.deployable(h.Deployable)
+	if a.dev.Missing {
+		return c, false
+	}
 	switch a.undoOf(h) {
 	case undoMdev:
 		c = a.dev.command(devices.CreateMdev, dep)
@@ -57,10 +60,12 @@ func (a *deviceActor) making(h *heldHandle) (c devices.Command, needed bool) {
 	return c, true
 }
 
-// undoing gives the command that a releasing handle waits for; false: none.
+// undoing gives the command that a releasing handle waits for; false: none. So it is
+// with a device that is missing: its driver may not be enabled any more. What is not
+// there is done at once.
 func (a *deviceActor) undoing(h *heldHandle) (c devices.Command, needed bool) {
 	dep := a.dev.deployable(h.Deployable)
-	if dep == nil || a.dev.Missing {
+	if dep == nil {
 		return c, false
 	}
 	switch h.Undo {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/arqd/arqd/devices/nvidia"
+	"github.com/arqd/arqd/devices/pci"
 	"github.com/arqd/arqd/http/openstack/openstacktest"
 )
 
@@ -258,7 +260,8 @@ func killAtEachStep(t *testing.T, cloud *agentCloud) {
 }
 
 // An agent is killed while it makes a mediated device, then its host is started
-// again, which takes the device with it: it is there in the end both times.
+// again, which takes the device with it: it is there in the end both times. Nor is it
+// left there when its guest gives it back to an agent whose driver is not enabled.
 func TestAVGPUOutlivesAgentAndHost(t *testing.T) {
 	p := start(t, withAgents(t, "node1"))
 	p.mayFail = true // a guest's device has to be made anew
@@ -281,11 +284,20 @@ func TestAVGPUOutlivesAgentAndHost(t *testing.T) {
 	}
 	agent.stop()
 	kernel.reboot()
-	host.start()
+	agent = host.start()
 	eventually(t, readyLimit, "the mediated device is made anew", func() bool { return slices.Equal(kernel.made(), []string{got.Handle}) })
 	if after := c.arq(id); after != got {
 		t.Errorf("after the start of the host %+v, before %+v", after, got)
 	}
+	agent.stop()
+	conf, err := os.ReadFile(host.node.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, host.node.conf, bytes.Replace(conf, []byte(nvidia.Name), []byte(pci.Name), 1))
+	host.start()
+	c.delete(id)
+	eventually(t, readyLimit, "the mediated device is removed", func() bool { return len(kernel.made()) == 0 })
 }
 
 // A disk of the same kind in the place of another is told apart by its serial

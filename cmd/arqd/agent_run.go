@@ -62,7 +62,7 @@ func runAgent(ctx context.Context, args, environ []string, stderr io.Writer) err
 	drivers = agent.Guarded(drivers)
 	a := agent.New(agent.Options{
 		Host: cfg.Default.Host, Provider: cfg.Agent.ResourceProviderName, Version: version, BootID: boot, Service: service, Journal: j, Log: log,
-		Drivers: drivers, Bus: bus, Look: func(ctx context.Context) agent.Inventory { return look(ctx, cfg, bus, drivers) },
+		Drivers: drivers, Retired: retiredDrivers(cfg, bus), Bus: bus, Look: func(ctx context.Context) agent.Inventory { return look(ctx, cfg, bus, drivers) },
 		Events:       eventSource(*socket, *flags.root, log),
 		ScanInterval: cfg.Agent.ScanInterval, Spread: cfg.Agent.SessionSpread, Grace: cfg.Agent.ShutdownTimeout,
 	})

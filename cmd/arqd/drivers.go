@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/arqd/arqd/cmd/arqd/config"
 	"github.com/arqd/arqd/devices"
@@ -68,6 +69,15 @@ func newDrivers(cfg *config.Config, bus *sysfs.Bus, loader bitstream.Loader, gpu
 		}
 	}
 	return drivers, nil
+}
+
+// retiredDrivers are those that are not enabled and that may have made something for
+// guests, as long as they were.
+func retiredDrivers(cfg *config.Config, bus *sysfs.Bus) []devices.Driver {
+	if slices.Contains(cfg.Agent.EnabledDrivers, nvidia.Name) {
+		return nil
+	}
+	return []devices.Driver{nvidia.New(base.Driver{Bus: bus, Host: cfg.Default.Host}, nil, nvidia.Options{})}
 }
 
 // pciNames reads the names of PCI devices: those of the file if there is one.

@@ -38,7 +38,8 @@ type Options struct {
 	BootID   string // of this start of the machine
 	Service  Service
 	Drivers  []devices.Driver
-	Bus      *sysfs.Bus // that they look at
+	Retired  []devices.Driver // that are not enabled: see work.Options
+	Bus      *sysfs.Bus       // that they look at
 	// Look looks with all of them.
 	Look    func(context.Context) Inventory
 	Journal *journal.Journal // the agent's alone from here on
@@ -75,7 +76,7 @@ func New(opt Options) *Agent {
 	}
 	a.scanner = newScanner(&a.opt, func(s *scan) { a.executor.Know(s.owners) }, func() map[string]bool { return a.executor.Working() })
 	a.executor = work.New(work.Options{
-		Host: opt.Host, Journal: opt.Journal, Drivers: opt.Drivers, Log: opt.Log, Done: a.scanner.request,
+		Host: opt.Host, Journal: opt.Journal, Drivers: opt.Drivers, Retired: opt.Retired, Log: opt.Log, Done: a.scanner.request,
 	})
 	a.health = newDoctor(a.scanner)
 	return a

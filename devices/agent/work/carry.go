@@ -49,17 +49,25 @@ func (e *Executor) begin(w *waiting) {
 }
 
 // driverOf gives the driver of a command's device. What a device that went before
-// this agent came has left is for whoever does such a thing.
+// this agent came has left, or a driver that is not enabled any more, is for whoever
+// does such a thing.
 func (e *Executor) driverOf(c *protocol.Command) devices.Driver {
-	if d := e.drivers[c.Device.Info]; d != nil || c.Kind != devices.RemoveMdev {
-		return d
+	of := e.drivers[c.Device.Info]
+	if !takesBack(c) || of != nil && slices.Contains(of.Commands(), c.Kind) {
+		return of
 	}
-	for _, d := range e.opt.Drivers {
+	for _, d := range slices.Concat(e.opt.Drivers, e.opt.Retired) {
 		if slices.Contains(d.Commands(), c.Kind) {
 			return d
 		}
 	}
-	return nil
+	return of
+}
+
+// takesBack says whether a command takes back what was made for a guest; what is not
+// there is taken back.
+func takesBack(c *protocol.Command) bool {
+	return c.Kind == devices.RemoveMdev || c.Kind == devices.SetVGPUType && c.Args.VGPUType == devices.NoVGPU
 }
 
 var errPanic = errors.New("a mistake in the driver")

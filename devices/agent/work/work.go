@@ -29,6 +29,9 @@ type Options struct {
 	Host    string
 	Journal *journal.Journal // the executor's alone from here on
 	Drivers []devices.Driver
+	// Retired are drivers that are not enabled: they take back what they, or an agent
+	// for which they were, have made for guests, and nothing else.
+	Retired []devices.Driver
 	Log     *slog.Logger
 	// Done is told of each command that a driver has carried out, or tried to. It
 	// must not block.

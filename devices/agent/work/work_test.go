@@ -29,12 +29,16 @@ type bench struct {
 	mu    sync.Mutex
 	begun []uuid.UUID
 	ends  map[uuid.UUID]chan error
+	less  bool // it knows no such command
 }
 
 func (b *bench) Name() string { return "bench" }
 
 func (b *bench) Commands() []devices.CommandKind {
-	return []devices.CommandKind{devices.ProgramFPGA, devices.RemoveMdev}
+	if b.less {
+		return nil
+	}
+	return []devices.CommandKind{devices.ProgramFPGA, devices.RemoveMdev, devices.SetVGPUType}
 }
 
 func (b *bench) end(id uuid.UUID) chan error {
@@ -238,6 +242,33 @@ func TestWhatIsNotBegun(t *testing.T) {
 		s.take(remains)
 		s.wantBegun(running, odd, remains)
 		s.finish(remains, nil)
+	})
+}
+
+// What a driver has made that is not enabled any more is taken back, also where
+// another one has the function now; nothing is made there.
+func TestWhatADriverHasMadeThatIsNotEnabled(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		retired := &bench{ends: map[uuid.UUID]chan error{}}
+		enabled := s.driver
+		enabled.less = true
+		s.opt.Retired = []devices.Driver{retired}
+		s.driver = retired // whose commands are begun and finished from here on
+		mdev, vgpu := command(devices.RemoveMdev, "a"), command(devices.SetVGPUType, "b")
+		vgpu.Args.VGPUType = devices.NoVGPU
+		s.take(mdev)
+		s.take(vgpu)
+		s.wantBegun(mdev, vgpu)
+		s.finish(mdev, nil)
+		s.finish(vgpu, nil)
+		makes, loads := command(devices.SetVGPUType, "z"), command(devices.ProgramFPGA, "z")
+		makes.Args.VGPUType = "1414"
+		s.take(makes, loads)
+		s.wantBegun(mdev, vgpu)
+		s.wantReports("done", "done", protocol.ResultNoDevice, protocol.ResultNoDevice)
+		if len(enabled.begun) > 0 {
+			t.Errorf("%v were for a driver without such commands", enabled.begun)
+		}
 	})
 }
 
