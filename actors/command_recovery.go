@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -21,12 +22,14 @@ type resumed struct {
 	jobs map[uuid.UUID][]*job        // by device
 	host map[string][]*commandRecord // by host, to be known
 	drop []*commandRecord            // of which nothing is taken up
+	// loads are how many commands on record load an image into a deployable.
+	loads map[uuid.UUID]int
 }
 
 // resumeCommands finds what is to be taken up, and takes the ARQs of binds that go on
 // from those that fail.
 func (s *System) resumeCommands(f *recovered) *resumed {
-	r := &resumed{jobs: map[uuid.UUID][]*job{}, host: map[string][]*commandRecord{}}
+	r := &resumed{jobs: map[uuid.UUID][]*job{}, host: map[string][]*commandRecord{}, loads: map[uuid.UUID]int{}}
 	known := map[uuid.UUID]*Device{}
 	for _, d := range f.devices {
 		known[d.UUID] = d
@@ -40,6 +43,9 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 			continue
 		}
 		binds[rec.Bind] = append(binds[rec.Bind], rec)
+		if dep := known[rec.Device].named(rec.Command.Deployable); dep != nil && rec.Command.Kind == devices.ProgramFPGA {
+			r.loads[dep.UUID]++
+		}
 	}
 	for _, bind := range inOrder(binds) {
 		recs := binds[bind]
@@ -119,10 +125,18 @@ func (s *System) resumeBind(r *resumed, known map[uuid.UUID]*Device, recs []*com
 	s.log.Info("a bind that a restart has cut short goes on", "request_id", recs[0].Request, "arqs", len(parts), "left", left)
 }
 
+// tells says whether a command that has ended tells what is loaded into a deployable:
+// that is being loaded, as far as the device knows, and nothing else is on record as
+// being loaded there.
+func (r *resumed) tells(d *Device, rec *commandRecord) bool {
+	dep := d.named(rec.Command.Deployable)
+	return rec.Command.Kind == devices.ProgramFPGA && dep != nil && dep.Loading && r.loads[dep.UUID] == 1
+}
+
 // resumeOrphans keeps devices busy with commands that may have been begun.
 func (s *System) resumeOrphans(r *resumed, known map[uuid.UUID]*Device, recs []*commandRecord) {
 	for _, rec := range recs {
-		if rec.ended() {
+		if rec.ended() && !r.tells(known[rec.Device], rec) {
 			r.drop = append(r.drop, rec)
 			continue
 		}
@@ -141,36 +155,30 @@ func newRecordedJob(d *Device, recs []*commandRecord) *job {
 		if rec.Command.Image == uuid.Nil {
 			continue
 		}
-		for _, dep := range d.Deployables {
-			if dep.Name == rec.Command.Deployable {
-				j.programs[dep.UUID] = rec.Command.Image
-			}
+		if dep := d.named(rec.Command.Deployable); dep != nil {
+			j.programs[dep.UUID] = rec.Command.Image
 		}
 	}
 	return j
 }
 
-// dropCommands has the hosts forget commands that no device will ask for.
-func (s *System) dropCommands(recs []*commandRecord) {
-	for _, rec := range recs {
-		if e := s.hosts.of(rec.Command.Host); e != nil {
-			s.engine.tell(e.pid, &commandSettled{rec: rec, drop: true})
-		}
+// tellHost sends a message to the actor of a host, if it has one.
+func (s *System) tellHost(name string, msg any) {
+	if e := s.hosts.of(name); e != nil {
+		s.engine.tell(e.pid, msg)
 	}
 }
 
-// commandNotBegun tells the host of a command that no agent has begun it.
-func (s *System) commandNotBegun(rec *commandRecord) {
-	if e := s.hosts.of(rec.Command.Host); e != nil {
-		s.engine.tell(e.pid, commandNotBegun{rec.Command.ID})
+// dropCommands has the hosts forget commands that no device will ask for.
+func (s *System) dropCommands(recs []*commandRecord) {
+	for _, rec := range recs {
+		s.tellHost(rec.Command.Host, &commandSettled{rec: rec, drop: true})
 	}
 }
 
 // settledCommands tells the hosts that nobody rests on commands any more.
 func (s *System) settledCommands(recs []*commandRecord) {
 	for _, rec := range recs {
-		if e := s.hosts.of(rec.Command.Host); e != nil {
-			s.engine.tell(e.pid, &commandSettled{rec: rec})
-		}
+		s.tellHost(rec.Command.Host, &commandSettled{rec: rec})
 	}
 }

@@ -97,7 +97,7 @@ func (q *jobQueue) step(a *deviceActor) {
 // restart: what is loaded would not be known then.
 func (q *jobQueue) notBegun(a *deviceActor, c devices.Command) {
 	if rec := q.running.records[c.ID]; rec != nil {
-		a.sys.commandNotBegun(rec)
+		a.sys.tellHost(rec.Command.Host, commandNotBegun{rec.Command.ID})
 	}
 }
 
@@ -138,7 +138,12 @@ func (q *jobQueue) finished(a *deviceActor, function string, err error) {
 		q.loadAgain(a, c)
 	default:
 		m := &recordImage{deployable: c.Deployable, stage: stageAfter(err), image: c.Image, function: function}
-		m.then = func(unwritten error) { q.next(a, cmp.Or(err, unwritten)) }
+		m.then = func(unwritten error) {
+			if a.sys.stopping.Err() == nil || unwritten == nil {
+				a.sys.tellHost(c.Host, commandNoted{c.ID})
+			}
+			q.next(a, cmp.Or(err, unwritten))
+		}
 		a.waiting = append(a.waiting, m)
 	}
 }
@@ -157,6 +162,7 @@ func (q *jobQueue) next(a *deviceActor, err error) {
 // started again: an agent tells late what it has done.
 func (q *jobQueue) loadAgain(a *deviceActor, c devices.Command) {
 	q.running.again = false
+	a.sys.tellHost(c.Host, commandNoted{c.ID}) // the next one's end counts
 	c.ID = uuid.New()
 	q.running.commands = slices.Concat([]devices.Command{c}, q.running.commands[1:])
 	q.do(a, c)
@@ -190,10 +196,8 @@ func (a *deviceActor) prepare(o *deviceOffer) {
 }
 
 func (a *deviceActor) named(name string) uuid.UUID {
-	for _, dep := range a.dev.Deployables {
-		if dep.Name == name {
-			return dep.UUID
-		}
+	if dep := a.dev.named(name); dep != nil {
+		return dep.UUID
 	}
 	return uuid.Nil
 }

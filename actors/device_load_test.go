@@ -234,3 +234,44 @@ func TestAnUnknownEndOnABadDay(t *testing.T) {
 		w.wantUncertain("n", true)
 	})
 }
+
+// What the agent has said of a programming whose bind nobody waits for is not lost
+// either, though the service ended before it was on record with the device: no device
+// is held off for that.
+func TestAKnownEndOnABadDay(t *testing.T) {
+	for name, begin := range map[string]func(w *world, d *Device) (over func()){
+		"an administrator's": func(w *world, d *Device) func() { return w.orders(d, image) },
+		"of a bind that is over": func(w *world, _ *Device) func() {
+			id := w.program("n", instance)
+			return func() { w.must(w.remove(id)) }
+		},
+	} {
+		for state, code := range map[protocol.ResultState]string{protocol.ResultDone: "", protocol.ResultFailed: protocol.ResultError} {
+			t.Run(name+" "+string(state), func(t *testing.T) {
+				inBubble(t, 1, func(w *world) {
+					a := w.joined("n", 1)
+					over := begin(w, w.wantDevices("n", 1)[0])
+					c := a.fetch()
+					over()
+					synctest.Wait()
+					w.setFaults(noDevices)
+					w.must(a.tryResult(c, state, code))
+					synctest.Wait()
+					w.wantCommandsOnRecord(1)
+					w.crash()
+					w.setFaults(nil)
+					w.wantUncertain("n", false)
+					if loaded := w.deployableOf("n").BitstreamID.String() == image; loaded != (state == protocol.ResultDone) {
+						t.Errorf("it is loaded: %v", loaded)
+					}
+					a.open()
+					w.must(a.tryResult(c, state, code)) // which the agent may say again
+					w.wantCommandsOnRecord(0)
+					w.crash()
+					w.wantUncertain("n", false)
+					w.wantConsistent()
+				})
+			})
+		}
+	}
+}

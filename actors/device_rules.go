@@ -135,6 +135,14 @@ func (d *Device) deployable(id uuid.UUID) *Deployable {
 	return nil
 }
 
+// named gives the deployable with a name; nil: the device has none such.
+func (d *Device) named(name string) *Deployable {
+	if i := slices.IndexFunc(d.Deployables, func(dep *Deployable) bool { return dep.Name == name }); i >= 0 {
+		return d.Deployables[i]
+	}
+	return nil
+}
+
 // command makes a command for this device.
 func (d *Device) command(kind devices.CommandKind, dep *Deployable) devices.Command {
 	return devices.Command{

@@ -104,6 +104,8 @@ func (h *hostActor) receive(ctx actor.Context, msg any) {
 		h.settledBind(m)
 	case commandNotBegun:
 		h.notBegun(m.id)
+	case commandNoted:
+		h.noted(m.id)
 	case commandOverdue:
 		h.overdue(m.id)
 	case *readImage:

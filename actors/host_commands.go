@@ -30,6 +30,7 @@ type hostCommand struct {
 	busy    bool // a write is undecided
 	known   bool // what became of it is on disk
 	settled bool // nobody rests on its record any more
+	noted   bool // its device has put on record what became of it
 	losses       // of its removal
 }
 
@@ -206,7 +207,7 @@ func (h *hostActor) end(c *hostCommand, body *protocol.Result, then func(error))
 	before := c.rec
 	next := *before
 	next.State, next.Code, next.Message = body.State, body.Code, body.Message
-	over := before.Bind == uuid.Nil || c.settled
+	over := !c.toBeNoted() && (before.Bind == uuid.Nil || c.settled)
 	h.writeCommand(c, func(b *batch) {
 		if over {
 			b.deleteCommand(before)
@@ -220,7 +221,7 @@ func (h *hostActor) end(c *hostCommand, body *protocol.Result, then func(error))
 			h.tellDevice(c)
 			if over {
 				h.forget(c)
-			} else if c.settled {
+			} else if c.settled && !c.toBeNoted() {
 				h.settle(c)
 			}
 		}
@@ -276,7 +277,23 @@ func (h *hostActor) settledBind(m *commandSettled) {
 	if m.drop {
 		c.sent = false
 	}
-	if !c.busy && (c.rec.ended() || c.waiter == nil && !c.sent) {
+	if !c.busy && (c.rec.ended() && !c.toBeNoted() || c.waiter == nil && !c.sent) {
+		h.settle(c)
+	}
+}
+
+// toBeNoted says whether the result stays on record until the device has put it on its
+// own: what is loaded would not be known if the service ended in between.
+func (c *hostCommand) toBeNoted() bool { return c.rec.Command.Kind == devices.ProgramFPGA && !c.noted }
+
+// noted takes note that it has.
+func (h *hostActor) noted(id uuid.UUID) {
+	c := h.commands[id]
+	if c == nil {
+		return
+	}
+	c.noted = true
+	if !c.busy && c.rec.ended() && (c.settled || c.rec.Bind == uuid.Nil) {
 		h.settle(c)
 	}
 }
@@ -287,7 +304,7 @@ func (h *hostActor) notBegun(id uuid.UUID) {
 	if c == nil || c.waiter != nil {
 		return
 	}
-	c.sent = false
+	c.sent, c.noted = false, true
 	if c.settled && !c.busy {
 		h.settle(c)
 	}

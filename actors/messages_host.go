@@ -90,6 +90,10 @@ type commandSettled struct {
 // not ask for it.
 type commandNotBegun struct{ id uuid.UUID }
 
+// commandNoted says that the device has put on record what became of a command that
+// loads an image.
+type commandNoted struct{ id uuid.UUID }
+
 // commandOverdue has a host look at a command whose time has passed.
 type commandOverdue struct{ id uuid.UUID }
 

@@ -82,9 +82,16 @@ var hosts = []mutant{
 	{
 		name: "begun-is-given-up", rule: "What an agent may have begun stays until it says what became of it.",
 		file:  "actors/host_commands.go",
-		old:   "c.rec.ended() || c.waiter == nil && !c.sent) {\n",
-		new:   "c.rec.ended() || c.waiter == nil) {\n",
+		old:   "!c.toBeNoted() || c.waiter == nil && !c.sent) {\n",
+		new:   "!c.toBeNoted() || c.waiter == nil) {\n",
 		tests: in(actors, "TestWhatMayHaveBegunIsNotGivenUp", points),
+	},
+	{
+		name: "result-forgotten-too-soon", rule: "What an agent has said of a load is on record until its device's record has it.",
+		file:  "actors/host_commands.go",
+		old:   "	over := !c.toBeNoted() && (",
+		new:   "	over := (",
+		tests: in(actors, "TestAKnownEndOnABadDay"),
 	},
 	{
 		name: "commands-out-of-order", rule: "The commands of a device are taken up in order.",
@@ -110,8 +117,8 @@ var hosts = []mutant{
 	{
 		name: "command-stays-after-its-bind", rule: "A command is forgotten with its bind.",
 		file:  "actors/command_recovery.go",
-		old:   "			s.engine.tell(e.pid, &commandSettled{rec: rec})\n",
-		new:   "			_ = e\n",
+		old:   "		s.tellHost(rec.Command.Host, &commandSettled{rec: rec})\n",
+		new:   "		_ = rec\n",
 		tests: in(actors, "TestAnAgentPreparesABind", simulation),
 	},
 	{
