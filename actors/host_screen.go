@@ -13,7 +13,8 @@ import (
 )
 
 // screen gives the devices of a report that can be taken, and says why the
-// others cannot. A card that sits where another one was proves that one gone.
+// others cannot. A card that sits where another one was proves that one gone, and one
+// that sits elsewhere, by its serial number, that it is not where it was.
 func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]foundDevice, error) {
 	var good []foundDevice
 	paths, names := map[string]bool{}, map[string]bool{}
@@ -38,12 +39,9 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 			err = s.screenNames(r, d, names)
 		}
 		if err == nil {
-			free, failed := s.makeWay(ctx, r, d)
-			switch {
-			case failed != nil:
+			var failed error
+			if err, failed = s.makeWay(ctx, r, d); failed != nil {
 				return nil, failed
-			case !free:
-				err = errOccupied
 			}
 		}
 		if err != nil {
@@ -115,17 +113,47 @@ func plainName(name string) string {
 	}, name)
 }
 
-// errOccupied is why a card has to wait.
-var errOccupied = errors.New("another card was in its place, and somebody still has it")
+// Why a card has to wait.
+var (
+	errOccupied = errors.New("another card was in its place, and somebody still has it")
+	errMoved    = errors.New("the card was in another place, and somebody still has it there, or it is disabled there")
+	errHidden   = errors.New("a card with its serial number was in another place, and may be there still")
+)
 
-// makeWay has a device go that another card sits in the place of. It says false
-// while somebody has it.
-func (s *System) makeWay(ctx context.Context, r *report, d *protocol.Device) (bool, error) {
-	known := s.dir.deviceAt(r.host, d.ControlPath.Info)
-	if known == nil || known.is(d) {
-		return true, nil
+// makeWay has devices go that a card proves gone: another one in whose place it sits,
+// and that which it was itself in another place. It says why the card has to wait;
+// nil: it need not.
+func (s *System) makeWay(ctx context.Context, r *report, d *protocol.Device) (wait, failed error) {
+	if known := s.dir.deviceAt(r.host, d.ControlPath.Info); known != nil {
+		if known.is(d) {
+			return nil, nil
+		}
+		if gone, err := s.vanish(ctx, known.UUID, true); err != nil || !gone {
+			return errOccupied, err
+		}
 	}
-	return s.vanish(ctx, known.UUID, true)
+	if d.Serial == "" {
+		return nil, nil
+	}
+	for _, known := range s.devicesOf(r.host) {
+		if known.Serial != d.Serial || !known.is(d) || r.reports(known) {
+			continue
+		}
+		if !known.Missing && !r.shows(known) && !known.vanishes(r) {
+			return errHidden, nil
+		}
+		if gone, err := s.vanish(ctx, known.UUID, false); err != nil || !gone {
+			return errMoved, err
+		}
+	}
+	return nil, nil
+}
+
+// reports says whether a card is reported where it is known to be.
+func (r *report) reports(known *Device) bool {
+	return slices.ContainsFunc(r.inv.Devices, func(f protocol.Device) bool {
+		return f.ControlPath.Info == known.ControlPath.Info && known.is(&f)
+	})
 }
 
 // seesWhole says whether a report shows all parts of a device that are there: one

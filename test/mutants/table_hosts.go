@@ -213,6 +213,13 @@ var hosts = []mutant{
 		tests: in(actors, points, simulation),
 	},
 	{
+		name: "moved-disk-is-new", rule: "A card that somebody has is given to nobody in another slot.",
+		file:  "actors/host_screen.go",
+		old:   "		if known.Serial != d.Serial ||",
+		new:   "		if known.Serial == d.Serial ||",
+		tests: in(actors, "TestACardThatSomebodyHasIsInAnotherSlot"),
+	},
+	{
 		name: "uncertain-card-returns-certain", rule: "A free card that takes no binds is as it was when it returns.",
 		file:  "actors/device_vanish.go",
 		old:   "a.inUse() || a.dev.kept() {",
