@@ -118,3 +118,34 @@ func TestAHandleIsReportedAgainWhileItIsGivenBack(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// Handles that come and go, as virtual functions do, leave no gaps behind that are
+// looked through ever after.
+func TestHandlesComeAndGo(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		dep := &a.content.Devices[0].Deployables[0]
+		all := dep.AttachHandles
+		for range 5 {
+			dep.AttachHandles = all[:1]
+			a.report()
+			dep.AttachHandles = all
+			a.report()
+		}
+		most := 0
+		w.must(w.store.Each(t.Context(), func(r persistence.Record) error {
+			if r.Key.Kind == kindHandle {
+				h, err := decodeHandle(r)
+				w.must(err)
+				if h.Deployable == d.Deployables[0].UUID {
+					most = max(most, h.Order)
+				}
+			}
+			return nil
+		}))
+		if most != len(all)-1 {
+			t.Errorf("the last of %d handles is in place %d", len(all), most)
+		}
+		w.wantHandles(5, 0, 0)
+		w.wantConsistent()
+	})
+}

@@ -60,13 +60,17 @@ func (s *handleSet) set(h *heldHandle) {
 	}
 }
 
-// drop forgets a handle that no longer exists.
+// drop forgets a handle that no longer exists. Its place is free for another one if
+// it was the last.
 func (s *handleSet) drop(h *heldHandle) {
 	if s.free.has(h.Order) {
 		s.free.clear(h.Order)
 		s.nfree--
 	}
 	s.handles[h.Order] = nil
+	for last := len(s.handles) - 1; last >= 0 && s.handles[last] == nil; last-- {
+		s.handles = s.handles[:last]
+	}
 }
 
 // pick gives the n lowest handles that are free and not offered, or fewer
