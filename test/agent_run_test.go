@@ -256,7 +256,24 @@ func killAtEachStep(t *testing.T, cloud *agentCloud) {
 		}
 		c.delete(id)
 	}
+
+	// A guest finds its image again after a start of its host.
+	content := "a guest's image"
+	before := c.settled(c.bindTo(cloud.profile(t, []byte(content)), card))
 	agent.stop()
+	host.reboot()
+	if err := os.Remove(filepath.Join(tool.dir, "image")); err != nil {
+		t.Fatal(err)
+	}
+	host.start().mayFail = true
+	cloud.awaitLog(readyLimit, "the image that guests had is loaded again")
+	if loaded, err := os.ReadFile(filepath.Join(tool.dir, "image")); err != nil || string(loaded) != content || len(tool.lines("calls")) != 6 {
+		t.Errorf("loaded is %q (%v) with the %d. call", loaded, err, len(tool.lines("calls")))
+	}
+	if after := c.arq(before.UUID); after != before || before.State != "Bound" {
+		t.Errorf("after the start of the host %+v, before %+v", after, before)
+	}
+	c.delete(before.UUID)
 }
 
 // An agent is killed while it makes a mediated device, then its host is started

@@ -120,9 +120,15 @@ func (k *vgpuKernel) reboot() {
 		}
 		k.available(+1)
 	}
-	file := filepath.Join(k.host.root, "proc", "sys", "kernel", "random", "boot_id")
+	k.host.reboot()
+}
+
+// reboot has the tree be that of another start of the machine.
+func (c *hypervisor) reboot() {
+	c.t.Helper()
+	file := filepath.Join(c.root, "proc", "sys", "kernel", "random", "boot_id")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		k.t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	writeFile(k.t, file, []byte(newUUID()+"\n"))
+	writeFile(c.t, file, []byte(newUUID()+"\n"))
 }
