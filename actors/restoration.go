@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/persistence"
 )
@@ -29,7 +30,8 @@ type Source interface {
 }
 
 // Restored gives the records of a backup that was taken at a time, as they are
-// to be restored: with the record that has every host of theirs awaited.
+// to be restored: with the record that has every host of theirs awaited, and without
+// what was loaded into their FPGAs.
 func Restored(from Source, taken time.Time) Source { return restored{from, taken} }
 
 type restored struct {
@@ -50,6 +52,9 @@ func (s restored) Each(ctx context.Context, visit func(persistence.Record) error
 				return err
 			}
 			awaited.Hosts = append(awaited.Hosts, d.Hostname)
+			if d.forgetImages() {
+				r.Body = encodeJSON(d)
+			}
 		}
 		return visit(r)
 	})
@@ -59,6 +64,20 @@ func (s restored) Each(ctx context.Context, visit func(persistence.Record) error
 		return err
 	}
 	return visit(persistence.Record{Key: restorationKey(), Generation: 1, Body: encodeJSON(&awaited)})
+}
+
+// forgetImages takes note that it is not known what is loaded, nor what guests miss,
+// and says whether anything was.
+func (d *Device) forgetImages() (known bool) {
+	for _, dep := range d.Deployables {
+		known = known || dep.BitstreamID != uuid.Nil || dep.Lost != nil
+		dep.loaded(uuid.Nil, "")
+		dep.Lost = nil
+	}
+	if known {
+		d.judgeLoads(false, nil)
+	}
+	return known
 }
 
 // Accepted gives the records of a backup as they are to be restored where nothing

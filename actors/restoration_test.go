@@ -19,8 +19,11 @@ func (w *world) restore() {
 	w.t.Helper()
 	var marked persistence.Transition
 	w.must(Restored(w.store, time.Now()).Each(context.Background(), func(r persistence.Record) error {
-		if r.Key.Kind == kindRestoration {
+		switch r.Key.Kind {
+		case kindRestoration:
 			marked.Puts = append(marked.Puts, persistence.Put{Key: r.Key, Body: r.Body})
+		case kindDevice:
+			marked.Puts = append(marked.Puts, persistence.Put{Key: r.Key, Expected: r.Generation, Body: r.Body, Claims: r.Claims})
 		}
 		return nil
 	}))
@@ -122,6 +125,37 @@ func TestRestoredStoreCleansNothingUpUntilHostsReport(t *testing.T) {
 			t.Errorf("removed %d times", removed)
 		}
 	})
+}
+
+// What was loaded when the backup was taken may not be so any more: whoever wants an
+// image has it loaded. Nothing is loaded under a guest of then, whose host was started
+// since.
+func TestARestoredStoreKnowsNoImages(t *testing.T) {
+	for _, inUse := range []bool{false, true} {
+		withAgent(t, func(w *world, a *scripted, _ *Device) {
+			id := w.program("n", instance)
+			a.done(a.fetch())
+			if !inUse {
+				w.must(w.remove(id))
+			}
+			w.restore()
+			if inUse {
+				a.boot = "boot-2"
+			}
+			a.open()
+			a.report()
+			a.wantNothingToDo(time.Minute)
+			if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil || dep.Function != "" {
+				t.Errorf("%+v is known of a store of before", dep)
+			}
+			if !inUse {
+				next := w.program("n", another)
+				a.done(a.fetchImage())
+				w.wantStates("Bound", next)
+			}
+			w.wantConsistent()
+		})
+	}
 }
 
 // TestRestoringTwice: the record of an earlier restore in a backup gives way.
