@@ -33,7 +33,7 @@ func (a *deviceActor) loseImages(next *Device) {
 		if holders := a.holdersOf(dep.UUID); len(holders) > 0 {
 			dep.Lost = &LostImage{dep.BitstreamID, holders}
 			a.sys.log.Error("the image that guests have may be gone from their FPGA; it is loaded again",
-				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID, "arqs", holders)
+				"host", next.Hostname, "deployable", dep.Name, "image", dep.BitstreamID, "holders", len(holders), "arqs", holders[:min(len(holders), flaggedInLog)])
 		}
 		dep.loaded(uuid.Nil, "")
 		dep.UpdatedAt = next.UpdatedAt
