@@ -88,7 +88,7 @@ var devices = []mutant{
 	},
 	{
 		name: "no-name-claim", rule: "The names of profiles are unique.",
-		file:  "actors/batch.go",
+		file:  "actors/records.go",
 		old:   "[]persistence.Claim{{Space: claimProfileName, Value: p.Name}}",
 		new:   "nil",
 		tests: in(actors, "TestProfilesHaveUniqueNamesAndUUIDs"),
