@@ -57,12 +57,13 @@ func (b *batch) putCommand(before, after *commandRecord) {
 
 func (b *batch) deleteCommand(c *commandRecord) { b.remove(commandKey(c.Command.ID), c.Generation) }
 
-// left is the time that a command has; false: as long as it takes.
-func (c *commandRecord) left(now time.Time) (time.Duration, bool) {
+// left is the time that a command has; false: as long as it takes. It is no more than
+// a bind has from its beginning, also when the clock was put back since.
+func (s *System) left(c *commandRecord) (time.Duration, bool) {
 	if c.Deadline == 0 {
 		return 0, false
 	}
-	return time.UnixMilli(c.Deadline).Sub(now), true
+	return min(time.UnixMilli(c.Deadline).Sub(s.now()), s.opts.BindTimeout), true
 }
 
 // prepares tells whether the command is of the bind that an ARQ was in with a

@@ -108,7 +108,7 @@ func (s *System) resumeBind(r *resumed, known map[uuid.UUID]*Device, recs []*com
 	for _, rec := range recs {
 		byDevice[rec.Device] = append(byDevice[rec.Device], rec)
 	}
-	left, _ := recs[0].left(s.now())
+	left, _ := s.left(recs[0])
 	number := s.nextRound()
 	op, idle := s.engine.embody(kindOperationActor, &operation{
 		sys: s, purpose: forPatch, request: recs[0].Request, promise: newPromise[struct{}](),

@@ -166,3 +166,34 @@ func TestACommandOfAnEarlierBind(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// A clock that was put back while the service was away gives a bind no more time than
+// it had when it was accepted.
+func TestABindAfterTheClockWasPutBack(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.bound(d, instance)
+		a.fetch()
+		var later persistence.Transition
+		w.must(w.store.Each(w.t.Context(), func(r persistence.Record) error {
+			if r.Key.Kind != kindCommand {
+				return nil
+			}
+			rec, err := decodeCommand(r)
+			w.must(err)
+			rec.Deadline += (20 * 365 * 24 * time.Hour).Milliseconds()
+			later.Puts = append(later.Puts, persistence.Put{Key: r.Key, Expected: r.Generation, Body: encodeJSON(rec)})
+			return nil
+		}))
+		if got := persistence.Apply(w.t.Context(), w.store, []persistence.Transition{later}); got[0].Outcome != persistence.Won {
+			t.Fatalf("%+v", got)
+		}
+		w.crash()
+		a.open()
+		if c := a.fetch(); c.DeadlineS > w.sys.opts.BindTimeout.Seconds() {
+			t.Errorf("the agent has %v s", c.DeadlineS)
+		}
+		w.wantStates("BindStarted", id)
+		<-time.After(w.sys.opts.BindTimeout + time.Second)
+		w.wantStates("BindFailed", id)
+	})
+}

@@ -132,7 +132,7 @@ func TestHandlesComeAndGo(t *testing.T) {
 			a.report()
 		}
 		most := 0
-		w.must(w.store.Each(t.Context(), func(r persistence.Record) error {
+		w.must(w.store.Each(w.t.Context(), func(r persistence.Record) error {
 			if r.Key.Kind == kindHandle {
 				h, err := decodeHandle(r)
 				w.must(err)

@@ -87,7 +87,7 @@ func (h *hostActor) carryOut(m *carryOut) {
 
 // offer has a command sent, or given up if nobody took it in time.
 func (h *hostActor) offer(c *hostCommand) {
-	if left, limited := c.rec.left(h.sys.now()); limited && !c.sent {
+	if left, limited := h.sys.left(c.rec); limited && !c.sent {
 		self, id := h.self, c.rec.Command.ID
 		h.sys.after(max(left, 0), func() { h.sys.engine.tell(self, commandOverdue{id}) })
 	}
@@ -144,7 +144,7 @@ func (h *hostActor) servePoll() {
 		if c.n == 0 {
 			c.n = uint64(h.sys.nextOrder())
 		}
-		left, limited := c.rec.left(h.sys.now())
+		left, limited := h.sys.left(c.rec)
 		if !limited {
 			left = longestCommand
 		}
