@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // envPrefix begins the name of every environment variable that arqd reads;
@@ -23,10 +25,13 @@ func (l *loader) addEnviron(environ []string) {
 			continue
 		}
 		from := source{env: name}
-		if o := byEnv[name]; o != nil {
-			l.set(o, strings.TrimSpace(text), from)
-		} else {
+		switch o := byEnv[name]; {
+		case o == nil:
 			l.unknownEnv(name, from)
+		case !utf8.ValidString(text): // no file may hold it either
+			l.fail(optionError(from, o.key(), errors.New("is not UTF-8 text")))
+		default:
+			l.set(o, strings.TrimSpace(text), from)
 		}
 	}
 }

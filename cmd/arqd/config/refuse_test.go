@@ -96,6 +96,13 @@ func TestFilesThatAreNone(t *testing.T) {
 	expectError(t, err, "configuration file: "+big+" is longer than 4194304 bytes")
 }
 
+// What is no text would come back from the store as another.
+func TestWhatIsNoTextInTheEnvironment(t *testing.T) {
+	_, _, err := Load(nil, []string{"ARQD_FAKE__HOSTS=c\xff1", "ARQD_KEYSTONE_AUTHTOKEN__PASSWORD=h\xfcnter2"})
+	expectError(t, err, "environment ARQD_FAKE__HOSTS: [fake] hosts: is not UTF-8 text\n"+
+		"environment ARQD_KEYSTONE_AUTHTOKEN__PASSWORD: [keystone_authtoken] password: is not UTF-8 text")
+}
+
 func TestReferencesThatMultiply(t *testing.T) {
 	l := newLoader(Options())
 	l.addFile("f", []byte("[DEFAULT]\nhost = "+strings.Repeat("x", 1000)+
