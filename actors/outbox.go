@@ -111,7 +111,7 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 			}
 		}
 	}
-	if o.settled() {
+	if o.caughtUp() {
 		o.work()
 	}
 	o.stats.oldest.Store(o.ages.oldest())

@@ -34,9 +34,9 @@ func (s *System) openOutbox() *actor.PID {
 	return at.pid
 }
 
-// settled says that it is time to begin work: all messages were read, so that the
-// events of a commit, each a message, are seen together.
-func (o *outbox) settled() bool {
+// caughtUp says that it is time to begin work: all messages that have come were read.
+// The events of a commit are a message each, and are seen together so.
+func (o *outbox) caughtUp() bool {
 	if o.patient++; o.patient < mostPatience && o.mail.UserMessageCount() > 0 {
 		return false
 	}
