@@ -71,7 +71,12 @@ func (r *run) makeStock(n int) (*stock, error) {
 		r.note("reads by instance are not measured: %v", err)
 		return s, nil
 	}
-	s.instances, err = r.bindSome(min(mostInstances, cap(r.places)))
+	most := min(mostInstances, cap(r.places))
+	s.instances, err = r.bindSome(most)
+	if err != nil && !r.stopped() {
+		r.note("reads by instance are of %d, and not of %d: %v", len(s.instances), most, err)
+		err = nil
+	}
 	return s, err
 }
 
@@ -112,7 +117,8 @@ func (r *run) bulk(n int) ([]uuid.UUID, error) {
 	return ids, bad
 }
 
-// bindSome makes instances with ARQs that stay.
+// bindSome makes instances with ARQs that stay. With an error it gives those that
+// were made before it.
 func (r *run) bindSome(n int) ([]uuid.UUID, error) {
 	profile, err := r.profileOf(r.ARQs)
 	if err != nil {
@@ -123,7 +129,7 @@ func (r *run) bindSome(n int) ([]uuid.UUID, error) {
 		place := <-r.places // to stay there
 		a := r.calm.CreateARQs(r.ctx, rest.CreateBody(profile))
 		if err := a.Fault(); err != nil {
-			return nil, fmt.Errorf("making an instance: %w", err)
+			return instances, fmt.Errorf("making an instance: %w", err)
 		}
 		ids := readIDs(&a)
 		r.ledger.created(&a, ids, true)
@@ -131,7 +137,7 @@ func (r *run) bindSome(n int) ([]uuid.UUID, error) {
 		r.ledger.addInstance(instance)
 		a = r.calm.Bind(r.ctx, rest.Binding{Hostname: place.Hostname, Provider: place.Provider, Instance: instance}, ids...)
 		if err := a.Fault(); err != nil {
-			return nil, fmt.Errorf("binding an instance: %w", err)
+			return instances, fmt.Errorf("binding an instance: %w", err)
 		}
 		r.ledger.gave(instance, ids)
 		instances = append(instances, instance)

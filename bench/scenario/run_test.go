@@ -390,3 +390,34 @@ func TestTheServerDies(t *testing.T) {
 	}
 	s.left(t, 0, 0)
 }
+
+// TestReadsBesideTheBindsOfOthers, who have what the devices have: there are fewer
+// instances to read, or none, and everything else is measured.
+func TestReadsBesideTheBindsOfOthers(t *testing.T) {
+	for free, phases := range map[int64]string{0: "show list", 2: "show instance list"} {
+		s := newService(t)
+		s.handles = 4
+		var binds atomic.Int64
+		s.spoil = func(w http.ResponseWriter, r *http.Request, carryOut func()) {
+			if r.Method == http.MethodPatch && binds.Add(1) > free {
+				refuse(w, 404)
+				return
+			}
+			carryOut()
+		}
+		o := s.options(t)
+		o.Name, o.Repeat, o.Count = "read", 1, 1
+		f := finish(t, t.Context(), o)
+		var names []string
+		for i := range f.Phases {
+			names = append(names, f.Phases[i].Name)
+		}
+		if got := strings.Join(names, " "); got != phases {
+			t.Errorf("%d are free: %q was measured, want %q", free, got, phases)
+		}
+		if text := strings.Join(f.Notes, "\n"); !strings.Contains(text, "404") {
+			t.Errorf("%d are free: it does not say why: %q", free, text)
+		}
+		s.left(t, 0, 0)
+	}
+}
