@@ -262,6 +262,21 @@ func TestTheTableHidesNothing(t *testing.T) {
 	}
 }
 
+// TestSteadinessNeedsCalls: of a few the first tenth is the time of the first answer.
+func TestSteadinessNeedsCalls(t *testing.T) {
+	p := &sample(t, "x").Phases[0] // of 1000 and of 500 calls
+	for workers, want := range map[int]float64{5: 0.5, 6: 0.5, 11: 0} {
+		p.Workers = workers
+		if got := p.Steadiness(); got != want {
+			t.Errorf("%d workers: %v, want %v", workers, got, want)
+		}
+	}
+	p.Repetitions[0].Tenths[0] = 2
+	if p.Workers = 6; p.Steadiness() != 1 {
+		t.Errorf("%v is not that of the longer one", p.Steadiness())
+	}
+}
+
 // TestTheHeadSaysHowTheLoadWasMade: phases may differ from what was asked for.
 func TestTheHeadSaysHowTheLoadWasMade(t *testing.T) {
 	f := sample(t, "x")

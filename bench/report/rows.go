@@ -132,12 +132,21 @@ func Median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// callsOfTenth is how many calls of each worker a tenth has at least: the first
+// ones have not one answered until all have been sent.
+const callsOfTenth = 10
+
 // Steadiness gives the rate of the last tenth over that of the first, the
 // median of the repetitions; 0: it was not measured.
 func (p *Phase) Steadiness() float64 {
 	var ratios []float64
 	for i := range p.Repetitions {
-		if t := p.Repetitions[i].Tenths; len(t) == 10 && t[9] > t[8] {
+		r := &p.Repetitions[i]
+		at := slices.IndexFunc(r.Operations, func(o Operation) bool { return o.Name == p.Name })
+		if at < 0 || r.Operations[at].Good < int64(10*callsOfTenth*p.Workers) {
+			continue
+		}
+		if t := r.Tenths; len(t) == 10 && t[9] > t[8] {
 			ratios = append(ratios, t[0]/(t[9]-t[8]))
 		}
 	}
