@@ -19,6 +19,11 @@ type connection struct {
 	useful atomic.Bool // it has brought a whole request
 	second net.Conn    // another descriptor, see linger
 
+	of       *connections // nil: nobody counts what it holds
+	received int          // bytes of a request that is not whole; for the goroutine that reads
+	holds    atomic.Int64 // bytes, for a body; see hold
+	asks     atomic.Bool  // for room for it
+
 	read, write deadline
 	readBy      time.Time // what the next Read is to end by
 }
@@ -108,6 +113,7 @@ func (c *connection) serve() bool {
 	if !c.useful.Load() {
 		c.useful.Store(true)
 	}
+	c.received = 0
 	since := c.waits.Load()
 	return since != closing && c.waits.CompareAndSwap(since, 0)
 }

@@ -21,6 +21,7 @@ type connections struct {
 	left    chan struct{} // a token when one of these is gone
 	idle    chan struct{} // a token when the count falls to zero
 	known   sync.Map      // of *connection: nothing
+	bodies  *bodies       // nil: not counted
 }
 
 func newConnections(most int, grains grains) *connections {
@@ -49,9 +50,11 @@ func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateActive:
 		c.begun()
 	case fasthttp.StateIdle:
+		o.letGo(c)
 		c.answered()
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
 		o.known.Delete(c)
+		o.letGo(c)
 		c.hearOut()
 		if c.waits.Load() == closing {
 			defer signal(o.left)
@@ -67,7 +70,7 @@ func (o *connections) track(conn net.Conn, state fasthttp.ConnState) {
 // that are of no use must not keep others out.
 func (o *connections) admit() {
 	if share := o.share(); int(o.count.Load()-o.leaving.Load()) >= o.most-share {
-		o.makeRoom(share)
+		o.makeRoom(int64(share), each)
 	}
 	for int(o.count.Load()) >= o.most && o.leaving.Load() > 0 {
 		<-o.left // its place is needed
@@ -93,14 +96,18 @@ func (w *waiting) rank() int64 {
 	return w.since
 }
 
-// makeRoom closes n connections, those that have been waiting for their clients
-// for the longest time. One that has sent something meanwhile comes last: in a
-// throng its request may just not have been read yet.
-func (o *connections) makeRoom(n int) {
+// each is the weight of a connection where their number counts.
+func each(*connection) int64 { return 1 }
+
+// makeRoom closes connections that come to a weight, or more, those that have been
+// waiting for their clients for the longest time. One that has sent something
+// meanwhile comes last: in a throng its request may just not have been read yet. It
+// gives what they come to.
+func (o *connections) makeRoom(need int64, weight func(*connection) int64) (made int64) {
 	var all, heard []waiting
 	o.known.Range(func(key, _ any) bool {
 		c, _ := key.(*connection)
-		if since := c.waits.Load(); since > 0 {
+		if since := c.waits.Load(); since > 0 && weight(c) > 0 {
 			all = append(all, waiting{c, since})
 		}
 		return true
@@ -108,29 +115,35 @@ func (o *connections) makeRoom(n int) {
 	slices.SortFunc(all, func(a, b waiting) int { return cmp.Compare(a.rank(), b.rank()) })
 	for _, w := range all {
 		switch {
-		case n == 0:
-			return
+		case made >= need:
+			return made
 		case unread(w.Conn):
 			heard = append(heard, w)
-		case o.giveWay(&w):
-			n--
+		default:
+			made += o.giveWay(&w, weight)
 		}
 	}
-	for _, w := range heard[:min(n, len(heard))] {
-		o.giveWay(&w)
+	for _, w := range heard {
+		if made >= need {
+			break
+		}
+		made += o.giveWay(&w, weight)
 	}
+	return made
 }
 
-// giveWay closes a connection; false: it is not the client's turn any more.
-func (o *connections) giveWay(w *waiting) bool {
+// giveWay closes a connection and gives its weight, 0 if it is not the client's
+// turn any more.
+func (o *connections) giveWay(w *waiting, weight func(*connection) int64) int64 {
 	o.leaving.Add(1)
 	if !w.waits.CompareAndSwap(w.since, closing) {
 		o.leaving.Add(-1)
 		signal(o.left)
-		return false
+		return 0
 	}
+	given := weight(w.connection)
 	_ = socketOf(w.Conn).Close() // its worker takes note
-	return true
+	return given
 }
 
 // letIdleConnectionsFinish waits, for DrainGrace at most, until no connection

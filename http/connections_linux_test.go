@@ -62,7 +62,7 @@ func TestWhoGivesWay(t *testing.T) {
 		return !errors.As(err, &timeout) || !timeout.Timeout()
 	}
 	for i, step := range []struct{ oldest, older, newer bool }{{false, false, true}, {false, true, true}, {true, true, true}} {
-		o.makeRoom(1)
+		o.makeRoom(1, each)
 		if closed(oldest) != step.oldest || closed(older) != step.older || closed(newer) != step.newer {
 			t.Errorf("after giving way %d times, want closed: %+v", i+1, step)
 		}

@@ -75,7 +75,12 @@ func (c *connection) Read(b []byte) (int, error) {
 	if err := c.keepReadDeadline(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	if err := c.receive(len(b)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	c.received += n
+	return n, err
 }
 
 // SetWriteDeadline sets when writing is to end, also for a Write under way.

@@ -42,7 +42,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		conn, err := l.Listener.Accept()
 		if err == nil {
 			l.open.admit()
-			return newConnection(conn, l.open.grains), nil
+			ours := newConnection(conn, l.open.grains)
+			connectionOf(ours).of = l.open
+			return ours, nil
 		}
 		if !passes(err) {
 			return nil, err
@@ -51,7 +53,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.warned = now
 			l.log.Warn("connections cannot be accepted at present", "error", err)
 		}
-		l.open.makeRoom(l.open.share())
+		l.open.makeRoom(int64(l.open.share()), each)
 		select {
 		case <-l.closed:
 			return nil, net.ErrClosed

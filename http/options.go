@@ -24,6 +24,10 @@ type Options struct {
 	// request already on its way to one is answered; 1 s, negative: none.
 	DrainGrace time.Duration
 
+	// BodyMemory is how much there is for bodies that are being received or looked
+	// at, in bytes, small ones not counted; 128 MiB, or sixteen of the longest.
+	BodyMemory int64
+
 	MaxConnections    int // 16384
 	MaxInflightWrites int // requests that may change something, at a time, in work and waiting; 1024
 	// ChangePatience is how long such a request waits for its turn while more come than
@@ -51,6 +55,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.AuthURI, "http://127.0.0.1:5000/v3")
 	setDefault(&o.MaxBodyBytes, 1<<20)
 	setDefault(&o.MaxHeaderBytes, 32<<10)
+	setDefault(&o.BodyMemory, max(128<<20, 16*int64(o.MaxBodyBytes)))
 	setDefault(&o.ReadTimeout, 30*time.Second)
 	setDefault(&o.WriteTimeout, 2*time.Minute)
 	setDefault(&o.IdleTimeout, 75*time.Second)

@@ -63,6 +63,7 @@ func New(opt Options, backend Backend, validator auth.Validator, policy Policy, 
 	s.challenge = fmt.Sprintf("Keystone uri=%q", opt.AuthURI)
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	s.open = newConnections(opt.MaxConnections, grainsOf(opt))
+	s.open.bodies = newBodies(opt.BodyMemory, opt.MaxHeaderBytes+smallBytes)
 	s.rates = newRateLimit(opt.RatePerProject, opt.RateBurst)
 	s.gate = s.newGate()
 	s.router = s.newRouter()
