@@ -191,8 +191,11 @@ func (s *System) find(ctx context.Context, b *batch, r persistence.Result, tries
 func (s *System) lookUp(ctx context.Context, b *batch, r persistence.Result) persistence.Result {
 	for {
 		outcome, err := applied(ctx, s.store, &b.t)
-		if err == nil {
+		switch {
+		case err == nil:
 			return persistence.Result{Outcome: outcome}
+		case errors.Is(err, persistence.ErrFailed): // nobody knows before a restart
+			return r
 		}
 		s.log.Warn("the outcome of a write is unknown and cannot be looked up yet", "error", err)
 		select {

@@ -84,6 +84,10 @@ var (
 	// failed because the store cannot serve at present: closed, read-only
 	// after a failed commit, short of space, not yet recovered.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrFailed is wrapped, beside ErrUnavailable, where a store takes nothing
+	// more until it is opened again, because a write failed. What became of that
+	// write nobody can tell before: what is read of it may not be on disk.
+	ErrFailed = errors.New("store failed")
 	// ErrInvalid is wrapped where a transition breaks the rules of this
 	// package (too large, a key twice): a programming error of the caller.
 	ErrInvalid = errors.New("invalid transition")
@@ -132,7 +136,8 @@ type Store interface {
 
 	// Fresh returns the newest state of the keys, in their order; a record
 	// that does not exist has Generation 0. It is never stale: every
-	// transition whose outcome was reported before the call is in it.
+	// transition whose outcome was reported before the call is in it. What is in
+	// it is on disk, or else the error wraps ErrFailed.
 	Fresh(ctx context.Context, keys []Key) ([]Record, error)
 
 	// List answers a query. Embedded adapters serve a query by index by

@@ -58,8 +58,22 @@ func TestEveryAnswerWaitsForTheDisk(t *testing.T) {
 func attachStrace(t *testing.T, pid int) (trace func() []byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.CommandContext(context.Background(), "strace", "-f", "-s", "60", "-o", file,
-		"-e", "trace=read,write,writev,msync,fsync,fdatasync", "-p", strconv.Itoa(pid))
+	release := straced(t, pid, "-s", "60", "-o", file, "-e", "trace=read,write,writev,msync,fsync,fdatasync")
+	return func() []byte {
+		t.Helper()
+		release()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+}
+
+// straced attaches strace to a process, until release is called.
+func straced(t *testing.T, pid int, args ...string) (release func()) {
+	t.Helper()
+	cmd := exec.CommandContext(context.Background(), "strace", append(args, "-f", "-p", strconv.Itoa(pid))...)
 	cmd.SysProcAttr = dieWithParent()
 	said, err := cmd.StderrPipe()
 	if err != nil {
@@ -83,16 +97,10 @@ func attachStrace(t *testing.T, pid int) (trace func() []byte) {
 		}
 		close(drained)
 	}()
-	return func() []byte {
-		t.Helper()
+	return func() {
 		_ = cmd.Process.Signal(syscall.SIGINT) // it lets go of the process
 		<-drained
 		_ = cmd.Wait()
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
 	}
 }
 

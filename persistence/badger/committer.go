@@ -203,12 +203,33 @@ func (c *committer) won() int {
 	return n
 }
 
+// failedError is the reason why nothing is written, or known, any more.
+type failedError struct{ cause error }
+
+func (e *failedError) Error() string {
+	return fmt.Sprintf("%v: commit failed, no more writes until a restart: %v", persistence.ErrUnavailable, e.cause)
+}
+
+// Unwrap lets errors.Is find what the contract names, and the cause.
+func (e *failedError) Unwrap() []error {
+	return []error{persistence.ErrUnavailable, persistence.ErrFailed, e.cause}
+}
+
+// failed gives the error of the commit that failed, if one has.
+func (c *committer) failed() error {
+	if why := c.refusal.Load(); why != nil && errors.Is(*why, persistence.ErrFailed) {
+		return *why
+	}
+	return nil
+}
+
 // fail stops all writing for good. Whether the batch, or a part of the
 // conditions that its members were decided on, is on disk is not known. Only
 // what was invalid from the start stays Lost.
 func (c *committer) fail(err error) {
-	err = fmt.Errorf("%w: commit failed, no more writes until a restart: %w", persistence.ErrUnavailable, err)
+	err = &failedError{err}
 	c.refusal.Store(&err)
+	c.log.Error("a commit failed; nothing is written until a restart", "error", err)
 	for i := range c.told {
 		if !errors.Is(c.told[i].result.Err, persistence.ErrInvalid) {
 			c.told[i].result = persistence.Result{Outcome: persistence.Unknown, Err: err}

@@ -177,6 +177,9 @@ func TestFailedCommitStopsAllWriting(t *testing.T) {
 	if _, err := s.Load(t.Context(), key(0)); err != nil {
 		t.Errorf("read after the failure: %v", err)
 	}
+	if found, err := s.Fresh(t.Context(), []persistence.Key{key(0)}); !errors.Is(err, persistence.ErrFailed) || !errors.Is(err, broken) {
+		t.Errorf("what is on disk after the failure: %v, %v", found, err)
+	}
 	if why := s.Stats().Refusal; !errors.Is(why, broken) || !errors.Is(why, persistence.ErrUnavailable) {
 		t.Errorf("refusal in the statistics: %v", why)
 	}

@@ -14,12 +14,18 @@ type engineLog struct {
 	log *slog.Logger
 	// ignoredTable is set when Badger opens without a table it cannot read.
 	ignoredTable atomic.Bool
+	// unwritten counts the times that Badger could not write a log into a table.
+	// It tries again, for ever.
+	unwritten atomic.Int64
 }
 
 func (l *engineLog) Errorf(format string, args ...any) {
 	text := sentence(format, args)
 	if strings.HasPrefix(text, "Ignoring table") {
 		l.ignoredTable.Store(true)
+	}
+	if strings.HasPrefix(text, "error flushing memtable to disk") {
+		l.unwritten.Add(1)
 	}
 	l.log.Error("the storage engine reports an error", "detail", text)
 }

@@ -14,7 +14,7 @@ import (
 
 // Load returns a record from disk. See persistence.Store.
 func (s *Store) Load(ctx context.Context, key persistence.Key) (persistence.Record, error) {
-	records, err := s.Fresh(ctx, []persistence.Key{key})
+	records, err := s.read(ctx, []persistence.Key{key})
 	if err != nil {
 		return persistence.Record{}, err
 	}
@@ -24,9 +24,18 @@ func (s *Store) Load(ctx context.Context, key persistence.Key) (persistence.Reco
 	return records[0], nil
 }
 
-// Fresh returns the newest state of the keys, all of one moment.
-// See persistence.Store.
+// Fresh returns the newest state of the keys, all of one moment. After a commit
+// that failed it returns an error that wraps persistence.ErrFailed: Badger shows
+// what it could not sync as if it were there. See persistence.Store.
 func (s *Store) Fresh(ctx context.Context, keys []persistence.Key) ([]persistence.Record, error) {
+	records, err := s.read(ctx, keys)
+	if failed := s.committer.failed(); failed != nil {
+		return nil, failed
+	}
+	return records, err
+}
+
+func (s *Store) read(ctx context.Context, keys []persistence.Key) ([]persistence.Record, error) {
 	records := make([]persistence.Record, len(keys))
 	err := s.view(func(txn *badgerdb.Txn) error {
 		for i, key := range keys {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
 
@@ -75,8 +76,8 @@ func (s *Store) Submit(t persistence.Transition, done func(persistence.Result)) 
 
 // Close waits for queued transitions and for reads that are under way, and
 // releases the directory. Visits by Each are ended with an error. Where the
-// disk is too full to close in order, the error wraps ErrSpace and the
-// directory stays locked until the process ends.
+// disk is too full to close in order (the error wraps ErrSpace), or takes
+// nothing, the directory stays locked until the process ends.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.committer.requests.close()
@@ -94,10 +95,37 @@ func (s *Store) closeEngine() error {
 	if room, why := s.committer.space.check(0); room == noRoom {
 		return fmt.Errorf("state directory %s is left as it is, nothing is lost: %w", s.dir, why)
 	}
-	if err := errors.Join(s.committer.latest.close(), s.db.Close()); err != nil {
+	if err := errors.Join(s.committer.latest.close(), s.closeDatabase()); err != nil {
 		return fmt.Errorf("close state directory %s: %w", s.dir, err)
 	}
 	return nil
+}
+
+// closeLook is how often closing looks whether it gets nowhere.
+const closeLook = 100 * time.Millisecond
+
+var errUnwritten = errors.New("its log cannot be written into a table; nothing that was acknowledged is lost, and the log stays for the next start")
+
+// closeDatabase closes Badger, but goes by the first table that the disk does not
+// take: Badger would try for ever, each time at the risk that its list of tables
+// names one that it has removed again.
+func (s *Store) closeDatabase() error {
+	closed := make(chan error, 1)
+	go func() { closed <- s.db.Close() }()
+	engine, _ := s.db.Opts().Logger.(*engineLog)
+	before := engine.unwritten.Load()
+	look := time.NewTicker(closeLook)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-closed:
+			return err
+		case <-look.C:
+			if engine.unwritten.Load() > before {
+				return errUnwritten
+			}
+		}
+	}
 }
 
 func (s *Store) unavailable(why error) error {
