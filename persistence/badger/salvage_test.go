@@ -175,3 +175,25 @@ func TestSalvageOfANewerStore(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestATableThatIsInTheListOnly: a disk that failed once, as the list of tables was
+// synced, leaves that. No record is lost, which a salvage shows.
+func TestATableThatIsInTheListOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := recovered(t, dir)
+	wins(t, s, create(1, 10), create(2, 10))
+	files := take(t, dir)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files[badgerdb.ManifestFilename] = take(t, dir)[badgerdb.ManifestFilename]
+	dir = filepath.Join(t.TempDir(), "state")
+	files.put(t, dir)
+	if _, err := recordsOf(dir); err == nil || !strings.Contains(err.Error(), "000001.sst is missing") || !strings.Contains(err.Error(), "--salvage") {
+		t.Errorf("opened: %v", err)
+	}
+	got, err := Salvage(dir)
+	if err != nil || got.Records() != 2 || len(got.Lost) != 1 || !strings.Contains(got.Lost[0], "000001.sst is missing") {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

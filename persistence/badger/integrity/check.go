@@ -55,10 +55,16 @@ func checkRegistry(dir string) error {
 	return err
 }
 
-// missing explains a file that is not there.
+// missing explains a table that is not there. Badger removes one whose name it
+// cannot sync into its list, where the name may be nevertheless; what was in it is
+// in a log then, or in the next table.
 func missing(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return damaged(name, "is missing")
+		return &Damage{
+			File: name, What: "is missing",
+			Advice: Restore + ", but look first at what `arqd store verify --salvage` finds: if this file is all that is lost, no record is, " +
+				"and a backup made with --salvage is the one to restore from",
+		}
 	}
 	return err
 }
