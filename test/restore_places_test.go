@@ -1,10 +1,15 @@
 package test
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // savedStore gives a backup of so many ARQs.
@@ -54,5 +59,41 @@ func TestRestoreWhereAFileSystemIsMounted(t *testing.T) {
 	r := n.storeCommand("restore", saved)
 	if r.code != 1 || !strings.Contains(r.stderr, v.dir+" is where a file system is mounted") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestInterruptedRestore leaves nothing, and no store.
+func TestInterruptedRestore(t *testing.T) {
+	saved, err := os.ReadFile(savedStore(t, 20000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNode(t, nil)
+	cmd := exec.Command(binary(t), "store", "restore", "--config-file", n.conf, "-")
+	cmd.SysProcAttr = dieWithParent()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	half := len(saved) / 2
+	_, err = in.Write(saved[:half])
+	eventually(t, time.Minute, "the restore has begun", func() bool {
+		_, err := os.Stat(filepath.Join(n.state(), "store.restoring"))
+		return err == nil
+	})
+	err = errors.Join(err, cmd.Process.Signal(syscall.SIGINT))
+	pause(100 * time.Millisecond)
+	_, _ = in.Write(saved[half:]) // where it goes on until it is through, or has heard of the signal
+	_ = in.Close()
+	if ended := cmd.Wait(); err != nil || ended == nil || cmd.ProcessState.ExitCode() != 1 || said.String() != "arqd: interrupted\n" {
+		t.Errorf("%v, %v: %q", err, ended, said.String())
+	}
+	if left, _ := filepath.Glob(filepath.Join(n.state(), "*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/arqd/arqd/actors"
 	"github.com/arqd/arqd/cmd/arqd/config"
@@ -83,7 +85,20 @@ func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, 
 	if c.cfg, _, err = config.Load(files, environ); err != nil {
 		return err
 	}
-	return storeCommands[args[0]](c, ctx)
+	return interruptible(ctx, func(ctx context.Context) error { return storeCommands[args[0]](c, ctx) })
+}
+
+// interruptible runs a command which a signal ends in order, so that nothing
+// half-done is left. A second signal ends the process.
+func interruptible(ctx context.Context, command func(context.Context) error) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	err := command(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
 }
 
 // takeFile takes the file that backup and restore need, and the others must
