@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDamagedStore damages each kind of file of a store, one at a time. arqd
@@ -196,4 +197,34 @@ func TestStoreThatCannotBeLookedAt(t *testing.T) {
 		!strings.Contains(r.stderr, "too many levels of symbolic links") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("a link to itself: %+v", r)
 	}
+}
+
+// TestDamageUnderAServiceInUse: a file that is cut under it, or a bad sector, fails
+// the backup that reads it, and not the service.
+func TestDamageUnderAServiceInUse(t *testing.T) {
+	n := newNode(t, nil)
+	n.configure(n.onePort(nil))
+	n.prefill(5000)
+	p := n.start()
+	p.mayFail = true
+	for _, file := range n.storeFiles() {
+		if filepath.Ext(file) == ".sst" {
+			if err := os.Truncate(filepath.Join(n.state(), "store", file), 1<<16); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, command := range []string{"verify", "dump"} {
+		r := n.storeCommand(command)
+		if r.code != 1 || !strings.Contains(r.stderr, "its log says why") {
+			t.Errorf("%s: %+.300v", command, r)
+		}
+	}
+	p.awaitLog(time.Minute, "a backup was broken off")
+	p.client().createProfile("later", 1)
+	if got := len(p.client().arqs("")); got != 5000 {
+		t.Errorf("%d ARQs are served, want 5000", got)
+	}
+	p.kill()
+	n.refuse(t, "is damaged", ".sst")
 }

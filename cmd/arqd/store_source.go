@@ -106,6 +106,9 @@ func (c *storeCall) readService(ctx context.Context, use func(*source) error) er
 	}
 	client := &nethttp.Client{Transport: &nethttp.Transport{DisableKeepAlives: true}} // no proxy
 	answer, err := client.Do(request)
+	if errors.Is(err, io.EOF) {
+		return errBrokenOff
+	}
 	if err != nil {
 		return fmt.Errorf("%w, and its operators' listener does not answer: %w", badger.ErrInUse, err)
 	}
@@ -118,8 +121,14 @@ func (c *storeCall) readService(ctx context.Context, use func(*source) error) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	return use(&source{from, "the store", from.Head})
+	err = use(&source{from, "the store", from.Head})
+	if errors.Is(err, backup.ErrIncomplete) {
+		err = fmt.Errorf("%w: %w", errBrokenOff, err)
+	}
+	return err
 }
+
+var errBrokenOff = errors.New("the service that has the store open broke off what it gave of it; its log says why")
 
 // operatorsAddress is where the operators' listener is to be reached from this
 // machine.

@@ -233,3 +233,36 @@ func TestEmptyLogFilesOfAKilledProcessAreRemoved(t *testing.T) {
 	}
 	wins(t, s, create(9, 0))
 }
+
+// TestAPageThatCannotBeRead: a bad sector under a store in use, or a file that was
+// cut, fails the read that needs it, and not the process.
+func TestAPageThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir, MemTableSize: minMemTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	admit(t, s)
+	for n := range bulkNumber {
+		wins(t, s, bulk(n, bulkRecords))
+	}
+	awaitFlush(t, dir)
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%q, %v", tables, err)
+	}
+	for _, table := range tables {
+		if err := os.Truncate(table, 4096); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = s.Each(t.Context(), func(persistence.Record) error { return nil })
+	if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "cannot be read") {
+		t.Errorf("%v, want ErrCorrupt", err)
+	}
+	wins(t, s, create(1<<20, 10))
+	if r, err := s.Load(t.Context(), key(1<<20)); err != nil || r.Generation != 1 {
+		t.Errorf("what is not in those files: %+v, %v", r, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -122,7 +123,26 @@ func (s *Store) view(f func(*badgerdb.Txn) error) error {
 		return s.unavailable(errClosed)
 	}
 	defer s.readers.leave()
-	return s.db.View(f)
+	return s.withPages(func() error { return s.db.View(f) })
+}
+
+var errNoPage = errors.New("a part of its files cannot be read")
+
+// withPages makes an error of a page that the disk does not give: Badger's files
+// are mapped into memory, and the process would end otherwise.
+func (s *Store) withPages(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if _, is := p.(interface{ Addr() uintptr }); !is {
+			panic(p)
+		}
+		err = &damagedError{s.dir, errNoPage}
+	}()
+	return f()
 }
 
 // get fills a record whose Key is set, leaving Generation 0 where there is no
