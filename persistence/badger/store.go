@@ -110,10 +110,10 @@ var errUnwritten = errors.New("its log cannot be written into a table; nothing t
 // take: Badger would try for ever, each time at the risk that its list of tables
 // names one that it has removed again.
 func (s *Store) closeDatabase() error {
-	closed := make(chan error, 1)
-	go func() { closed <- s.db.Close() }()
 	engine, _ := s.db.Opts().Logger.(*engineLog)
 	before := engine.unwritten.Load()
+	closed := make(chan error, 1)
+	go func() { closed <- s.db.Close() }()
 	look := time.NewTicker(closeLook)
 	defer look.Stop()
 	for {

@@ -45,6 +45,13 @@ var store = []mutant{
 		tests: in(storage, "TestFailedCommitStopsAllWriting"),
 	},
 	{
+		name: "failed-commit-is-found", rule: "What is found after a failed commit may not be on disk.",
+		file:  "persistence/badger/read.go",
+		old:   "\tif failed := s.committer.failed(); failed != nil {\n\t\treturn nil, failed\n\t}\n",
+		new:   "",
+		tests: append(in(storage, "TestFailedCommitStopsAllWriting"), in(service, "TestDiskThatDoesNotSync")...),
+	},
+	{
 		name: "checks-unchecked", rule: "A transition is written only while its conditions hold.",
 		file:  "persistence/badger/ledger.go",
 		old:   "!= t.Checks[i].Generation {",
