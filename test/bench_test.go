@@ -29,6 +29,12 @@ type benchRun struct {
 // bench begins a short scenario against a service: few iterations, no warm-up.
 func (p *process) bench(args []string, env ...string) *benchRun {
 	p.t.Helper()
+	return p.benchTo(nil, args, env...)
+}
+
+// benchTo does so with a file for all that it says; nil: it is kept.
+func (p *process) benchTo(out *os.File, args []string, env ...string) *benchRun {
+	p.t.Helper()
 	b := &benchRun{file: filepath.Join(p.t.TempDir(), "out.json")}
 	all := slices.Concat([]string{"bench", args[0], "--url", p.api + "/v2"}, args[1:], []string{
 		"--server-pid", strconv.Itoa(p.cmd.Process.Pid), "--json", b.file,
@@ -36,6 +42,9 @@ func (p *process) bench(args []string, env ...string) *benchRun {
 	b.cmd = exec.Command(binary(p.t), all...)
 	b.cmd.Env = append(b.cmd.Environ(), env...)
 	b.cmd.Stdout, b.cmd.Stderr = &b.stdout, &b.stderr
+	if out != nil {
+		b.cmd.Stdout, b.cmd.Stderr = out, out
+	}
 	b.cmd.SysProcAttr = dieWithParent()
 	if err := b.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -179,21 +188,41 @@ func TestBenchWaitsForEvents(t *testing.T) {
 	p.client().nothingLeft()
 }
 
-// TestBenchIsStopped by a signal: it tells what it has, and leaves nothing.
+// TestBenchIsStopped by a signal, also that of a terminal that goes: it tells what
+// it has, and leaves nothing.
 func TestBenchIsStopped(t *testing.T) {
 	t.Parallel()
 	p := start(t, options{"fake.handles_per_device": "64"})
-	b := p.bench(strings.Fields("boot --duration 1h --warmup 0s --arqs 2 --concurrency 4 --quiet"))
-	eventually(t, time.Minute, "the load has begun", func() bool {
-		return p.metrics().value(t, "arqd_arqs", "state", "Bound") > 0
-	})
-	_ = b.cmd.Process.Signal(syscall.SIGINT)
-	f := b.end(t, 1)
-	if rows := f.Rows(); !f.Interrupted || len(rows) == 0 || rows[0].Good == 0 {
-		t.Errorf("it has nothing to tell: %+v", rows)
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		b := p.bench(strings.Fields("boot --duration 1h --warmup 0s --arqs 2 --concurrency 4 --quiet"))
+		eventually(t, time.Minute, "the load has begun", func() bool {
+			return p.metrics().value(t, "arqd_arqs", "state", "Bound") > 0
+		})
+		_ = b.cmd.Process.Signal(signal)
+		f := b.end(t, 1)
+		if rows := f.Rows(); !f.Interrupted || len(rows) == 0 || rows[0].Good == 0 {
+			t.Errorf("it has nothing to tell: %+v", rows)
+		}
+		if !strings.Contains(b.stdout.String(), "it was interrupted") || !f.Cleanup.Complete() {
+			t.Errorf("it said\n%s", &b.stdout)
+		}
+		p.client().nothingLeft()
 	}
-	if !strings.Contains(b.stdout.String(), "it was interrupted") || !f.Cleanup.Complete() {
-		t.Errorf("it said\n%s", &b.stdout)
+}
+
+// TestBenchThatNobodyListensTo, as behind `| head`, comes to its end all the same.
+func TestBenchThatNobodyListensTo(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil)
+	listener, speaker, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	b := p.benchTo(speaker, strings.Fields("create --count 20 --repeat 2 --warmup 0s --concurrency 2"))
+	_ = speaker.Close()
+	if f := b.end(t, 1); !f.Cleanup.Complete() || f.Interrupted || f.Rows()[0].Good != 40 {
+		t.Errorf("%+v", f)
 	}
 	p.client().nothingLeft()
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -67,9 +68,8 @@ func benchCommand(ctx context.Context, args, environ []string, stdout, stderr io
 			}
 		}
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := stopped(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	auth, err := b.authenticate(ctx, environ)
 	if err != nil {
 		return err
@@ -86,6 +86,20 @@ func benchCommand(ctx context.Context, args, environ []string, stdout, stderr io
 		return benchClean(ctx, b, stdout)
 	}
 	return b.run(ctx, auth.url, stdout)
+}
+
+// stopped gives a context that ends when the run is to stop. A second signal ends
+// the process at once. That nobody reads what is said, as behind `| head`, is no
+// reason to leave everything as it is.
+func stopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // of nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // spareConnections are for cleaning up, beside the load's own.
@@ -120,9 +134,7 @@ func (b *benchFlags) run(ctx context.Context, url string, stdout io.Writer) (err
 	if file.Label == "" {
 		file.Label = url
 	}
-	if err := file.Print(stdout, width(stdout)); err != nil {
-		return err
-	}
+	failed = errors.Join(failed, file.Print(stdout, width(stdout)))
 	for path, write := range map[string]func(string) error{
 		b.json: file.Write,
 		b.html: func(path string) error { return report.WriteHTML(path, []*report.File{file}) },
