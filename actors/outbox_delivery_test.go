@@ -275,13 +275,15 @@ func TestCompanyThatFailsIsParted(t *testing.T) {
 	}
 	afterAway(t, 30, 1, d, func(w *world) {
 		<-time.After(4 * time.Minute)
-		last := map[uuid.UUID]int{}
+		last, bears := map[uuid.UUID]int{}, map[uuid.UUID]int{}
 		for _, events := range d.begun() {
 			for _, e := range events {
-				if before := last[e.ID]; before > 0 && len(events) > max(1, before/2) {
-					t.Errorf("one that failed among %d is delivered among %d", before, len(events))
+				if most, failed := bears[e.ID]; failed && len(events) > most {
+					t.Errorf("one that is to be among %d is delivered among %d", most, len(events))
 				}
-				last[e.ID] = len(events)
+				if last[e.ID] = len(events); len(events) > 1 { // who is alone has nobody to part from
+					bears[e.ID] = len(events) / 2
+				}
 			}
 		}
 		if last[poison] != 1 {
