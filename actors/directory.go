@@ -36,7 +36,7 @@ func newDirectory() *directory {
 	d := &directory{
 		instances: make(map[uuid.UUID]instanceView),
 		devices:   newDeviceShelf(),
-		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen)},
+		handles:   handleCounts{known: make(map[uuid.UUID]handleSeen), releasing: make(map[uuid.UUID]int64)},
 		holds:     make(map[uuid.UUID]uuid.UUID),
 	}
 	d.indexes.init()

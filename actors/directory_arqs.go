@@ -3,6 +3,7 @@ package actors
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -179,4 +180,25 @@ func (d *directory) count(st *Stats) {
 	st.HandlesFree = d.handles.byState[handleFree]
 	st.HandlesTaken = d.handles.byState[handleTaken]
 	st.HandlesReleasing = d.handles.byState[handleReleasing]
+	st.BindOldest, st.ReleaseOldest = ageOf(d.oldestBind()), ageOf(d.handles.oldestReleasing())
+}
+
+// oldestBind gives since when the bind that takes longest is under way, as Unix
+// time; 0: none is. Those that are held back have come to their end.
+func (d *directory) oldestBind() (oldest int64) {
+	visit([]*arqIndex{d.indexes.states[BindStarted]}, &ARQQuery{Scope: Scope{Admin: true}}, func(a *ARQ) bool {
+		if !a.held && (oldest == 0 || a.UpdatedAt < oldest) {
+			oldest = a.UpdatedAt
+		}
+		return true
+	})
+	return oldest
+}
+
+// ageOf gives how long ago something began; 0: nothing has.
+func ageOf(since int64) time.Duration {
+	if since == 0 {
+		return 0
+	}
+	return max(0, time.Since(time.Unix(since, 0)))
 }

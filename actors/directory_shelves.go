@@ -3,6 +3,7 @@ package actors
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/tidwall/btree"
@@ -210,6 +211,8 @@ func (d *directory) allDevices() []*Device {
 type handleCounts struct {
 	known   map[uuid.UUID]handleSeen
 	byState [handleStateCount]int
+	// releasing says since when, as far as this process knows: Unix time, s.
+	releasing map[uuid.UUID]int64
 }
 
 type handleSeen struct {
@@ -222,6 +225,7 @@ func (c *handleCounts) replace(before, after *heldHandle) {
 		if seen, ok := c.known[before.UUID]; ok {
 			c.byState[seen.state]--
 			delete(c.known, before.UUID)
+			delete(c.releasing, before.UUID)
 		}
 		return
 	}
@@ -234,6 +238,23 @@ func (c *handleCounts) replace(before, after *heldHandle) {
 	}
 	c.byState[after.State]++
 	c.known[after.UUID] = handleSeen{after.Generation, after.State}
+	switch {
+	case after.State != handleReleasing:
+		delete(c.releasing, after.UUID)
+	case seen.state != handleReleasing:
+		c.releasing[after.UUID] = time.Now().Unix()
+	}
+}
+
+// oldestReleasing gives since when the one that takes longest is being released,
+// as Unix time; 0: none is.
+func (c *handleCounts) oldestReleasing() (oldest int64) {
+	for _, since := range c.releasing {
+		if oldest == 0 || since < oldest {
+			oldest = since
+		}
+	}
+	return oldest
 }
 
 // handleGeneration gives the generation of a handle that readers may know of.

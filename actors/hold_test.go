@@ -43,6 +43,7 @@ func (w *world) heldBind(n int) []uuid.UUID {
 	if got := w.sys.Stats().ARQsHeld; got != n {
 		w.t.Errorf("%d held back, want %d", got, n)
 	}
+	w.wantAges(0, 0) // they have come to their end
 	return ids
 }
 

@@ -90,13 +90,28 @@ func TestAPreparationThatTakesTooLongFails(t *testing.T) {
 		w.must(w.bind(w.to("h", instance), ids...))
 		<-time.After(59 * time.Second)
 		w.wantStates("BindStarted", ids...)
+		w.wantAges(59*time.Second, 0)
 		<-time.After(2 * time.Second)
 		w.wantStates("BindFailed", ids...)
 		w.wantHandles(3, 0, 1) // the device is still at work on it
+		<-time.After(39 * time.Second)
+		w.wantAges(0, 40*time.Second)
 		end <- nil
 		w.wantHandles(4, 0, 0)
+		w.wantAges(0, 0)
 		w.wantConsistent()
 	})
+}
+
+// wantAges holds the ages of what takes longest against what they are, to a second.
+func (w *world) wantAges(bind, release time.Duration) {
+	w.t.Helper()
+	st := w.sys.Stats()
+	for _, is := range [][2]time.Duration{{st.BindOldest, bind}, {st.ReleaseOldest, release}} {
+		if off := (is[0] - is[1]).Abs(); off > time.Second || is[1] == 0 && off != 0 {
+			w.t.Errorf("the oldest bind is %v old and the oldest release %v, want %v and %v", st.BindOldest, st.ReleaseOldest, bind, release)
+		}
+	}
 }
 
 // Unbind and delete win over a preparation under way; the handle is nobody's

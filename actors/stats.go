@@ -11,6 +11,8 @@ type Stats struct {
 	HandlesFree      int
 	HandlesTaken     int
 	HandlesReleasing int
+	BindOldest       time.Duration  // since the oldest bind under way was accepted; 0: none is
+	ReleaseOldest    time.Duration  // since the oldest handle of HandlesReleasing was given back, or the start; 0: none is
 	HostsAwaited     int            // that have not reported since a restore
 	ActiveActors     map[string]int // by kind: arq, device, operation, profile
 	EventsDelivered  uint64

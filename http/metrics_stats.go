@@ -14,8 +14,12 @@ var (
 		"Accelerator requests, by the state that the API shows.", []string{"state"}, nil)
 	descHeld = prometheus.NewDesc("arqd_arqs_held",
 		"Accelerator requests whose bind has failed and which are shown BindStarted until Nova had time to hear of it.", nil, nil)
+	descBindAge = prometheus.NewDesc("arqd_bind_oldest_seconds",
+		"Age of the oldest bind that is under way; 0 if there is none.", nil, nil)
 	descHandles = prometheus.NewDesc("arqd_attach_handles",
 		"Attach handles, by state.", []string{"state"}, nil)
+	descReleaseAge = prometheus.NewDesc("arqd_release_oldest_seconds",
+		"Time since the oldest attach handle that is not free yet was given back, or since the start; 0 if there is none.", nil, nil)
 	descActors = prometheus.NewDesc("arqd_actors",
 		"Active actors, by kind.", []string{"kind"}, nil)
 	descDevices = prometheus.NewDesc("arqd_devices",
@@ -35,7 +39,7 @@ var (
 // Describe implements prometheus.Collector.
 func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		descARQs, descHeld, descHandles, descActors, descDevices, descProfiles, descAwaited, descOutboxDepth, descOutboxAge, descEvents,
+		descARQs, descHeld, descBindAge, descHandles, descReleaseAge, descActors, descDevices, descProfiles, descAwaited, descOutboxDepth, descOutboxAge, descEvents,
 	} {
 		ch <- desc
 	}
@@ -51,9 +55,11 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descARQs, float64(count), actors.State(state).String())
 	}
 	gauge(descHeld, float64(s.ARQsHeld))
+	gauge(descBindAge, s.BindOldest.Seconds())
 	gauge(descHandles, float64(s.HandlesFree), "free")
 	gauge(descHandles, float64(s.HandlesTaken), "taken")
 	gauge(descHandles, float64(s.HandlesReleasing), "releasing")
+	gauge(descReleaseAge, s.ReleaseOldest.Seconds())
 	for kind, count := range s.ActiveActors {
 		gauge(descActors, float64(count), kind)
 	}

@@ -37,6 +37,7 @@ func TestMetricsPage(t *testing.T) {
 	api.backend.stats = actors.Stats{
 		ARQs: [7]int{1, 2, 3, 4, 5, 6, 7}, Devices: 8, Profiles: 9, ARQsHeld: 29,
 		HandlesFree: 10, HandlesTaken: 11, HandlesReleasing: 12,
+		BindOldest: 2500 * time.Millisecond, ReleaseOldest: 3500 * time.Millisecond,
 		ActiveActors: map[string]int{"arq": 13, "device": 14}, OutboxDepth: 15, OutboxOldest: 1500 * time.Millisecond,
 		EventsDelivered: 25, EventsRefused: 26, EventsRetried: 27, EventsExpired: 28, EventsRepeated: 30,
 	}
@@ -87,6 +88,8 @@ func TestMetricsPage(t *testing.T) {
 		`arqd_actors{kind="device"} 14`,
 		`arqd_devices 8`,
 		`arqd_arqs_held 29`,
+		`arqd_bind_oldest_seconds 2.5`,
+		`arqd_release_oldest_seconds 3.5`,
 		`arqd_device_profiles 9`,
 		`arqd_outbox_depth 15`,
 		`arqd_outbox_oldest_seconds 1.5`,
