@@ -106,10 +106,7 @@ func (s *System) showHealth(d *Device) bool {
 	}
 	changed := false
 	for _, dep := range d.Deployables {
-		for _, show := range []struct{ key, value string }{
-			{keyHealth, string(d.Health.Condition)},
-			{keyHealthReason, strings.Join(d.Health.Reasons(), "; ")},
-		} {
+		for _, show := range d.healthShown() {
 			if s.showAttribute(dep, show.key, show.value) {
 				dep.UpdatedAt, changed = d.UpdatedAt, true
 			}
@@ -118,24 +115,44 @@ func (s *System) showHealth(d *Device) bool {
 	return changed
 }
 
+// healthShown is what is to be shown of a device's health.
+func (d *Device) healthShown() [2]struct{ key, value string } {
+	return [...]struct{ key, value string }{
+		{keyHealth, string(d.Health.Condition)},
+		{keyHealthReason, strings.Join(d.Health.Reasons(), "; ")},
+	}
+}
+
 // showAttribute has a deployable show a value of ours; "": nothing.
 func (s *System) showAttribute(dep *Deployable, key, value string) bool {
-	i := slices.IndexFunc(dep.Attributes, func(a *Attribute) bool { return a.Own && a.Key == key })
+	if value == "" || dep.own(key) >= 0 {
+		return dep.showOther(key, value)
+	}
+	dep.Attributes = append(dep.Attributes, &Attribute{
+		ID: s.nextOrder(), UUID: uuid.New(), DeployableID: dep.ID, Key: key, Value: value, Own: true, CreatedAt: s.unix(),
+	})
+	return true
+}
+
+// showOther has a deployable that shows a value of ours show another one; "": nothing.
+func (d *Deployable) showOther(key, value string) bool {
+	i := d.own(key)
 	switch {
-	case i < 0 && value == "", i >= 0 && dep.Attributes[i].Value == value:
+	case i < 0 || d.Attributes[i].Value == value:
 		return false
 	case value == "":
-		dep.Attributes = slices.Delete(dep.Attributes, i, i+1)
-	case i < 0:
-		dep.Attributes = append(dep.Attributes, &Attribute{
-			ID: s.nextOrder(), UUID: uuid.New(), DeployableID: dep.ID, Key: key, Value: value, Own: true, CreatedAt: s.unix(),
-		})
+		d.Attributes = slices.Delete(d.Attributes, i, i+1)
 	default:
-		next := *dep.Attributes[i]
+		next := *d.Attributes[i]
 		next.Value = value
-		dep.Attributes[i] = &next
+		d.Attributes[i] = &next
 	}
 	return true
+}
+
+// own finds an attribute of ours; -1: there is none.
+func (d *Deployable) own(key string) int {
+	return slices.IndexFunc(d.Attributes, func(a *Attribute) bool { return a.Own && a.Key == key })
 }
 
 // flaggedInLog is how many holders of a quarantined device a line names.

@@ -53,7 +53,7 @@ func (s restored) Each(ctx context.Context, visit func(persistence.Record) error
 			}
 			awaited.Hosts = append(awaited.Hosts, d.Hostname)
 			if d.forgetImages() {
-				r.Body = encodeJSON(d)
+				r.Body, r.Claims = encodeJSON(d), deviceClaims(d)
 			}
 		}
 		return visit(r)
@@ -74,10 +74,15 @@ func (d *Device) forgetImages() (known bool) {
 		dep.loaded(uuid.Nil, "")
 		dep.Lost = nil
 	}
-	if known {
-		d.judgeLoads(false, nil)
+	if !known || !d.judgeLoads(false, nil) {
+		return known
 	}
-	return known
+	for _, dep := range d.Deployables {
+		for _, show := range d.healthShown() {
+			dep.showOther(show.key, show.value)
+		}
+	}
+	return true
 }
 
 // Accepted gives the records of a backup as they are to be restored where nothing

@@ -158,6 +158,20 @@ func TestARestoredStoreKnowsNoImages(t *testing.T) {
 	}
 }
 
+// A backup may be of a device that is in quarantine for what its guests have lost.
+// Restored it misses nothing, and shows that.
+func TestARestoredStoreShowsNoLostImage(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		w.program("n", instance)
+		a.done(a.fetch())
+		a.boot = "boot-2"
+		a.open()
+		a.report()
+		w.wantShown(d, Quarantined, w.deployableOf("n").loss())
+		w.wantConsistent()
+	})
+}
+
 // TestRestoringTwice: the record of an earlier restore in a backup gives way.
 func TestRestoringTwice(t *testing.T) {
 	inBubble(t, 1, func(w *world) {

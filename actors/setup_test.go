@@ -305,15 +305,17 @@ func (w *world) wantOneWinner(errs []error, refused Code) {
 	}
 }
 
-// wantConsistent holds the data against the rules, and the views against the
-// data.
+// wantConsistent holds the data against the rules, also as it would be restored, and
+// the views against the data.
 func (w *world) wantConsistent() {
 	w.t.Helper()
 	synctest.Wait()
-	report, err := Verify(context.Background(), w.store)
-	w.must(err)
-	for _, v := range report.Violations {
-		w.t.Error(v)
+	for _, of := range []Source{w.store, Restored(w.store, time.Now()), Accepted(w.store)} {
+		report, err := Verify(context.Background(), of)
+		w.must(err)
+		for _, v := range report.Violations {
+			w.t.Errorf("%T: %s", of, v)
+		}
 	}
 	seen := 0
 	w.must(w.store.Each(context.Background(), func(r persistence.Record) error {
