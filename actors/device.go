@@ -51,7 +51,8 @@ type Deployable struct {
 	Function string `json:",omitempty"`
 	// Loading is true from before an image may be loaded until it is on record what
 	// has become of that.
-	Loading bool `json:",omitempty"`
+	Loading bool      `json:",omitempty"`
+	Loader  uuid.UUID `json:",omitzero"` // the command that may load it
 	// Uncertain is a deployable of which nobody knows what is loaded: a programming
 	// has ended nobody knows how, and none has succeeded since.
 	Uncertain bool `json:",omitempty"`

@@ -46,6 +46,12 @@ func (q *jobQueue) loading(dep uuid.UUID) (image uuid.UUID, is bool) {
 	return image, is
 }
 
+// has says whether a command is still to be carried out.
+func (q *jobQueue) has(command uuid.UUID) bool {
+	is := func(c devices.Command) bool { return c.ID == command }
+	return slices.ContainsFunc(q.queued, func(j *job) bool { return slices.ContainsFunc(j.commands, is) })
+}
+
 // prepares says whether the device works, or is about to work, on a handle.
 func (q *jobQueue) prepares(handle uuid.UUID) bool {
 	is := func(j *job) bool { return slices.Contains(j.handles, handle) }
@@ -83,7 +89,7 @@ func (q *jobQueue) step(a *deviceActor) {
 		return
 	}
 	// What is loaded is unknown from the first moment that it may be touched.
-	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, stage: loadBegins, alone: q.running.alone, then: func(err error) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, stage: loadBegins, command: c.ID, alone: q.running.alone, then: func(err error) {
 		if err != nil {
 			q.notBegun(a, c)
 			q.end(a, err)

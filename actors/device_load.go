@@ -42,6 +42,7 @@ func stageAfter(err error) loadStage {
 type recordImage struct {
 	deployable string // its name
 	stage      loadStage
+	command    uuid.UUID // of loadBegins
 	image      uuid.UUID // of loadDone
 	function   string    // that it has; "": not known
 	alone      bool      // only if nobody has a handle, and none changes hands meanwhile
@@ -107,6 +108,7 @@ func (a *deviceActor) recordImage(m *recordImage) {
 // reaches takes note of a stage, and says whether that is anything new.
 func (d *Deployable) reaches(m *recordImage) bool {
 	was := *d
+	d.Loader = m.command
 	switch d.Loading = m.stage == loadBegins; m.stage {
 	case loadBegins:
 		d.overwritten()
@@ -117,14 +119,15 @@ func (d *Deployable) reaches(m *recordImage) bool {
 		d.Uncertain = true
 	case loadFailed:
 	}
-	return was.BitstreamID != d.BitstreamID || was.Function != d.Function || was.Loading != d.Loading || was.Uncertain != d.Uncertain || was.Lost != d.Lost
+	return was.BitstreamID != d.BitstreamID || was.Function != d.Function || was.Uncertain != d.Uncertain || was.Lost != d.Lost ||
+		was.Loading != d.Loading || was.Loader != d.Loader
 }
 
-// recoverLoads takes up what was being loaded when the service ended. Of what no
-// command on record tells, nobody will.
+// recoverLoads takes up what was being loaded when the service ended. Of what that
+// command does not tell any more, nobody will, whoever is to load something next.
 func (a *deviceActor) recoverLoads() {
 	for _, dep := range a.dev.Deployables {
-		if _, resumed := a.jobs.loading(dep.UUID); dep.Loading && !resumed {
+		if dep.Loading && !a.jobs.has(dep.Loader) {
 			a.waiting = append(a.waiting, &recordImage{deployable: dep.Name, stage: loadLost, then: func(error) {}})
 		}
 	}

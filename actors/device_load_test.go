@@ -172,6 +172,37 @@ func TestTheServiceEndsWhileAnImageIsLoaded(t *testing.T) {
 	})
 }
 
+// The service ends when the agent has said that a programming ended nobody knows how,
+// and before that is on record. The device is uncertain all the same when another
+// bind, which had joined, is begun for and fails.
+func TestAnUnknownEndIsNotThatOfWhoCameNext(t *testing.T) {
+	for name, begin := range map[string]func(*world, *Device) (leave func()){
+		"of a bind that was undone": func(w *world, _ *Device) func() {
+			id := w.program("n", instance)
+			return func() { w.must(w.remove(id)) }
+		},
+		"of an administrator": func(w *world, d *Device) func() { return w.orders(d, image) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAgent(t, func(w *world, a *scripted, d *Device) {
+				leave := begin(w, d)
+				c := a.fetch()
+				next := w.program("n", another)
+				leave()
+				w.setFaults(noDevices)
+				w.must(a.tryResult(c, protocol.ResultFailed, protocol.ResultUnknown))
+				synctest.Wait()
+				w.crash()
+				w.setFaults(nil)
+				a.open()
+				a.failed(a.fetch(), protocol.ResultError)
+				w.wantStates("BindFailed", next)
+				w.wantUncertain("n", true)
+			})
+		})
+	}
+}
+
 // A reason is what is kept of it, however long the name of the deployable is: what
 // is lost anew is none of what was accepted.
 func TestTheReasonOfALongName(t *testing.T) {

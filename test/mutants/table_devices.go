@@ -138,7 +138,7 @@ var devices = []mutant{
 	{
 		name: "image-recorded-too-early", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/device_jobs.go",
-		old:   "stage: loadBegins, alone: q.running.alone",
+		old:   "stage: loadBegins, command: c.ID, alone: q.running.alone",
 		new:   "stage: loadDone, image: c.Image, alone: q.running.alone",
 		tests: in(actors, "TestProgrammingADeployable", simulation),
 	},
@@ -208,9 +208,16 @@ var devices = []mutant{
 	{
 		name: "cut-short-is-forgotten", rule: "A programming that the end of the service has cut short leaves its device uncertain.",
 		file:  "actors/device_load.go",
-		old:   "dep.Loading && !resumed",
-		new:   "dep.Loading && resumed",
+		old:   "dep.Loading && !a.jobs.has(dep.Loader)",
+		new:   "dep.Loading && a.jobs.has(dep.Loader)",
 		tests: in(actors, "TestTheServiceEndsWhileAnImageIsLoaded", points),
+	},
+	{
+		name: "next-load-tells-for-the-last", rule: "A programming of which nobody knows the end leaves its device uncertain.",
+		file:  "actors/device_load.go",
+		old:   "!a.jobs.has(dep.Loader)",
+		new:   "len(a.jobs.queued) == 0",
+		tests: in(actors, "TestAnUnknownEndIsNotThatOfWhoCameNext"),
 	},
 	{
 		name: "missing-part-is-offered", rule: "What its host does not have any more is given to nobody.",
