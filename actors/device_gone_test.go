@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -95,21 +96,23 @@ func TestAHandleIsReportedAgainWhileItIsGivenBack(t *testing.T) {
 		id := w.bound(d, instance)
 		back := a.lacks()
 		a.report()
-		w.setFaults(slowOnce())
+		unbinding, slow := false, slowOnce()
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			f := slow(t)
+			switch {
+			case f.Delay > 0:
+				unbinding = true
+			case unbinding && slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindHandle }):
+				f.Effect, f.Err = memory.Lose, persistence.ErrUnavailable
+			}
+			return f
+		})
 		var all sync.WaitGroup
 		all.Go(func() { w.must(w.unbind(id)) })
 		synctest.Wait()
 		dep := &a.content.Devices[0].Deployables[0]
 		dep.AttachHandles = append([]devices.AttachHandle{back}, dep.AttachHandles...)
 		a.report()
-		w.setFaults(func(t persistence.Transition) memory.Fault {
-			for _, p := range t.Puts {
-				if p.Key.Kind == kindHandle {
-					return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
-				}
-			}
-			return memory.Fault{}
-		})
 		all.Wait()
 		w.wantHandles(4, 0, 0)
 		w.setFaults(nil)
