@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,6 +277,31 @@ func TestALateResultIsUndone(t *testing.T) {
 			w.wantConsistent()
 		})
 	}
+}
+
+// A command is on record before anybody may begin it, however long that takes.
+func TestACommandIsOnRecordBeforeItIsSent(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindCommand }) {
+				return memory.Fault{Delay: 3 * time.Second}
+			}
+			return memory.Fault{}
+		})
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := w.sys.ProgramDeployable(context.Background(), w.deployableOf("n").UUID, uuid.New())
+			w.must(err)
+		})
+		if sent := a.poll(0, 2*time.Second); len(sent) != 0 {
+			t.Errorf("%+v is sent, and not on record", sent)
+		}
+		w.wantCommandsOnRecord(0)
+		sent := a.fetch()
+		w.wantCommandsOnRecord(1)
+		a.done(sent)
+		all.Wait()
+	})
 }
 
 // Commands of one device come one after the other.

@@ -63,7 +63,7 @@ var hosts = []mutant{
 		file:  "actors/host_commands.go",
 		old:   "c.rec.Generation > 0 && !c.rec.ended() && !c.busy && (c.n == 0",
 		new:   "!c.rec.ended() && (c.n == 0",
-		tests: in(actors, simulation),
+		tests: in(actors, "TestACommandIsOnRecordBeforeItIsSent"),
 	},
 	{
 		name: "result-taken-unrecorded", rule: "A result is on disk before its agent hears that it was taken.",
