@@ -81,7 +81,7 @@ var hosts = []mutant{
 	},
 	{
 		name: "begun-is-given-up", rule: "What an agent may have begun stays until it says what became of it.",
-		file:  "actors/host_commands.go",
+		file:  "actors/host_settled.go",
 		old:   "!c.toBeNoted() || c.waiter == nil && !c.sent) {\n",
 		new:   "!c.toBeNoted() || c.waiter == nil) {\n",
 		tests: in(actors, "TestWhatMayHaveBegunIsNotGivenUp", points),
