@@ -28,11 +28,7 @@ func (a *deviceActor) setEnabled(m *setEnabled) {
 		m.promise.resolve(struct{}{}, nil)
 		return
 	}
-	a.replace(next, func(err error) {
-		if !a.again(m, err) {
-			m.promise.resolve(struct{}{}, err)
-		}
-	})
+	a.replace(next, a.orAgain(m, func(err error) { m.promise.resolve(struct{}{}, err) }))
 }
 
 func (a *deviceActor) addAttribute(m *addAttribute) {
@@ -47,11 +43,8 @@ func (a *deviceActor) addAttribute(m *addAttribute) {
 		return
 	}
 	dep.Attributes = append(dep.Attributes, m.attribute)
-	a.replace(next, func(err error) {
-		if !a.again(m, err) { // a uuid that another device claims is seen then
-			m.promise.resolve(m.attribute, err)
-		}
-	})
+	// A uuid that another device claims is seen when it is asked once more.
+	a.replace(next, a.orAgain(m, func(err error) { m.promise.resolve(m.attribute, err) }))
 }
 
 func (a *deviceActor) dropAttribute(m *dropAttribute) {
@@ -60,21 +53,30 @@ func (a *deviceActor) dropAttribute(m *dropAttribute) {
 		i := slices.IndexFunc(dep.Attributes, func(t *Attribute) bool { return t.UUID == m.attribute })
 		if i >= 0 {
 			dep.Attributes = slices.Delete(dep.Attributes, i, i+1)
-			a.replace(next, func(err error) {
-				if !a.again(m, err) {
-					m.promise.resolve(struct{}{}, err)
-				}
-			})
+			a.replace(next, a.orAgain(m, func(err error) { m.promise.resolve(struct{}{}, err) }))
 			return
 		}
 	}
 	m.fail(Refuse(CodeNotFound, "attribute %s not found", m.attribute))
 }
 
+// repeatable is what may be asked for once more.
+type repeatable interface{ tooMany(err error) bool }
+
+// orAgain gives what follows a write: it is asked for once more if it lost a race, else
+// then hears how it has ended.
+func (a *deviceActor) orAgain(m repeatable, then func(error)) func(error) {
+	return func(err error) {
+		if !a.again(m, err) {
+			then(err)
+		}
+	}
+}
+
 // again asks for a change once more that lost a race, and says whether it did:
 // binds write the device's record when they load an image, and nobody who changes
 // something else of it need know of that.
-func (a *deviceActor) again(m interface{ tooMany(err error) bool }, err error) bool {
+func (a *deviceActor) again(m repeatable, err error) bool {
 	if m.tooMany(err) || ErrorCode(err) != CodeConflict {
 		return false
 	}

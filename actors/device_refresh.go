@@ -48,14 +48,13 @@ func (a *deviceActor) refresh(m *refresh) {
 		a.refreshHandles(handles, m)
 		return
 	}
-	a.replace(next, func(err error) {
-		switch {
-		case err == nil:
-			a.refreshHandles(handles, m)
-		case !a.again(m, err):
+	a.replace(next, a.orAgain(m, func(err error) {
+		if err != nil {
 			m.fail(err)
+			return
 		}
-	})
+		a.refreshHandles(handles, m)
+	}))
 }
 
 // checkInventory refuses what could not be shown to a client: the info of a
@@ -198,14 +197,13 @@ func (a *deviceActor) writeAll(batches []*batch, m *refresh) {
 		m.promise.resolve(a.partsInDoubt(), nil)
 		return
 	}
-	a.write(batches[0], func(err error) {
-		switch {
-		case err == nil:
-			a.writeAll(batches[1:], m)
-		case !a.again(m, err):
+	a.write(batches[0], a.orAgain(m, func(err error) {
+		if err != nil {
 			m.fail(err)
+			return
 		}
-	})
+		a.writeAll(batches[1:], m)
+	}))
 }
 
 func (a *deviceActor) set(dep uuid.UUID) *handleSet {

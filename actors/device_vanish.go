@@ -14,11 +14,7 @@ import (
 // vanish serves when no proposal is undecided that might still be waited for.
 func (a *deviceActor) vanish(m *vanish) {
 	if !a.inUse() && (m.replaced || !a.dev.kept()) {
-		a.leave(func(err error) {
-			if !a.again(m, err) {
-				m.promise.resolve(err == nil, err)
-			}
-		})
+		a.leave(a.orAgain(m, func(err error) { m.promise.resolve(err == nil, err) }))
 		return
 	}
 	if a.dev.Missing {
@@ -29,16 +25,14 @@ func (a *deviceActor) vanish(m *vanish) {
 	next.Missing = true
 	a.loseImages(next) // should it return, it may have been without power
 	before := a.dev.Health
-	a.replace(next, func(err error) {
+	a.replace(next, a.orAgain(m, func(err error) {
 		if err == nil {
 			a.tellMissing()
 			a.tellHealth(before)
 			a.cleanUp()
 		}
-		if !a.again(m, err) {
-			m.promise.resolve(false, err)
-		}
-	})
+		m.promise.resolve(false, err)
+	}))
 }
 
 func (a *deviceActor) tellMissing() {

@@ -90,16 +90,15 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
 	next.Boot = m.boot
 	a.loseImages(next)
-	a.replace(next, func(err error) {
-		switch {
-		case err == nil:
-			a.boot = m.boot
-			a.tellHealth(before)
-			a.makeAnew(m)
-		case !a.again(m, err):
+	a.replace(next, a.orAgain(m, func(err error) {
+		if err != nil {
 			m.fail(err)
+			return
 		}
-	})
+		a.boot = m.boot
+		a.tellHealth(before)
+		a.makeAnew(m)
+	}))
 }
 
 // makeAnew does so also with what is being made: perhaps that was before.

@@ -166,8 +166,8 @@ var devices = []mutant{
 	{
 		name: "host-loses-to-a-bind", rule: "What a host says of a device does not lose to a bind.",
 		file:  "actors/device_refresh.go",
-		old:   "\t\t\ta.refreshHandles(handles, m)\n\t\tcase !a.again(m, err):\n",
-		new:   "\t\t\ta.refreshHandles(handles, m)\n\t\tcase true:\n",
+		old:   "\ta.replace(next, a.orAgain(m, func(err error) {\n",
+		new:   "\ta.replace(next, (func(err error) {\n",
 		tests: in(actors, "TestNobodyLosesADevicesChangeToABind"),
 	},
 	{
