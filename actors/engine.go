@@ -148,12 +148,15 @@ func (s *shell) hear(ctx actor.Context, msg any) {
 	s.receiver.receive(ctx, msg)
 }
 
+// actorPanicked is what the log says then.
+const actorPanicked = "actor panicked"
+
 func (s *shell) catch(msg any) {
 	p := recover()
 	if p == nil {
 		return
 	}
-	s.engine.log.Error("actor panicked", "kind", kindNames[s.kind], "panic", p, "stack", string(debug.Stack()))
+	s.engine.log.Error(actorPanicked, "kind", kindNames[s.kind], "panic", p, "stack", string(debug.Stack()))
 	err := failure(CodeInternal, nil, "internal error")
 	if f, ok := msg.(failer); ok {
 		f.fail(err)

@@ -63,15 +63,16 @@ const (
 
 // part is one ARQ's share in an operation.
 type part struct {
-	id       uuid.UUID
-	ask      arqAsk
-	optional bool // leave out instead of refusing (delete by instance)
-	arq      *ARQ // as proposed from
-	err      error
-	told     bool // it holds a proposal for us
-	repeat   bool // already so; nothing to write
-	image    uuid.UUID
-	taken    *change[heldHandle]
+	id         uuid.UUID
+	ask        arqAsk
+	optional   bool // leave out instead of refusing (delete by instance)
+	arq        *ARQ // as proposed from
+	err        error
+	told       bool      // it holds a proposal for us
+	repeat     bool      // already so; nothing to write
+	deployable uuid.UUID // to bind to
+	image      uuid.UUID
+	taken      *change[heldHandle]
 }
 
 // devicePart is one device's share.

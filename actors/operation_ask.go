@@ -104,7 +104,8 @@ func (o *operation) checkInstances() error {
 	return nil
 }
 
-// groupByDevice finds the devices that give or take back handles.
+// groupByDevice finds the devices that give or take back handles. A device may go
+// at any moment, so each is looked up once.
 func (o *operation) groupByDevice() error {
 	for _, p := range o.parts {
 		switch {
@@ -117,7 +118,7 @@ func (o *operation) groupByDevice() error {
 			if err != nil {
 				return err
 			}
-			p.image = image
+			p.deployable, p.image = v.deployable.UUID, image
 			d := o.devicePart(v.device)
 			d.wanting = append(d.wanting, p)
 		case p.ask.event != evBind && p.holds():
@@ -153,9 +154,8 @@ func (o *operation) askDevices() {
 	for i, d := range o.devices {
 		m := &proposeDevice{op: o.round, engine: o.sys.engine, index: i, again: o.attempt > 1}
 		for _, p := range d.wanting {
-			v, _ := o.sys.dir.provider(p.ask.bind.ProviderUUID)
 			m.wants = append(m.wants, handleWant{
-				arq: p.arq, deployable: v.deployable.UUID, hostname: p.ask.bind.Hostname, image: p.image,
+				arq: p.arq, deployable: p.deployable, hostname: p.ask.bind.Hostname, image: p.image,
 			})
 		}
 		for _, p := range d.giving {

@@ -309,25 +309,6 @@ func TestALaterGenerationIsNoProofOfAnUnknownWrite(t *testing.T) {
 	}
 }
 
-// A proposal that makes a device's code panic is answered, and does not take
-// the device with it.
-func TestAPanicOfADeviceDoesNotWedgeIt(t *testing.T) {
-	inBubble(t, 1, func(w *world) {
-		w.profile("one")
-		id := w.create("one", 1)[0]
-		dev := w.sys.Devices()[0]
-		nobody := w.sys.engine.spawn(kindServiceActor, &engineDummy{})
-		w.sys.devices.tell(dev.UUID, &proposeDevice{
-			op: round{pid: nobody}, engine: w.sys.engine,
-			wants: []handleWant{{arq: nil, deployable: dev.Deployables[0].UUID, hostname: "h"}}, // panics
-		})
-		synctest.Wait()
-		if err := w.bind(w.to("h", instance), id); err != nil {
-			t.Errorf("the device serves nobody any more: %v", err)
-		}
-	})
-}
-
 // A PATCH that repeats one bind and makes another holds only while the first
 // is as it was.
 func TestARepeatedBindIsAConditionOfItsPatch(t *testing.T) {

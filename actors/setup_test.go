@@ -32,6 +32,8 @@ type world struct {
 	tell  func(ctx context.Context, e *Event) error
 	take  func(ctx context.Context, events []*Event) []error // a delivery; nil: each by tell, one after the other
 
+	panics func(format string, args ...any) // what hears of an actor's
+
 	mu     sync.Mutex
 	told   []*Event
 	faults func(persistence.Transition) memory.Fault
@@ -54,7 +56,7 @@ func inBubble(t *testing.T, n int, body func(w *world), options ...worldOption) 
 
 func newWorld(t *testing.T, options ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t}
+	w := &world{t: t, panics: t.Errorf}
 	w.do = func(context.Context, devices.Command) error { return nil }
 	w.tell = func(context.Context, *Event) error { return nil }
 	if testing.Verbose() && os.Getenv("SIM_RUNS") == "" {
@@ -63,6 +65,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 	for _, o := range options {
 		o(w)
 	}
+	w.opts.heedPanics(w.panics)
 	w.store = memory.New(memory.Options{Faults: w.fault})
 	return w
 }

@@ -89,8 +89,8 @@ func newSimulation(t *testing.T, options ...func(*Options)) *simulation {
 	for _, set := range options {
 		set(&s.opts)
 	}
-	s.opts.fill()
 	s.history = newHistory()
+	s.opts.heedPanics(s.history.violation)
 	s.machines = newMachines(s)
 	s.arm(0, false)
 	return s
