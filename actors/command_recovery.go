@@ -22,14 +22,12 @@ type resumed struct {
 	jobs map[uuid.UUID][]*job        // by device
 	host map[string][]*commandRecord // by host, to be known
 	drop []*commandRecord            // of which nothing is taken up
-	// loads are how many commands on record load an image into a deployable.
-	loads map[uuid.UUID]int
 }
 
 // resumeCommands finds what is to be taken up, and takes the ARQs of binds that go on
 // from those that fail.
 func (s *System) resumeCommands(f *recovered) *resumed {
-	r := &resumed{jobs: map[uuid.UUID][]*job{}, host: map[string][]*commandRecord{}, loads: map[uuid.UUID]int{}}
+	r := &resumed{jobs: map[uuid.UUID][]*job{}, host: map[string][]*commandRecord{}}
 	known := map[uuid.UUID]*Device{}
 	for _, d := range f.devices {
 		known[d.UUID] = d
@@ -43,9 +41,6 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 			continue
 		}
 		binds[rec.Bind] = append(binds[rec.Bind], rec)
-		if dep := known[rec.Device].named(rec.Command.Deployable); dep != nil && rec.Command.Kind == devices.ProgramFPGA {
-			r.loads[dep.UUID]++
-		}
 	}
 	for _, bind := range inOrder(binds) {
 		recs := binds[bind]
@@ -57,7 +52,22 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 		}
 		s.resumeBind(r, known, recs, parts)
 	}
+	for device, jobs := range r.jobs {
+		known[device].beginWithLoad(jobs)
+	}
 	return r
+}
+
+// beginWithLoad puts a job first that is loading something: whatever deadlines say, it was
+// begun before the others.
+func (d *Device) beginWithLoad(jobs []*job) {
+	waits := func(j *job) int {
+		if slices.ContainsFunc(j.commands, d.tells) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(jobs, func(a, b *job) int { return cmp.Compare(waits(a), waits(b)) })
 }
 
 // inOrder puts the commands of each bind in order, and gives the binds as they
@@ -125,18 +135,16 @@ func (s *System) resumeBind(r *resumed, known map[uuid.UUID]*Device, recs []*com
 	s.log.Info("a bind that a restart has cut short goes on", "request_id", recs[0].Request, "arqs", len(parts), "left", left)
 }
 
-// tells says whether a command that has ended tells what is loaded into a deployable:
-// that is being loaded, as far as the device knows, and nothing else is on record as
-// being loaded there.
-func (r *resumed) tells(d *Device, rec *commandRecord) bool {
-	dep := d.named(rec.Command.Deployable)
-	return rec.Command.Kind == devices.ProgramFPGA && dep != nil && dep.Loading && r.loads[dep.UUID] == 1
+// tells says whether it is the end of a command that tells what is loaded.
+func (d *Device) tells(c devices.Command) bool {
+	dep := d.named(c.Deployable)
+	return dep != nil && dep.loads(c.ID)
 }
 
 // resumeOrphans keeps devices busy with commands that may have been begun.
 func (s *System) resumeOrphans(r *resumed, known map[uuid.UUID]*Device, recs []*commandRecord) {
 	for _, rec := range recs {
-		if rec.ended() && !r.tells(known[rec.Device], rec) {
+		if rec.ended() && !known[rec.Device].tells(rec.Command) {
 			r.drop = append(r.drop, rec)
 			continue
 		}

@@ -167,26 +167,54 @@ func TestACommandOfAnEarlierBind(t *testing.T) {
 	})
 }
 
+// rewriteCommands changes the commands on record behind the service's back.
+func (w *world) rewriteCommands(change func(*commandRecord)) {
+	w.t.Helper()
+	var t persistence.Transition
+	w.must(w.store.Each(w.t.Context(), func(r persistence.Record) error {
+		if r.Key.Kind != kindCommand {
+			return nil
+		}
+		rec, err := decodeCommand(r)
+		w.must(err)
+		change(rec)
+		t.Puts = append(t.Puts, persistence.Put{Key: r.Key, Expected: r.Generation, Body: encodeJSON(rec)})
+		return nil
+	}))
+	if got := persistence.Apply(w.t.Context(), w.store, []persistence.Transition{t}); got[0].Outcome != persistence.Won {
+		w.t.Fatalf("%+v", got)
+	}
+}
+
+// The load that is going on is taken up first, whatever the clock said when the binds
+// were accepted.
+func TestALoadThatWasBegunIsTakenUpFirst(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		ids := []uuid.UUID{w.program("n", instance), w.program("n", another)}
+		begun := a.fetch()
+		w.rewriteCommands(func(rec *commandRecord) {
+			if rec.Command.ID != begun.ID {
+				rec.Deadline -= 1000
+			}
+		})
+		w.crash()
+		a.open()
+		if c := a.fetch(); c.ID != begun.ID {
+			t.Errorf("%s is sent, and %s was begun", c.ID, begun.ID)
+		}
+		w.finishAll(a)
+		w.wantStates("Bound", ids...)
+		w.wantCommandsOnRecord(0)
+	})
+}
+
 // A clock that was put back while the service was away gives a bind no more time than
 // it had when it was accepted.
 func TestABindAfterTheClockWasPutBack(t *testing.T) {
 	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
 		id := w.bound(d, instance)
 		a.fetch()
-		var later persistence.Transition
-		w.must(w.store.Each(w.t.Context(), func(r persistence.Record) error {
-			if r.Key.Kind != kindCommand {
-				return nil
-			}
-			rec, err := decodeCommand(r)
-			w.must(err)
-			rec.Deadline += (20 * 365 * 24 * time.Hour).Milliseconds()
-			later.Puts = append(later.Puts, persistence.Put{Key: r.Key, Expected: r.Generation, Body: encodeJSON(rec)})
-			return nil
-		}))
-		if got := persistence.Apply(w.t.Context(), w.store, []persistence.Transition{later}); got[0].Outcome != persistence.Won {
-			t.Fatalf("%+v", got)
-		}
+		w.rewriteCommands(func(rec *commandRecord) { rec.Deadline += (20 * 365 * 24 * time.Hour).Milliseconds() })
 		w.crash()
 		a.open()
 		if c := a.fetch(); c.DeadlineS > w.sys.opts.BindTimeout.Seconds() {

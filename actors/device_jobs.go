@@ -82,21 +82,45 @@ func (q *jobQueue) step(a *deviceActor) {
 		q.do(a, c)
 		return
 	}
-	if dep := a.dev.deployable(a.named(c.Deployable)); dep != nil && dep.BitstreamID == c.Image && !q.running.alone {
+	dep, rec := a.dev.named(c.Deployable), q.running.records[c.ID]
+	switch {
+	case dep != nil && dep.BitstreamID == c.Image && !q.running.alone:
 		q.notBegun(a, c) // another bind has loaded it
-		q.running.commands = q.running.commands[1:]
-		q.step(a)
-		return
+		q.next(a, nil)
+	case dep != nil && rec != nil && rec.ended() && !dep.loads(c.ID):
+		q.outdated(a, c, rec)
+	default:
+		q.load(a, c, q.running.alone, func(err error) {
+			if err != nil {
+				q.notBegun(a, c)
+			}
+		})
 	}
-	// What is loaded is unknown from the first moment that it may be touched.
-	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, stage: loadBegins, command: c.ID, alone: q.running.alone, then: func(err error) {
+}
+
+// load begins to load an image, and says before that whether it may: what is loaded is
+// unknown from the first moment that it may be touched.
+func (q *jobQueue) load(a *deviceActor, c devices.Command, alone bool, recorded func(error)) {
+	a.waiting = append(a.waiting, &recordImage{deployable: c.Deployable, stage: loadBegins, command: c.ID, alone: alone, then: func(err error) {
+		recorded(err)
 		if err != nil {
-			q.notBegun(a, c)
 			q.end(a, err)
 			return
 		}
 		q.do(a, c)
 	}})
+}
+
+// outdated goes on after a load that had ended before a restart, and that the device had
+// drawn its conclusions from: an image that it loaded and that is not there any more has
+// been lost since.
+func (q *jobQueue) outdated(a *deviceActor, c devices.Command, rec *commandRecord) {
+	if err := rec.failure(); err != nil {
+		a.sys.tellHost(c.Host, commandNoted{c.ID})
+		q.end(a, deviceFailed(c, err))
+		return
+	}
+	q.loadAgain(a, c)
 }
 
 // notBegun tells the host of a command that it never was begun, not even before a
@@ -134,7 +158,7 @@ func (q *jobQueue) finished(a *deviceActor, function string, err error) {
 	}
 	c := q.running.commands[0]
 	if err != nil {
-		err = failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host)
+		err = deviceFailed(c, err)
 	}
 	stopping := err != nil && a.sys.stopping.Err() != nil // nobody waited for the device's end
 	switch {
@@ -164,14 +188,24 @@ func (q *jobQueue) next(a *deviceActor, err error) {
 	q.step(a)
 }
 
+// deviceFailed is the failure of a command.
+func deviceFailed(c devices.Command, err error) error {
+	return failure(CodeDeviceFailed, err, string(c.Kind)+" failed on host "+c.Host)
+}
+
 // loadAgain loads an image once more. It may have been loaded before its host was
-// started again: an agent tells late what it has done.
+// started again: an agent tells late what it has done. From now on the end of the next
+// command counts, and no other.
 func (q *jobQueue) loadAgain(a *deviceActor, c devices.Command) {
 	q.running.again = false
-	a.sys.tellHost(c.Host, commandNoted{c.ID}) // the next one's end counts
+	before := c.ID
 	c.ID = uuid.New()
 	q.running.commands = slices.Concat([]devices.Command{c}, q.running.commands[1:])
-	q.do(a, c)
+	q.load(a, c, false, func(err error) {
+		if a.sys.stopping.Err() == nil || err == nil {
+			a.sys.tellHost(c.Host, commandNoted{before})
+		}
+	})
 }
 
 func (q *jobQueue) end(a *deviceActor, err error) {

@@ -123,6 +123,10 @@ func (d *Deployable) reaches(m *recordImage) bool {
 		was.Loading != d.Loading || was.Loader != d.Loader
 }
 
+// loads says whether a command's end is what tells what is loaded: it may have begun to
+// load, and none after it.
+func (d *Deployable) loads(command uuid.UUID) bool { return d.Loading && d.Loader == command }
+
 // recoverLoads takes up what was being loaded when the service ended. Of what that
 // command does not tell any more, nobody will, whoever is to load something next.
 func (a *deviceActor) recoverLoads() {

@@ -1,0 +1,62 @@
+package actors
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/arqd/arqd/devices/protocol"
+)
+
+// A host is started again while an image is loaded for a bind, so that the image is
+// loaded once more; then the service ends, whatever it knows of that, and the host may be
+// started yet again. What was said of the first load tells nothing any more.
+func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
+	for name, ends := range map[string]func(w *world, a *scripted, again protocol.Command) (sent bool){
+		"before the end is known": func(w *world, a *scripted, again protocol.Command) bool {
+			w.crash()
+			a.restarted("boot-3")
+			a.failed(again, protocol.ResultUnknown)
+			return true
+		},
+		"before the device has the end on record": func(w *world, a *scripted, again protocol.Command) bool {
+			w.setFaults(noDevices)
+			a.failed(again, protocol.ResultUnknown)
+			w.crash()
+			w.setFaults(nil)
+			a.open()
+			return true
+		},
+		"before it is begun": func(w *world, a *scripted, _ protocol.Command) bool {
+			w.crash()
+			a.restarted("boot-3")
+			return false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAgent(t, func(w *world, a *scripted, _ *Device) {
+				id := w.program("n", instance)
+				first := a.fetch()
+				a.restarted("boot-2")
+				a.done(first)
+				again := a.fetchImage()
+				if again.ID == first.ID {
+					t.Fatal("the image is not loaded once more")
+				}
+				sent := ends(w, a, again)
+				synctest.Wait()
+				w.wantStates("BindStarted", id)
+				last := a.fetchImage()
+				if sent == (last.ID == again.ID) || last.ID == first.ID {
+					t.Errorf("%s is sent after %s and %s", last.ID, first.ID, again.ID)
+				}
+				a.done(last)
+				w.finishAll(a) // once more, if it may have been begun before a start of the host
+				w.wantStates("Bound", id)
+				w.wantUncertain("n", false)
+				w.wantLost("n", false)
+				w.wantCommandsOnRecord(0)
+				w.wantConsistent()
+			})
+		})
+	}
+}
