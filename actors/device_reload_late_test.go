@@ -3,8 +3,11 @@ package actors
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // A host is started again while an image is loaded for a bind, so that the image is
@@ -15,6 +18,7 @@ func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
 		"before the end is known": func(w *world, a *scripted, again protocol.Command) bool {
 			w.crash()
 			a.restarted("boot-3")
+			synctest.Wait()
 			a.failed(again, protocol.ResultUnknown)
 			return true
 		},
@@ -37,6 +41,7 @@ func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
 				id := w.program("n", instance)
 				first := a.fetch()
 				a.restarted("boot-2")
+				synctest.Wait()
 				a.done(first)
 				again := a.fetchImage()
 				if again.ID == first.ID {
@@ -59,4 +64,34 @@ func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same, of a bind that is over, and whose command is still on record because the
+// store had a bad day: nothing is loaded for it, and nothing is believed of it.
+func TestAnEndedLoadForNobodyTellsNothing(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		id := w.program("n", instance)
+		first := a.fetch()
+		w.must(w.remove(id))
+		a.restarted("boot-2")
+		synctest.Wait()
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			if len(t.Deletes) > 0 && t.Deletes[0].Key.Kind == kindCommand {
+				return memory.Fault{Effect: memory.Lose}
+			}
+			return memory.Fault{}
+		})
+		a.done(first)
+		again := a.fetchImage()
+		w.setFaults(noDevices)
+		a.failed(again, protocol.ResultUnknown)
+		w.wantCommandsOnRecord(2)
+		w.crash()
+		w.setFaults(nil)
+		a.open()
+		w.wantUncertain("n", true)
+		a.wantNothingToDo(time.Minute)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
 }

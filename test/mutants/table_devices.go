@@ -138,8 +138,8 @@ var devices = []mutant{
 	{
 		name: "image-recorded-too-early", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/device_jobs.go",
-		old:   "stage: loadBegins, command: c.ID, alone: q.running.alone",
-		new:   "stage: loadDone, image: c.Image, alone: q.running.alone",
+		old:   "stage: loadBegins, command: c.ID, alone: alone",
+		new:   "stage: loadDone, image: c.Image, alone: alone",
 		tests: in(actors, "TestProgrammingADeployable", simulation),
 	},
 	{
@@ -213,11 +213,32 @@ var devices = []mutant{
 		tests: in(actors, "TestTheServiceEndsWhileAnImageIsLoaded", points),
 	},
 	{
-		name: "next-load-tells-for-the-last", rule: "A programming of which nobody knows the end leaves its device uncertain.",
+		name: "told-end-is-dropped", rule: "What an agent has said of a programming is not lost with the service.",
+		file:  "actors/command_recovery.go",
+		old:   "rec.ended() && !known[rec.Device].tells(rec.Command)",
+		new:   "rec.ended()",
+		tests: in(actors, "TestAKnownEndOnABadDay"),
+	},
+	{
+		name: "ended-load-counts-for-ever", rule: "The end of a load tells what is loaded until something else is.",
+		file:  "actors/device_jobs.go",
+		old:   "rec.ended() && !dep.loads(c.ID)",
+		new:   "rec == nil",
+		tests: in(actors, "TestAnImageIsNotThereBecauseItOnceWas"),
+	},
+	{
+		name: "any-load-tells", rule: "The end of the load that is going on tells what is loaded, and no other.",
 		file:  "actors/device_load.go",
-		old:   "!a.jobs.has(dep.Loader)",
-		new:   "len(a.jobs.queued) == 0",
-		tests: in(actors, "TestAnUnknownEndIsNotThatOfWhoCameNext"),
+		old:   "return d.Loading && d.Loader == command",
+		new:   "return d.Loading",
+		tests: in(actors, "TestAnEndedLoadForNobodyTellsNothing"),
+	},
+	{
+		name: "later-load-is-taken-up-first", rule: "What was begun before a restart is taken up before what was not.",
+		file:  "actors/command_recovery.go",
+		old:   "cmp.Compare(waits(a), waits(b))",
+		new:   "0 * cmp.Compare(waits(a), waits(b))",
+		tests: in(actors, "TestALoadThatWasBegunIsTakenUpFirst"),
 	},
 	{
 		name: "missing-part-is-offered", rule: "What its host does not have any more is given to nobody.",
