@@ -208,6 +208,27 @@ func TestALoadThatWasBegunIsTakenUpFirst(t *testing.T) {
 	})
 }
 
+// A service that is stopped begins nothing any more, also not what waits for something
+// else to end, which may go on without it.
+func TestAStopBeginsNoOtherLoad(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		ids := []uuid.UUID{w.program("n", instance), w.program("n", another)}
+		begun := a.fetch()
+		w.stop()
+		w.start(memory.New(memory.Options{Faults: w.fault, Snapshot: w.store.Snapshot()}))
+		if dep := w.deployableOf("n"); !dep.loads(begun.ID) {
+			t.Errorf("%s was begun, and on record is %+v", begun.ID, dep)
+		}
+		a.open()
+		if c := a.fetch(); c.ID != begun.ID {
+			t.Errorf("%s is sent, and %s was begun", c.ID, begun.ID)
+		}
+		w.finishAll(a)
+		w.wantStates("Bound", ids...)
+		w.wantCommandsOnRecord(0)
+	})
+}
+
 // A clock that was put back while the service was away gives a bind no more time than
 // it had when it was accepted.
 func TestABindAfterTheClockWasPutBack(t *testing.T) {

@@ -78,6 +78,10 @@ func (q *jobQueue) step(a *deviceActor) {
 		return
 	}
 	c := q.running.commands[0]
+	if err := a.sys.stopping.Err(); err != nil { // what was waited for last may go on
+		q.end(a, deviceFailed(c, err))
+		return
+	}
 	if c.Kind != devices.ProgramFPGA {
 		q.do(a, c)
 		return
