@@ -88,7 +88,7 @@ func (a *patchAsk) wrong(h *history, c *commit, changes map[uuid.UUID]change[ARQ
 			return "the device is of another class"
 		case ch.after.State == Bound && image != uuid.Nil && dep.BitstreamID != image:
 			return "the image was not loaded"
-		case h.loads(dep, c.index-1, image):
+		case h.loads(dep, c.index-1, image) && !h.hasFailed(dep, c.index-1):
 			return "another image was being loaded"
 		}
 	}
@@ -160,6 +160,33 @@ func (h *history) loads(dep *Deployable, index int, but uuid.UUID) bool {
 		}
 		return image != uuid.Nil && image != but && image != dep.BitstreamID
 	})
+}
+
+// hasFailed says whether the last load of a deployable is on record as failed, while the ARQ
+// that it was for waits to be told.
+func (h *history) hasFailed(dep *Deployable, index int) bool {
+	if dep.Loading {
+		return false
+	}
+	begun := func(c *commit) bool {
+		return c.index <= index && slices.ContainsFunc(c.devices, func(ch change[Device]) bool {
+			return ch.after != nil && ch.after.deployable(dep.UUID) != nil && ch.after.deployable(dep.UUID).Loading
+		})
+	}
+	accepted := func(c *commit) bool {
+		return c.index <= index && slices.ContainsFunc(c.arqs, func(ch change[ARQ]) bool {
+			return ch.after != nil && ch.after.State == BindStarted && ch.after.Binding.ProviderUUID == dep.ProviderUUID
+		})
+	}
+	last := func(is func(*commit) bool) int {
+		for i, c := range slices.Backward(h.commits) {
+			if is(c) {
+				return i
+			}
+		}
+		return -1
+	}
+	return last(begun) > last(accepted)
 }
 
 func suits(g *Group, host string) bool {
