@@ -56,7 +56,7 @@ func (h *history) checkCommanded(c *commit, a *ARQ) {
 	}) {
 		h.violated("commit %d accepts a bind of ARQ %s without a command on record", c.index, a.UUID)
 	}
-	if silent := agent.silence(c.at); silent > simLease+returnGrace+simPatience {
+	if silent := agent.silence(c); silent > simLease+returnGrace+simPatience {
 		h.violated("commit %d begins something on host %s, which was silent for %s", c.index, a.Binding.Hostname, silent)
 	}
 }
@@ -64,7 +64,7 @@ func (h *history) checkCommanded(c *commit, a *ARQ) {
 // checkGiven wants that a dead host gives nothing away.
 func (h *history) checkGiven(c *commit, a *ARQ) {
 	if agent := h.agents[a.Binding.Hostname]; agent != nil {
-		if silent := agent.silence(c.at); silent > simLease+returnGrace+simDeadAfter+simPatience {
+		if silent := agent.silence(c); silent > simLease+returnGrace+simDeadAfter+simPatience {
 			h.violated("commit %d gives ARQ %s something of host %s, which was silent for %s", c.index, a.UUID, a.Binding.Hostname, silent)
 		}
 	}
@@ -74,12 +74,17 @@ func (h *history) checkGiven(c *commit, a *ARQ) {
 // to its commit.
 const simPatience = 15 * time.Second
 
-// silence is how long an agent was not answered before a time.
-func (a *simAgent) silence(at time.Time) time.Duration {
+// silence is how long an agent was not answered before a commit, by a process that was
+// there to answer.
+func (a *simAgent) silence(c *commit) time.Duration {
 	if len(a.answers) == 0 {
 		return 0
 	}
-	return at.Sub(a.answers[len(a.answers)-1])
+	last := a.answers[len(a.answers)-1]
+	if last.Before(c.life.since) {
+		last = c.life.since
+	}
+	return c.at.Sub(last)
 }
 
 // away says whether an agent may have been without a lease at some time of a

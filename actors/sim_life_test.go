@@ -58,6 +58,7 @@ func (c *simCounts) add(o simCounts) {
 type life struct {
 	sys    *System
 	store  *memory.Store
+	since  time.Time
 	ctx    context.Context
 	cancel context.CancelFunc
 	once   sync.Once
@@ -116,7 +117,7 @@ func (s *simulation) written(t persistence.Transition) { s.history.apply(s, t) }
 // begin makes a process on a store. boot starts it.
 func (s *simulation) begin(store *memory.Store) {
 	l := &life{
-		store: store, dead: make(chan struct{}), letGo: make(chan struct{}),
+		store: store, since: time.Now(), dead: make(chan struct{}), letGo: make(chan struct{}),
 		told: map[uuid.UUID]int{}, busy: map[uuid.UUID]bool{},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
