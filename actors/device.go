@@ -53,6 +53,9 @@ type Deployable struct {
 	// has become of that.
 	Loading bool      `json:",omitempty"`
 	Loader  uuid.UUID `json:",omitzero"` // the command that may load it
+	// Outdated is a load that may have been done before the deployable lost what was
+	// loaded: its success tells nothing.
+	Outdated bool `json:",omitempty"`
 	// Uncertain is a deployable of which nobody knows what is loaded: a programming
 	// has ended nobody knows how, and none has succeeded since.
 	Uncertain bool `json:",omitempty"`

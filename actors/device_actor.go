@@ -35,8 +35,7 @@ type deviceActor struct {
 	left      bool                    // its record is gone
 	// rightLater: what putRight could not write waits a while.
 	rightLater bool
-	boot       string // the start of its host since which all is known that was loaded
-	reloading  bool   // an image is loaded again, or waits for the next try
+	reloading  bool // an image is loaded again, or waits for the next try
 	pulse      pulse
 	recovery   func()                // stops the timer of the next look at it
 	unwritten  [healthSources]func() // stop those after which what was said is heard again

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -25,9 +24,6 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	a := newDeviceActor(sys, d, handles)
 	a.awaited = awaited
 	a.jobs.queued = jobs
-	if !slices.ContainsFunc(jobs, func(j *job) bool { return len(j.programs) > 0 }) {
-		a.boot = d.Boot // else what was loaded before that may be told late
-	}
 	a.recoverLoads()
 	at := b.engine.settle(kindDeviceActor, a)
 	b.mu.Lock()

@@ -3,6 +3,7 @@ package actors
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
@@ -25,7 +26,6 @@ type job struct {
 	alone    bool                         // loads only while no handle is, or gets, taken
 	programs map[uuid.UUID]uuid.UUID      // the deployables that it loads images into, and which
 	records  map[uuid.UUID]*commandRecord // of the commands that are on record, by their ids
-	again    bool                         // its host was started again: the image that is being loaded is lost
 }
 
 // jobQueue runs the jobs of one device one after another, each command off
@@ -168,11 +168,13 @@ func (q *jobQueue) finished(a *deviceActor, function string, err error) {
 	switch {
 	case c.Kind != devices.ProgramFPGA || stopping:
 		q.next(a, err)
-	case err == nil && q.running.again:
-		q.loadAgain(a, c)
 	default:
 		m := &recordImage{deployable: c.Deployable, stage: stageAfter(err), image: c.Image, function: function}
 		m.then = func(unwritten error) {
+			if errors.Is(unwritten, errOutdated) {
+				q.loadAgain(a, c)
+				return
+			}
 			if a.sys.stopping.Err() == nil || unwritten == nil {
 				a.sys.tellHost(c.Host, commandNoted{c.ID})
 			}
@@ -201,7 +203,6 @@ func deviceFailed(c devices.Command, err error) error {
 // started again: an agent tells late what it has done. From now on the end of the next
 // command counts, and no other.
 func (q *jobQueue) loadAgain(a *deviceActor, c devices.Command) {
-	q.running.again = false
 	before := c.ID
 	c.ID = uuid.New()
 	q.running.commands = slices.Concat([]devices.Command{c}, q.running.commands[1:])

@@ -68,6 +68,9 @@ func (a *deviceActor) recordAgain(m *recordImage, err error) {
 	}
 }
 
+// errOutdated says that an image was loaded before it was lost.
+var errOutdated = errors.New("the image has to be loaded again")
+
 func (a *deviceActor) recordImage(m *recordImage) {
 	next := a.dev.clone(a.sys.unix())
 	i := slices.IndexFunc(next.Deployables, func(d *Deployable) bool { return d.Name == m.deployable })
@@ -77,6 +80,10 @@ func (a *deviceActor) recordImage(m *recordImage) {
 	}
 	if m.alone && a.set(next.Deployables[i].UUID).ntaken > 0 {
 		m.then(next.Deployables[i].inUse())
+		return
+	}
+	if m.stage == loadDone && next.Deployables[i].Outdated {
+		m.then(errOutdated)
 		return
 	}
 	if !next.Deployables[i].reaches(m) && !m.alone {
@@ -108,6 +115,7 @@ func (a *deviceActor) recordImage(m *recordImage) {
 // reaches takes note of a stage, and says whether that is anything new.
 func (d *Deployable) reaches(m *recordImage) bool {
 	was := *d
+	d.Outdated = d.Outdated && d.loads(m.command)
 	d.Loader = m.command
 	switch d.Loading = m.stage == loadBegins; m.stage {
 	case loadBegins:
@@ -120,7 +128,7 @@ func (d *Deployable) reaches(m *recordImage) bool {
 	case loadFailed:
 	}
 	return was.BitstreamID != d.BitstreamID || was.Function != d.Function || was.Uncertain != d.Uncertain || was.Lost != d.Lost ||
-		was.Loading != d.Loading || was.Loader != d.Loader
+		was.Loading != d.Loading || was.Loader != d.Loader || was.Outdated != d.Outdated
 }
 
 // loads says whether a command's end is what tells what is loaded: it may have begun to

@@ -27,6 +27,7 @@ const reloadPause = 30 * time.Second
 // loseImages takes note that no deployable of a device has its image any more.
 func (a *deviceActor) loseImages(next *Device) {
 	for _, dep := range next.Deployables {
+		dep.Outdated = dep.Loading
 		if dep.BitstreamID == uuid.Nil {
 			continue
 		}

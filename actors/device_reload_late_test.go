@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
@@ -66,7 +68,41 @@ func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
 	}
 }
 
-// The same, of a bind that is over, and whose command is still on record because the
+// The service ends when it knows that the host was started again during a load, and what
+// the agent has said of that, and has not drawn its conclusion.
+func TestAnImageThatWasLoadedBeforeAStartOfTheHost(t *testing.T) {
+	for name, begin := range map[string]func(*world, *Device) (leave func()){
+		"for a bind":           func(w *world, _ *Device) func() { w.program("n", instance); return func() {} },
+		"for an administrator": func(w *world, d *Device) func() { return w.orders(d, image) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAgent(t, func(w *world, a *scripted, d *Device) {
+				defer begin(w, d)()
+				first := a.fetch()
+				a.restarted("boot-2")
+				synctest.Wait()
+				w.setFaults(noDevices)
+				a.done(first)
+				w.crash()
+				w.setFaults(nil)
+				a.open()
+				synctest.Wait()
+				if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil {
+					t.Errorf("the host was started again, and on record is %+v", dep)
+				}
+				a.done(a.fetchImage())
+				if dep := w.deployableOf("n"); dep.BitstreamID.String() != image {
+					t.Errorf("it was loaded again, and on record is %+v", dep)
+				}
+				a.wantNothingToDo(time.Minute)
+				w.wantCommandsOnRecord(0)
+				w.wantConsistent()
+			})
+		})
+	}
+}
+
+// The end of a first load, of a bind that is over, and whose command is still on record because the
 // store had a bad day: nothing is loaded for it, and nothing is believed of it.
 func TestAnEndedLoadForNobodyTellsNothing(t *testing.T) {
 	withAgent(t, func(w *world, a *scripted, _ *Device) {

@@ -80,12 +80,9 @@ func (h *hostActor) restored(m *hostRestored) {
 // rebooted has what is held of the device made anew, and forgets what may be
 // loaded: once for each start, however often the host is put in order.
 func (a *deviceActor) rebooted(m *hostRebooted) {
-	if a.boot == m.boot {
+	if a.dev.Boot == m.boot {
 		a.makeAnew(m)
 		return
-	}
-	if j := a.jobs.running; j != nil {
-		j.again = true
 	}
 	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
 	next.Boot = m.boot
@@ -95,7 +92,6 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 			m.fail(err)
 			return
 		}
-		a.boot = m.boot
 		a.tellHealth(before)
 		a.makeAnew(m)
 	}))

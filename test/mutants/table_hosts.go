@@ -186,10 +186,10 @@ var hosts = []mutant{
 	},
 	{
 		name: "image-of-a-former-start", rule: "The bitstream on record never claims what is not there.",
-		file:  "actors/device_jobs.go",
-		old:   "	case err == nil && q.running.again:\n",
-		new:   "	case err == nil && c.Kind == devices.CreateMdev && q.running.again:\n",
-		tests: in(actors, "TestAnImageThatWasLoadedBeforeAStart"),
+		file:  "actors/device_load.go",
+		old:   "m.stage == loadDone && next.Deployables[i].Outdated",
+		new:   "m.stage == loadBegins && next.Deployables[i].Outdated && m.image != uuid.Nil",
+		tests: in(actors, "TestAnImageThatWasLoadedBeforeAStart", "TestAnImageThatWasLoadedBeforeAStartOfTheHost"),
 	},
 	{
 		name: "images-outlive-a-start", rule: "The bitstream on record never claims what is not there.",
