@@ -73,6 +73,9 @@ func (c *commandRecord) prepares(arq uuid.UUID, generation uint64) bool {
 	return i >= 0 && i < len(c.Generations) && c.Generations[i] == generation
 }
 
+// loads tells whether the command loads an image.
+func (c *commandRecord) loads() bool { return c.Command.Kind == devices.ProgramFPGA }
+
 // ended tells whether it is known what became of it.
 func (c *commandRecord) ended() bool { return c.State != "" }
 

@@ -44,7 +44,7 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 	}
 	for _, bind := range inOrder(binds) {
 		recs := binds[bind]
-		markSent(recs)
+		markSent(known, recs)
 		parts := f.partsOf(recs)
 		if bind == uuid.Nil || len(parts) == 0 {
 			s.resumeOrphans(r, known, recs)
@@ -84,12 +84,17 @@ func inOrder(binds map[uuid.UUID][]*commandRecord) []uuid.UUID {
 	})
 }
 
-// markSent marks what an agent may have been given. A device asks for a command
-// of a bind when the one before is done.
-func markSent(recs []*commandRecord) {
+// markSent marks what an agent may have been given: of loads that which is on record
+// with its device, of all else what its device asks for when the one before is done, or
+// was not needed.
+func markSent(known map[uuid.UUID]*Device, recs []*commandRecord) {
 	for i, rec := range recs {
-		rec.mayBeSent = rec.Bind == uuid.Nil || i == 0 || recs[i-1].Device != rec.Device ||
-			recs[i-1].State == protocol.ResultDone
+		if rec.loads() {
+			rec.mayBeSent = known[rec.Device].tells(rec.Command)
+			continue
+		}
+		rec.mayBeSent = rec.Bind == uuid.Nil || i == 0 || recs[i-1].Device != rec.Device || recs[i-1].State == protocol.ResultDone ||
+			recs[i-1].loads() && !recs[i-1].mayBeSent
 	}
 }
 
@@ -141,10 +146,11 @@ func (d *Device) tells(c devices.Command) bool {
 	return dep != nil && dep.loads(c.ID)
 }
 
-// resumeOrphans keeps devices busy with commands that may have been begun.
+// resumeOrphans keeps devices busy with commands that may have been begun. What was not is
+// nobody's any more, and its handles may be somebody else's.
 func (s *System) resumeOrphans(r *resumed, known map[uuid.UUID]*Device, recs []*commandRecord) {
 	for _, rec := range recs {
-		if rec.ended() && !known[rec.Device].tells(rec.Command) {
+		if !rec.mayBeSent || rec.ended() && !known[rec.Device].tells(rec.Command) {
 			r.drop = append(r.drop, rec)
 			continue
 		}

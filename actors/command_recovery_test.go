@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -244,5 +245,100 @@ func TestABindAfterTheClockWasPutBack(t *testing.T) {
 		w.wantStates("BindStarted", id)
 		<-time.After(w.sys.opts.BindTimeout + time.Second)
 		w.wantStates("BindFailed", id)
+	})
+}
+
+// noCommandGoes is the store's day on which no record of one of some commands can be
+// removed.
+func noCommandGoes(of map[uuid.UUID]bool) func(persistence.Transition) memory.Fault {
+	return func(t persistence.Transition) memory.Fault {
+		if slices.ContainsFunc(t.Deletes, func(d persistence.Delete) bool { return of[d.Key.ID] }) {
+			return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+		}
+		return memory.Fault{}
+	}
+}
+
+// storedCommands are the commands on record.
+func (w *world) storedCommands() map[uuid.UUID]bool {
+	w.t.Helper()
+	all := map[uuid.UUID]bool{}
+	w.must(w.store.Each(w.t.Context(), func(r persistence.Record) error {
+		if r.Key.Kind == kindCommand {
+			all[r.Key.ID] = true
+		}
+		return nil
+	}))
+	return all
+}
+
+// A load that was not needed, because another bind had loaded its image, and whose record
+// could not be removed, is not begun after a restart: somebody else has another image.
+func TestALoadThatWasNotBegunIsForgotten(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		first := []uuid.UUID{w.program("n", instance), w.program("n", another)}
+		c := a.fetch()
+		w.setFaults(noCommandGoes(w.storedCommands()))
+		a.done(c)
+		w.wantStates("Bound", first...)
+		w.must(w.remove(first...))
+		w.profile("other", Request{"resources:FPGA", "1"}, Request{keyBitstream, otherImage})
+		id := w.create("other", 1)[0]
+		w.must(w.bind(w.to("n", instance), id))
+		a.done(a.fetch())
+		w.wantStates("Bound", id)
+		w.crash()
+		w.setFaults(nil)
+		a.open()
+		a.wantNothingToDo(time.Minute)
+		if dep := w.deployableOf("n"); dep.BitstreamID.String() != otherImage {
+			t.Errorf("%+v", dep)
+		}
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
+
+// What was not begun for a bind that has failed is not begun after a restart, though its
+// record is there still: the handle is nobody's.
+func TestWhatWasNotBegunIsForgotten(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, _ *Device) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("n", instance), ids...))
+		first := a.fetch()
+		w.setFaults(noCommandGoes(w.storedCommands()))
+		a.failed(first, protocol.ResultError)
+		w.wantStates("BindFailed", ids...)
+		w.finishAll(a)
+		w.wantHandles(5, 0, 0)
+		w.crash()
+		w.setFaults(nil)
+		a.open()
+		if kinds := w.finishAll(a); len(kinds) > 0 {
+			t.Errorf("done: %v", kinds)
+		}
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
+
+// What becomes of a load that is going on when the service stops is heard of, though its
+// bind is over.
+func TestALoadGoesOnAfterAStop(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		first, second := w.program("n", instance), w.program("n", another)
+		begun := a.fetch()
+		w.must(w.remove(first))
+		w.must(w.sys.Stop(w.t.Context()))
+		w.drainEngine()
+		w.crash()
+		a.open()
+		a.failed(begun, protocol.ResultUnknown)
+		a.failed(a.fetch(), protocol.ResultError)
+		w.wantStates("BindFailed", second)
+		w.wantUncertain("n", true)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
 	})
 }

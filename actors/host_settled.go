@@ -3,7 +3,6 @@ package actors
 import (
 	"github.com/google/uuid"
 
-	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -33,7 +32,7 @@ func (h *hostActor) settledBind(m *commandSettled) {
 
 // toBeNoted says whether the result stays on record until the device has put it on its
 // own: what is loaded would not be known if the service ended in between.
-func (c *hostCommand) toBeNoted() bool { return c.rec.Command.Kind == devices.ProgramFPGA && !c.noted }
+func (c *hostCommand) toBeNoted() bool { return c.rec.loads() && !c.noted }
 
 // noted takes note that it has.
 func (h *hostActor) noted(id uuid.UUID) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 )
 
@@ -69,7 +68,7 @@ func (h *hostActor) underWay() []*hostCommand {
 // others are sent to the next agent, too. That they have ended is on disk before it
 // is on disk who the next one is: otherwise it would be taken for theirs.
 func (h *hostActor) endUnknown(m *openSession) bool {
-	all := slices.DeleteFunc(h.underWay(), func(c *hostCommand) bool { return c.rec.Command.Kind != devices.ProgramFPGA })
+	all := slices.DeleteFunc(h.underWay(), func(c *hostCommand) bool { return !c.rec.loads() })
 	if len(all) == 0 {
 		return false
 	}
