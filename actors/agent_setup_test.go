@@ -230,9 +230,15 @@ func (a *scripted) failed(c protocol.Command, code string) {
 // mdevs makes all handles of an agent's devices mediated ones.
 func (a *scripted) mdevs() {
 	for i := range a.content.Devices {
-		for j := range a.content.Devices[i].Deployables[0].AttachHandles {
-			a.content.Devices[i].Deployables[0].AttachHandles[j].Type = handleTypeMdev
-		}
+		a.mdevsOf(i)
+	}
+}
+
+// mdevsOf makes those of one of the devices mediated ones.
+func (a *scripted) mdevsOf(device int) {
+	handles := a.content.Devices[device].Deployables[0].AttachHandles
+	for i := range handles {
+		handles[i].Type = handleTypeMdev
 	}
 }
 

@@ -26,8 +26,8 @@ type Device struct {
 	Serial  string `json:",omitempty"` // "": the hardware does not say
 	// Health is what is known of it; nil: nobody has examined it.
 	Health *DeviceHealth `json:",omitempty"`
-	// Boot is the last start of its host with which images were forgotten; "": the
-	// first that was heard of.
+	// Boot is the last start of its host with which images were forgotten, or the one
+	// that it was reported in first.
 	Boot        string `json:",omitempty"`
 	Deployables []*Deployable
 	CreatedAt   int64 // Unix seconds

@@ -192,20 +192,19 @@ func (d *Device) judgeLoads(lost bool, of *Deployable) bool {
 
 // inherit has the first of the parts that are left be uncertain in place of one that
 // is gone: a card is no better known because its function has another name. One
-// that was loaded since is.
+// that was loaded since is. What guests had of the one that is gone they miss no more.
 func (d *Device) inherit(gone *Deployable) {
-	if !gone.Uncertain || len(d.Deployables) == 0 {
-		return
+	if gone.Uncertain && len(d.Deployables) > 0 {
+		heir := d.Deployables[0]
+		if heir.BitstreamID == uuid.Nil {
+			heir.Uncertain, heir.UpdatedAt = true, d.UpdatedAt
+		}
+		d.Health = d.Health.clone()
+		if slices.Contains(d.Health.Accepted, gone.uncertainty()) {
+			d.Health.Accepted = append(d.Health.Accepted, heir.uncertainty())
+		}
 	}
-	heir := d.Deployables[0]
-	if heir.BitstreamID == uuid.Nil {
-		heir.Uncertain, heir.UpdatedAt = true, d.UpdatedAt
-	}
-	d.Health = d.Health.clone()
-	if slices.Contains(d.Health.Accepted, gone.uncertainty()) {
-		d.Health.Accepted = append(d.Health.Accepted, heir.uncertainty())
-	}
-	d.judgeLoads(false, heir)
+	d.judgeLoads(false, nil)
 }
 
 // curedBy tells whether the device is in quarantine for nothing but what is not

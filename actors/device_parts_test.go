@@ -12,6 +12,8 @@ import (
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // withParts is an agent with one card of two virtual functions, each a deployable
@@ -282,6 +284,37 @@ func TestAHandleOfAnotherType(t *testing.T) {
 		if got := typeOf(second); got != handleTypePCI {
 			t.Errorf("the next one is %s", got)
 		}
+		w.wantConsistent()
+	})
+}
+
+// A part goes whose guest missed its image, on a day on which the store would not take
+// that nobody misses it any more: the device is not held off for it.
+func TestAPartGoesWhoseImageIsLost(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		part := w.wantParts(2)[1]
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		id := w.create("image", 1)[0]
+		w.must(w.bind(&BindTo{Hostname: "n", ProviderUUID: part.ProviderUUID, InstanceUUID: instance}, id))
+		a.done(a.fetch())
+		w.wantStates("Bound", id)
+		a.restarted("boot-2")
+		a.failed(a.fetchImage(), protocol.ResultError)
+		a.losesPart()
+		a.report()
+		<-time.After(6 * time.Second)
+		a.report()
+		var once sync.Once
+		w.setFaults(func(t persistence.Transition) (f memory.Fault) {
+			if noDevices(t) != (memory.Fault{}) {
+				once.Do(func() { f = memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable} })
+			}
+			return f
+		})
+		w.must(w.unbind(id))
+		w.wantParts(1)
+		w.wantNotQuarantined(w.wantDevices("n", 1)[0])
 		w.wantConsistent()
 	})
 }

@@ -24,13 +24,17 @@ type LostImage struct {
 // reloadPause is how long an image that could not be loaded again waits.
 const reloadPause = 30 * time.Second
 
-// loseImages takes note that no deployable of a device has its image any more.
-func (a *deviceActor) loseImages(next *Device) {
+// loseImages takes note that no deployable of a device has its image any more, nor what
+// is being loaded, and gives what puts it on record: not if somebody gets an image
+// meanwhile that is lost, and who would not be among those who miss it.
+func (a *deviceActor) loseImages(next *Device) *batch {
+	b := relief()
 	for _, dep := range next.Deployables {
 		dep.Outdated = dep.Loading
 		if dep.BitstreamID == uuid.Nil {
 			continue
 		}
+		b.checkHandles(a.set(dep.UUID).vacant())
 		if holders := a.holdersOf(dep.UUID); len(holders) > 0 {
 			dep.Lost = &LostImage{dep.BitstreamID, holders}
 			a.sys.log.Error("the image that guests have may be gone from their FPGA; it is loaded again",
@@ -42,6 +46,8 @@ func (a *deviceActor) loseImages(next *Device) {
 	if next.judgeLoads(false, nil) {
 		a.sys.showHealth(next)
 	}
+	b.putDevice(a.dev, next)
+	return b
 }
 
 // holdersOf gives the ARQs that have something of a deployable, sorted.
@@ -59,10 +65,17 @@ func (a *deviceActor) holdersOf(dep uuid.UUID) []uuid.UUID {
 // misses says whether somebody has something of a deployable whose image he had and
 // is lost.
 func (a *deviceActor) misses(dep *Deployable) bool {
-	return dep.Lost != nil && slices.ContainsFunc(a.holdersOf(dep.UUID), func(id uuid.UUID) bool {
-		return slices.Contains(dep.Lost.Holders, id)
-	})
+	return dep.Lost != nil && slices.ContainsFunc(a.holdersOf(dep.UUID), dep.Lost.of)
 }
+
+// othersHave says whether somebody has something of it who got it without the image,
+// because an operator found that good: it is not loaded under him.
+func (a *deviceActor) othersHave(dep *Deployable) bool {
+	return slices.ContainsFunc(a.holdersOf(dep.UUID), func(id uuid.UUID) bool { return !dep.Lost.of(id) })
+}
+
+// of says whether an ARQ had the image.
+func (l *LostImage) of(arq uuid.UUID) bool { return slices.Contains(l.Holders, arq) }
 
 // notMissed gives the device as it is when nobody wants an image any more that it has
 // lost; nil: it is so.
@@ -88,7 +101,7 @@ func (a *deviceActor) reload() {
 		return
 	}
 	for _, dep := range a.dev.Deployables {
-		if _, busy := a.jobs.loading(dep.UUID); busy || !a.misses(dep) {
+		if _, busy := a.jobs.loading(dep.UUID); busy || !a.misses(dep) || a.othersHave(dep) {
 			continue
 		}
 		c := a.dev.command(devices.ProgramFPGA, dep)

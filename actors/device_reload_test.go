@@ -137,10 +137,7 @@ func TestALostImageThatNobodyMisses(t *testing.T) {
 func TestAnImageIsLoadedAgainOnceForAStart(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		a := w.agent("n", 2)
-		handles := a.content.Devices[1].Deployables[0].AttachHandles
-		for i := range handles {
-			handles[i].Type = handleTypeMdev
-		}
+		a.mdevsOf(1)
 		a.open()
 		a.report()
 		var guests []uuid.UUID

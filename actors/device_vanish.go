@@ -23,9 +23,9 @@ func (a *deviceActor) vanish(m *vanish) {
 	}
 	next := a.dev.clone(a.sys.unix())
 	next.Missing = true
-	a.loseImages(next) // should it return, it may have been without power
 	before := a.dev.Health
-	a.replace(next, a.orAgain(m, func(err error) {
+	// Should it return, it may have been without power.
+	a.write(a.loseImages(next), a.orAgain(m, func(err error) {
 		if err == nil {
 			a.tellMissing()
 			a.tellHealth(before)

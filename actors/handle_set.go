@@ -2,6 +2,7 @@ package actors
 
 import (
 	"math/bits"
+	"slices"
 )
 
 // handleSet is the attach handles of one deployable, lowest first. Finding a
@@ -98,6 +99,11 @@ func (s *handleSet) away() []*heldHandle {
 		}
 	}
 	return away
+}
+
+// vacant gives the handles that somebody may get.
+func (s *handleSet) vacant() []*heldHandle {
+	return slices.DeleteFunc(slices.Clone(s.handles), func(h *heldHandle) bool { return h == nil || h.State != handleFree })
 }
 
 func (s *handleSet) countTaken(h *heldHandle, by int) {

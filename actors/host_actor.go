@@ -37,7 +37,7 @@ type hostActor struct {
 	commands  map[uuid.UUID]*hostCommand // that are not over
 	over      []*commandRecord           // the last that are, with their results
 	poll      *pollCommands              // that waits for commands
-	restoring bool                       // the host is being put in order after its start
+	restoring string                     // the start after which the host is being put in order; "": it is not
 	restoreIn func()                     // stops the timer of the next try
 
 	absent  map[uuid.UUID]absence     // devices that the last inventory lacks

@@ -23,6 +23,7 @@ type foundDevice struct {
 	whole   bool      // what it lacks is not there
 	at      time.Time // of the scan; zero for a built-in fake one, of which one is proof
 	session uuid.UUID // in which it is reported
+	boot    string    // the start of its host that it is reported in; "": a built-in fake one
 }
 
 // absence is a device that an inventory lacks.
@@ -60,7 +61,7 @@ func (h *hostActor) inventory(m *reportInventory) {
 	h.sys.work(func(ctx context.Context) {
 		done := &inventoryTaken{asked: m}
 		done.err = contained(func() (err error) {
-			done.outcome, err = h.sys.takeInventory(ctx, &report{h.name, m.names, s.drivers, inv, absent, at})
+			done.outcome, err = h.sys.takeInventory(ctx, &report{h.name, m.names, s.bootID, s.drivers, inv, absent, at})
 			return err
 		})
 		h.sys.engine.tell(self, done)
@@ -140,6 +141,7 @@ func (h *hostActor) logDisabled(all []*Device) {
 type report struct {
 	host    string
 	names   []string // that the agent has proven
+	boot    string   // the start of the machine
 	drivers []string // that are enabled; none: it is not known
 	inv     *protocol.Inventory
 	absent  map[uuid.UUID]absence // according to the scans before; not altered

@@ -15,9 +15,10 @@ import (
 // restorePause is how long putting a host in order waits for the next try.
 const restorePause = 30 * time.Second
 
-// restore puts a host in order after its last start.
+// restore puts a host in order after its last start, also when it was not yet after the
+// one before. The devices are told at once: what they have is not given away meanwhile.
 func (h *hostActor) restore() {
-	if h.restoring || h.session == nil || h.rec.BootID == h.session.bootID {
+	if h.session == nil || h.restoring == h.session.bootID || h.rec.BootID == h.session.bootID {
 		return
 	}
 	if h.restoreIn != nil { // this is the next try
@@ -25,23 +26,27 @@ func (h *hostActor) restore() {
 		h.restoreIn = nil
 	}
 	boot := h.session.bootID
-	h.restoring = true
+	h.restoring = boot
 	h.sys.log.Info("a host was started again; what its guests have of it is made anew", "host", h.name)
-	self := h.self
+	all, self := h.sys.tellRebooted(h.name, boot), h.self
 	h.sys.work(func(ctx context.Context) {
-		err := h.sys.restoreDevices(ctx, h.name, boot)
-		h.sys.engine.tell(self, &hostRestored{boot, err})
+		h.sys.engine.tell(self, &hostRestored{boot, awaitAll(ctx, all)})
 	})
 }
 
-func (s *System) restoreDevices(ctx context.Context, host, boot string) error {
-	var all []promise[struct{}]
+// tellRebooted tells the devices of a host of its start, and gives their answers.
+func (s *System) tellRebooted(host, boot string) (all []promise[struct{}]) {
 	for _, d := range s.devicesOf(host) {
 		p := newPromise[struct{}]()
 		if s.devices.tell(d.UUID, &hostRebooted{boot: boot, promise: p}) {
 			all = append(all, p)
 		}
 	}
+	return all
+}
+
+// awaitAll waits for all answers.
+func awaitAll(ctx context.Context, all []promise[struct{}]) error {
 	var errs []error
 	for _, p := range all {
 		select {
@@ -56,7 +61,10 @@ func (s *System) restoreDevices(ctx context.Context, host, boot string) error {
 
 // restored puts it on record.
 func (h *hostActor) restored(m *hostRestored) {
-	h.restoring = false
+	if m.boot != h.restoring { // it was started once more
+		return
+	}
+	h.restoring = ""
 	again := func(err error) {
 		h.sys.log.Error("not all that guests have of a host could be made anew; trying again", "host", h.name, "error", err)
 		self := h.self
@@ -71,9 +79,7 @@ func (h *hostActor) restored(m *hostRestored) {
 	h.write(next, func(err error) {
 		if err != nil {
 			again(err)
-			return
 		}
-		h.restore() // the host may have been started once more
 	})
 }
 
@@ -86,8 +92,7 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 	}
 	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
 	next.Boot = m.boot
-	a.loseImages(next)
-	a.replace(next, a.orAgain(m, func(err error) {
+	a.write(a.loseImages(next), a.orAgain(m, func(err error) {
 		if err != nil {
 			m.fail(err)
 			return

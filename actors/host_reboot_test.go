@@ -125,3 +125,40 @@ func TestAHostIsStartedAgainAndAgain(t *testing.T) {
 		}
 	})
 }
+
+// Devices hear of a start of their host at once, also when the host is not in order after
+// the one before: nobody gets what they do not have any more.
+func TestDevicesHearOfEachStart(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 2)
+		a.mdevsOf(1)
+		a.open()
+		a.report()
+		guest := w.bound(w.wantDevices("n", 2)[1], another)
+		w.finishAll(a)
+		a.restarted("boot-2")
+		a.fetch() // and is not done
+		id := w.program("n", instance)
+		synctest.Wait()
+		for _, c := range a.poll(0, time.Second) {
+			if c.Kind == devices.ProgramFPGA {
+				a.done(c)
+			}
+		}
+		w.wantStates("Bound", id)
+		w.must(w.unbind(id))
+		a.restarted("boot-3")
+		synctest.Wait()
+		if dep := w.deployableOf("n"); dep.BitstreamID != uuid.Nil {
+			t.Errorf("an image is said to be loaded: %+v", dep)
+		}
+		w.finishAll(a)
+		w.wantStates("Bound", guest)
+		w.crash()
+		a.open()
+		if kinds := w.finishAll(a); kinds != nil {
+			t.Errorf("made anew once more: %v", kinds)
+		}
+		w.wantConsistent()
+	})
+}

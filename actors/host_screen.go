@@ -51,7 +51,9 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 		for j := range d.Deployables {
 			names[d.Deployables[j].Name] = true
 		}
-		good = append(good, foundDevice{Device: d.Device, driver: d.Driver, serial: d.Serial, whole: s.seesWhole(r, d), at: r.at, session: r.inv.Session})
+		good = append(good, foundDevice{
+			Device: d.Device, driver: d.Driver, serial: d.Serial, whole: s.seesWhole(r, d), at: r.at, session: r.inv.Session, boot: r.boot,
+		})
 	}
 	return good, nil
 }

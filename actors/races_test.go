@@ -103,7 +103,7 @@ func TestNobodyLosesADevicesChangeToABind(t *testing.T) {
 			return err
 		},
 		"start its host again": func(w *world, _ *Deployable) error {
-			return w.sys.restoreDevices(context.Background(), "h", "boot-2")
+			return awaitAll(context.Background(), w.sys.tellRebooted("h", "boot-2"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -129,7 +129,7 @@ func (s *System) newDevice(hostname string, found *foundDevice, numbers *sequenc
 	now := s.unix()
 	d := &Device{
 		ID: numbers.Device, UUID: uuid.New(), Hostname: hostname,
-		ControlPath: found.ControlPath, CreatedAt: now, UpdatedAt: now,
+		ControlPath: found.ControlPath, Boot: found.boot, CreatedAt: now, UpdatedAt: now,
 	}
 	d.describe(found)
 	for i := range found.Deployables {
