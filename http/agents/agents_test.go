@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -264,6 +265,36 @@ func TestTokensAreReloaded(t *testing.T) {
 		t.Error("the new ones are not there")
 	}
 	step(2*time.Hour, "b "+tokenB, false, false)
+}
+
+// Whoever looks, at a signal or because it is time, a file is taken over once.
+func TestTokensAreReloadedOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	write(t, file, "a "+tokenA)
+	tokens, err := ReadTokens(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for age := range 50 {
+		if err := os.Chtimes(file, time.Time{}, time.Now().Add(-time.Duration(age+1)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		var changes atomic.Int32
+		for range 4 {
+			all.Go(func() {
+				if changed, err := tokens.Reload(); err != nil {
+					t.Error(err)
+				} else if changed {
+					changes.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if n := changes.Load(); n != 1 {
+			t.Errorf("taken over %d times", n)
+		}
+	}
 }
 
 func packed(t *testing.T, from io.Reader) *bytes.Buffer {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,9 +16,11 @@ import (
 // Tokens are what agents show where there are no certificates. Only their
 // digests are kept.
 type Tokens struct {
-	path    string
-	changed time.Time // of the file, when it was read; used by Reload alone
-	hosts   atomic.Pointer[map[[sha256.Size]byte][]string]
+	path  string
+	hosts atomic.Pointer[map[[sha256.Size]byte][]string]
+
+	mu      sync.Mutex // of those who look at the file
+	changed time.Time  // of the file, when it was read
 }
 
 // leastToken is the least length of a token, in bytes.
@@ -35,6 +38,8 @@ func ReadTokens(path string) (*Tokens, error) {
 // Reload reads the file again if it has changed. After an error the tokens are
 // as before, and the same file is not tried again.
 func (t *Tokens) Reload() (changed bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	info, err := os.Stat(t.path)
 	if err != nil || info.ModTime().Equal(t.changed) {
 		return false, err
