@@ -192,8 +192,7 @@ func TestAnUnknownEndIsNotThatOfWhoCameNext(t *testing.T) {
 				w.setFaults(noDevices)
 				w.must(a.tryResult(c, protocol.ResultFailed, protocol.ResultUnknown))
 				synctest.Wait()
-				w.crash()
-				w.setFaults(nil)
+				w.crashOnABadDay()
 				a.open()
 				a.failed(a.fetch(), protocol.ResultError)
 				w.wantStates("BindFailed", next)
@@ -226,6 +225,13 @@ func noDevices(t persistence.Transition) memory.Fault {
 	return memory.Fault{}
 }
 
+// crashOnABadDay crashes, and the store's next day is a good one from its first moment.
+func (w *world) crashOnABadDay() {
+	w.t.Helper()
+	w.setFaults(nil)
+	w.crash()
+}
+
 // orders has a device programmed and does not wait for the end, until it is told
 // to give up.
 func (w *world) orders(d *Device, image string) (giveUp func()) {
@@ -246,8 +252,7 @@ func TestAnUnknownEndOnABadDay(t *testing.T) {
 		w.setFaults(noDevices)
 		w.must(a.tryResult(c, protocol.ResultFailed, protocol.ResultUnknown))
 		synctest.Wait()
-		w.crash()
-		w.setFaults(nil)
+		w.crashOnABadDay()
 		w.wantUncertain("n", true)
 
 		// And it gets on record when the store's day gets better.
@@ -289,8 +294,7 @@ func TestAKnownEndOnABadDay(t *testing.T) {
 					w.must(a.tryResult(c, state, code))
 					synctest.Wait()
 					w.wantCommandsOnRecord(1)
-					w.crash()
-					w.setFaults(nil)
+					w.crashOnABadDay()
 					w.wantUncertain("n", false)
 					if loaded := w.deployableOf("n").BitstreamID.String() == image; loaded != (state == protocol.ResultDone) {
 						t.Errorf("it is loaded: %v", loaded)

@@ -27,8 +27,7 @@ func TestAnImageIsNotThereBecauseItOnceWas(t *testing.T) {
 		"before the device has the end on record": func(w *world, a *scripted, again protocol.Command) bool {
 			w.setFaults(noDevices)
 			a.failed(again, protocol.ResultUnknown)
-			w.crash()
-			w.setFaults(nil)
+			w.crashOnABadDay()
 			a.open()
 			return true
 		},
@@ -122,8 +121,7 @@ func TestAnEndedLoadForNobodyTellsNothing(t *testing.T) {
 		w.setFaults(noDevices)
 		a.failed(again, protocol.ResultUnknown)
 		w.wantCommandsOnRecord(2)
-		w.crash()
-		w.setFaults(nil)
+		w.crashOnABadDay()
 		a.open()
 		w.wantUncertain("n", true)
 		a.wantNothingToDo(time.Minute)
