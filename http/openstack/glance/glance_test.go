@@ -127,11 +127,12 @@ func TestImagesOfAFunction(t *testing.T) {
 		g.Create(t, id.String(), []byte(function), members)
 		return id
 	}
-	const odd = `in:a,b & "c" é+%`
-	one, strange := add("one", nil), add(odd, nil)
-	twice := []uuid.UUID{add("two", nil), add("two", nil)}
-	private := add("private", map[string]any{"visibility": "private", "owner": owner})
-	g.Create(t, uuid.NewString(), nil, map[string]any{propertyFunction: "empty"})
+	run := uuid.NewString() // there is one Glance for as often as the tests are run
+	odd := `in:a,b & "c" é+% ` + run
+	one, strange := add(run+"one", nil), add(odd, nil)
+	twice := []uuid.UUID{add(run+"two", nil), add(run+"two", nil)}
+	private := add(run+"private", map[string]any{"visibility": "private", "owner": owner})
+	g.Create(t, uuid.NewString(), nil, map[string]any{propertyFunction: run + "empty"})
 
 	public, own := client(t, g.URL, Options{}), client(t, g.URL, Options{Owner: owner})
 	for _, c := range []struct {
@@ -139,15 +140,15 @@ func TestImagesOfAFunction(t *testing.T) {
 		function string
 		want     []uuid.UUID
 	}{
-		{public, "one", []uuid.UUID{one}},
-		{public, "two", twice},
+		{public, run + "one", []uuid.UUID{one}},
+		{public, run + "two", twice},
 		{public, odd, []uuid.UUID{strange}},
-		{public, "none", nil},
-		{public, "empty", nil},
-		{public, "private", nil},
-		{public, "on", nil},
-		{own, "private", []uuid.UUID{private}},
-		{own, "one", nil},
+		{public, run + "none", nil},
+		{public, run + "empty", nil},
+		{public, run + "private", nil},
+		{public, run + "on", nil},
+		{own, run + "private", []uuid.UUID{private}},
+		{own, run + "one", nil},
 	} {
 		found, err := c.client.ImagesFor(t.Context(), c.function)
 		ids := map[uuid.UUID]bool{}

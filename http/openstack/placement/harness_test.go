@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 // each has a host of its own in it.
 var shared struct {
 	once      sync.Once
+	hosts     atomic.Int32
 	placement *openstacktest.Placement
 	err       error
 }
@@ -74,7 +76,7 @@ func hostless(t *testing.T) *world {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
-	w := &world{t: t, placement: shared.placement, host: strings.ReplaceAll(t.Name(), "/", "-")}
+	w := &world{t: t, placement: shared.placement, host: fmt.Sprintf("%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), shared.hosts.Add(1))}
 	w.device = w.host
 	w.client = New(session(t, w.placement.URL), openstack.Service{})
 	return w

@@ -190,18 +190,20 @@ func TestNamesThatPlacementDoesNotHave(t *testing.T) {
 // A custom name that Placement has lost since is made again.
 func TestALostNameIsMadeAgain(t *testing.T) {
 	w := newWorld(t)
-	p := w.deployable("one", 4, "CUSTOM_LOST_TRAIT")
-	p.Class = "CUSTOM_LOST_CLASS"
+	n := shared.hosts.Load() // the names of another run of this test are in use
+	trait, class := fmt.Sprintf("CUSTOM_LOST_TRAIT_%d", n), fmt.Sprintf("CUSTOM_LOST_CLASS_%d", n)
+	p := w.deployable("one", 4, trait)
+	p.Class = class
 	w.show(3, nil, p)
 	path := "/resource_providers/" + p.UUID.String()
-	for _, gone := range []string{path + "/inventories", path + "/traits", "/traits/CUSTOM_LOST_TRAIT", "/resource_classes/CUSTOM_LOST_CLASS"} {
+	for _, gone := range []string{path + "/inventories", path + "/traits", "/traits/" + trait, "/resource_classes/" + class} {
 		w.must(http.MethodDelete, gone, nil)
 	}
 	if _, err := w.tryShow(p); err == nil {
 		t.Error("no error for what was lost")
 	}
 	w.show(2, nil, p)
-	w.wantSeen(p, []string{"CUSTOM_LOST_CLASS 4-0"}, "CUSTOM_LOST_TRAIT", "OWNER_CYBORG")
+	w.wantSeen(p, []string{class + " 4-0"}, trait, "OWNER_CYBORG")
 }
 
 func TestTheNameIsAnothers(t *testing.T) {
