@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/persistence"
@@ -98,6 +100,11 @@ func (b *batch) checkHandles(handles []*heldHandle) {
 	for _, h := range handles {
 		b.t.Checks = append(b.t.Checks, persistence.Check{Key: handleKey(h.UUID), Generation: h.Generation})
 	}
+}
+
+// writes says whether the batch puts a record.
+func (b *batch) writes(key persistence.Key) bool {
+	return slices.ContainsFunc(b.t.Puts, func(p persistence.Put) bool { return p.Key == key })
 }
 
 func (b *batch) put(key persistence.Key, expected uint64, body []byte, claims []persistence.Claim) {

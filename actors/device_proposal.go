@@ -48,6 +48,10 @@ func (a *deviceActor) propose(m *proposeDevice) bool {
 		if !known && a.undecided(g.handle) {
 			return false
 		}
+		if !known && m.again {
+			p.lacked = append(p.lacked, a.lackOf(g))
+			continue
+		}
 		if !known {
 			p.taken, p.given, p.err = nil, nil, errStale
 			m.answer(p)
@@ -279,7 +283,8 @@ func (a *deviceActor) undecided(handle uuid.UUID) bool {
 
 // give proposes a handle's release. While the device works on it, or when it
 // has to be cleaned up, it is not free at once. It says false when, as far as
-// this actor knows, the ARQ does not hold the handle.
+// this actor knows, the ARQ does not hold the handle: that is a race, or else it is
+// said again (see operation_lacked.go).
 func (a *deviceActor) give(g handleGive) (change[heldHandle], bool) {
 	h := a.handles[g.handle]
 	if h == nil || h.State != handleTaken || h.Holder != g.arq {

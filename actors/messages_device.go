@@ -40,6 +40,7 @@ type deviceProposal struct {
 	generation uint64 // of the device's record
 	taken      []change[heldHandle]
 	given      []change[heldHandle]
+	lacked     []lack // to be given back, and not held
 	commands   []devices.Command
 	records    []*commandRecord // of the commands, if an agent carries them out
 	// Only where an image is to be loaded: the device with that image no longer

@@ -33,6 +33,7 @@ type operation struct {
 	awaited int
 	devices []*devicePart
 	members *membership // the instances, as they were when checked
+	lacked  []lack
 
 	// After an accepted bind that needs preparation:
 	accepted  []*part          // what became BindStarted

@@ -11,7 +11,7 @@ import (
 func (o *operation) gather() {
 	o.attempt++
 	o.round = round{o.self, o.sys.nextRound()}
-	o.phase, o.devices, o.failure, o.records = asking, nil, nil, nil
+	o.phase, o.devices, o.failure, o.records, o.lacked = asking, nil, nil, nil, nil
 	o.parts = o.choose()
 	o.members = newMembership(o.sys.dir)
 	o.awaited = len(o.parts)
@@ -124,7 +124,8 @@ func (o *operation) groupByDevice() error {
 		case p.ask.event != evBind && p.holds():
 			v, ok := o.sys.dir.provider(p.arq.Binding.ProviderUUID)
 			if !ok {
-				return failure(CodeInternal, nil, "the device of a bound ARQ is unknown")
+				o.lacked = append(o.lacked, o.sys.lackOf(handleGive{arq: p.id, handle: p.arq.Binding.Handle.UUID}))
+				continue
 			}
 			d := o.devicePart(v.device)
 			d.giving = append(d.giving, p)
@@ -192,6 +193,7 @@ func (o *operation) allDevicesProposed() {
 	for _, d := range o.devices {
 		switch err := d.proposal.err; {
 		case err == nil:
+			o.lacked = append(o.lacked, d.proposal.lacked...)
 		case errors.Is(err, errStale):
 			o.gatherAgain()
 			return
@@ -203,7 +205,7 @@ func (o *operation) allDevicesProposed() {
 		}
 	}
 	if exhausted != nil {
-		o.failure = exhausted
+		o.failure, o.lacked = exhausted, nil
 		b := o.composeExhausted()
 		o.releaseOthers()
 		o.submit(b)

@@ -14,6 +14,7 @@ func (o *operation) compose() *batch {
 	for _, d := range o.devices {
 		o.composeDevice(b, d)
 	}
+	o.checkLacked(b)
 	for _, p := range o.parts {
 		if !p.repeat {
 			o.composeARQ(b, p, staged, o.members)

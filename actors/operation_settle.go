@@ -12,6 +12,7 @@ import (
 
 // won adopts a durable batch.
 func (o *operation) won(b *batch) {
+	o.tellLacked()
 	staged := o.purpose == forPatch && o.failure == nil && o.prepares()
 	if staged {
 		o.startPreparation(b)
