@@ -28,11 +28,15 @@ func (d *Deployable) vgpuType() string {
 
 // undoOf says what is to be done when a handle is given back.
 func (a *deviceActor) undoOf(h *heldHandle) commandKindCode {
-	dep := a.dev.deployable(h.Deployable)
+	return a.dev.undoOf(h, a.sys.opts.NovaMakesMdevs)
+}
+
+func (d *Device) undoOf(h *heldHandle, novaMakesMdevs bool) commandKindCode {
+	dep := d.deployable(h.Deployable)
 	switch {
 	case dep == nil:
 		return undoNothing
-	case h.Type == handleTypeMdev && !a.sys.opts.NovaMakesMdevs:
+	case h.Type == handleTypeMdev && !novaMakesMdevs:
 		return undoMdev
 	case h.Type == handleTypePCI && dep.vgpuType() != "":
 		return undoVGPU

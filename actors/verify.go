@@ -30,20 +30,13 @@ func Verify(ctx context.Context, store interface {
 	Each(ctx context.Context, visit func(persistence.Record) error) error
 },
 ) (*Report, error) {
-	v := &verifier{
-		Report:    &Report{Records: map[persistence.Kind]int{}},
-		arqs:      map[uuid.UUID]*ARQ{},
-		handles:   map[uuid.UUID]*heldHandle{},
-		instances: map[uuid.UUID][]uuid.UUID{},
-		profiles:  map[uuid.UUID]*Profile{},
-		devices:   map[uuid.UUID]*Device{},
-		claims:    map[persistence.Claim]persistence.Key{},
-	}
+	v := newVerifier()
 	if err := store.Each(ctx, v.take); err != nil {
 		return v.Report, err
 	}
 	v.checkARQs()
 	v.checkHandles()
+	v.checkTwins()
 	v.checkInstances()
 	v.checkDevices()
 	v.checkProfiles()
@@ -57,8 +50,22 @@ type verifier struct {
 	instances map[uuid.UUID][]uuid.UUID
 	profiles  map[uuid.UUID]*Profile
 	devices   map[uuid.UUID]*Device
+	commands  map[uuid.UUID]*commandRecord
 	claims    map[persistence.Claim]persistence.Key
 	numbers   sequence
+}
+
+func newVerifier() *verifier {
+	return &verifier{
+		Report:    &Report{Records: map[persistence.Kind]int{}},
+		arqs:      map[uuid.UUID]*ARQ{},
+		handles:   map[uuid.UUID]*heldHandle{},
+		instances: map[uuid.UUID][]uuid.UUID{},
+		profiles:  map[uuid.UUID]*Profile{},
+		devices:   map[uuid.UUID]*Device{},
+		commands:  map[uuid.UUID]*commandRecord{},
+		claims:    map[persistence.Claim]persistence.Key{},
+	}
 }
 
 func (v *verifier) take(r persistence.Record) error {
@@ -105,12 +112,11 @@ func (v *verifier) read(r persistence.Record) (claims []persistence.Claim, err e
 	case kindHost:
 		_, err = decodeHost(r)
 	case kindCommand:
-		_, err = decodeCommand(r)
+		err = keep(v.commands, r, decodeCommand)
 	case kindRestoration:
 		err = decodeJSON(r, &restoration{})
 	default:
-		v.violation("%s: a kind of record that this version does not know", r.Key)
-		claims = r.Claims
+		err = fmt.Errorf("%s: a kind of record that this version does not know", r.Key)
 	}
 	return claims, err
 }
@@ -192,6 +198,34 @@ func (v *verifier) checkHandles() {
 		if a == nil || a.Binding == nil || a.Binding.Handle == nil || a.Binding.Handle.UUID != id {
 			v.violation("handle/%s is taken by arq/%s, which does not exist or does not show it", id, h.Holder)
 		}
+	}
+}
+
+// place is where a handle stands among those of its deployable.
+type place struct {
+	deployable uuid.UUID
+	order      int
+}
+
+// function is what a handle stands for.
+type function struct {
+	deployable uuid.UUID
+	info       string
+}
+
+// checkTwins holds that no two handles of a deployable are the same function of
+// it, or stand in the same place.
+func (v *verifier) checkTwins() {
+	functions, places := map[function]uuid.UUID{}, map[place]uuid.UUID{}
+	for id, h := range v.handles {
+		of, at := function{h.Deployable, h.Info}, place{h.Deployable, h.Order}
+		if other, twice := functions[of]; twice {
+			v.violation("handle/%s and handle/%s are both %s", other, id, h.Info)
+		}
+		if other, twice := places[at]; twice {
+			v.violation("handle/%s and handle/%s are both in place %d of their deployable", other, id, h.Order)
+		}
+		functions[of], places[at] = id, id
 	}
 }
 

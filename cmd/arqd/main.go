@@ -27,7 +27,7 @@ const usage = `arqd is an accelerator-request service: the accelerator API v2 fo
 
 Usage:
   arqd serve [--config-file FILE]... [--print-config]   run the service
-  arqd store verify|dump|backup|restore ...             check, print, save the store, or make one of a backup
+  arqd store verify|dump|backup|restore|repair ...      check, print, save, mend the store, or make one of a backup
   arqd policy list|show|check|sample ...                the rules in force, and who may do what
   arqd agent [--config-file FILE]...                    run the agent of a compute host
   arqd agent discover [--json] ...                      print what this host's devices are

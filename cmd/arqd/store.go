@@ -22,7 +22,9 @@ const storeUsage = `usage:
   arqd store verify  [--config-file FILE]... [--backup BACKUP | --salvage]   check every record and every rule
   arqd store dump    [--config-file FILE]... [--backup BACKUP | --salvage]   print every record as a line of JSON
   arqd store backup  [--config-file FILE]... [--salvage] BACKUP              write all records to a file
-  arqd store restore [--config-file FILE]... [--accept] BACKUP               make a store of a backup
+  arqd store restore [--config-file FILE]... [--accept] [--repair] BACKUP    make a store of a backup
+  arqd store repair  [--config-file FILE]... [--free HANDLE|all]... [--yes | --backup BACKUP | --salvage]
+                                                                             make records fit together again
 
 The store is that of the configuration, whether the service runs or not: where
 it does, verify, dump and backup ask it for one consistent picture. With
@@ -31,6 +33,11 @@ a store that is too damaged to be opened, and the exit code is 1 if that is not
 all. BACKUP may be - for standard input or output. After a restore, devices
 take no bind until their host has reported; --accept has them take binds at
 once.
+
+What was salvaged may contradict itself. repair prints what it would change, and
+changes it with --yes, in a store that is not in use; restore --repair changes it
+as it restores. Handles that stay taken because nobody knows who has them are
+printed as KEEP: --free gives them back, and is for those that no guest has.
 `
 
 // storeCall is one run of a command on the store.
@@ -39,6 +46,9 @@ type storeCall struct {
 	backup         string // to read from, in place of the store
 	salvage        bool   // read what is intact of a store that is not
 	accept         bool
+	mend           bool     // of restore: --repair
+	free           fileList // handles, or "all"
+	yes            bool
 	file           string // that backup writes and restore reads
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -49,6 +59,7 @@ var storeCommands = map[string]func(*storeCall, context.Context) error{
 	"dump":    (*storeCall).dump,
 	"backup":  (*storeCall).writeBackup,
 	"restore": (*storeCall).restore,
+	"repair":  (*storeCall).repair,
 }
 
 func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -74,6 +85,11 @@ func storeCommand(ctx context.Context, args, environ []string, stdin io.Reader, 
 		flags.StringVar(&c.backup, "backup", "", "")
 	case "restore":
 		flags.BoolVar(&c.accept, "accept", false, "")
+		flags.BoolVar(&c.mend, "repair", false, "")
+	case "repair":
+		flags.StringVar(&c.backup, "backup", "", "")
+		flags.Var(&c.free, "free", "")
+		flags.BoolVar(&c.yes, "yes", false, "")
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return errors.Join(errUsage, err)

@@ -101,6 +101,11 @@ func (c *storeCall) restore(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", c.file, err)
 	}
 	var records actors.Source = c.showProgress(&source{from, c.file, from.Head})
+	if c.mend {
+		if records, err = c.planRepair(ctx, records); err != nil {
+			return err
+		}
+	}
 	if c.accept {
 		records = actors.Accepted(records)
 	} else {
@@ -111,6 +116,9 @@ func (c *storeCall) restore(ctx context.Context) error {
 	}
 	opts := badger.Options{Dir: storeDir(c.cfg), Logger: slog.New(slog.DiscardHandler)}
 	count, err := badger.Restore(ctx, opts, records.Each)
+	if errors.Is(err, persistence.ErrCorrupt) && !c.mend {
+		return fmt.Errorf("%w; arqd store restore --repair settles such things where it can", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,7 +127,10 @@ func (c *storeCall) restore(ctx context.Context) error {
 	if !c.accept {
 		fmt.Fprintln(c.stderr, "devices take no bind until their host has reported")
 	}
-	return c.verify(ctx)
+	if err := c.verify(ctx); err != nil {
+		return fmt.Errorf("%w; see what arqd store repair says before the service is started", err)
+	}
+	return nil
 }
 
 // progressEvery is how often the progress is told.

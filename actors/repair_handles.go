@@ -1,0 +1,269 @@
+package actors
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// A handle is held by the ARQ that shows it, whatever its own record says: then no
+// other guest gets it. Of several that show it, the one that its record names, or
+// else the one that was bound last, has it; the binds of the others have failed, so that they
+// can be cleaned up. A handle that is taken and that nobody shows stays taken, by
+// nobody, until somebody says that no guest has it.
+
+// mendHandles settles who holds what.
+func (m *mender) mendHandles() {
+	for _, id := range ids(m.devices) {
+		for _, dep := range m.devices[id].Deployables {
+			m.parts[dep.UUID] = partOf{m.devices[id], dep}
+		}
+	}
+	for instance, members := range m.instances {
+		for _, arq := range members {
+			m.listed[arq] = instance
+		}
+	}
+	m.dropHandlesOfNobody()
+	m.mendPlaces()
+	m.findShown()
+	for _, id := range ids(m.handles) { // what is held wrongly is let go of first: a holder has one handle
+		h := m.handles[id]
+		if shown := m.shown[id]; len(shown) > 0 && h.State == handleTaken && h.Holder != m.holder(h).UUID {
+			m.park(h)
+		}
+	}
+	for _, id := range ids(m.handles) {
+		if h := m.handles[id]; len(m.shown[id]) == 0 && h.State == handleTaken {
+			m.mendUnshown(h)
+		}
+	}
+	for _, id := range ids(m.handles) {
+		if len(m.shown[id]) > 0 {
+			m.mendShown(m.handles[id])
+		}
+	}
+	m.dropTwins()
+}
+
+// where says what a handle is, for somebody who looks for it on its host.
+func (m *mender) where(h *heldHandle) string {
+	p := m.parts[h.Deployable]
+	if p.device == nil {
+		return fmt.Sprintf("handle/%s (%s)", h.UUID, h.Info)
+	}
+	return fmt.Sprintf("handle/%s (%s on host %s)", h.UUID, h.Info, p.device.Hostname)
+}
+
+func (m *mender) putHandle(h *heldHandle) {
+	m.put(handleKey(h.UUID), encodeHandle(h), h.claims())
+}
+
+// dropHandlesOfNobody removes those that are of no device: nobody can get them, and
+// what its host reports gets new ones.
+func (m *mender) dropHandlesOfNobody() {
+	for _, id := range ids(m.handles) {
+		h := m.handles[id]
+		if m.parts[h.Deployable].device != nil {
+			continue
+		}
+		m.say("%s is removed: its deployable %s is not on record; it is free when its host reports it, though a guest may have it", m.where(h), h.Deployable)
+		m.remove(handleKey(id))
+		delete(m.handles, id)
+	}
+}
+
+// mendPlaces gives a handle another place whose place another one has.
+func (m *mender) mendPlaces() {
+	taken := map[place]bool{}
+	for _, h := range m.handles {
+		m.places[h.Deployable] = max(m.places[h.Deployable], h.Order+1)
+	}
+	for _, id := range ids(m.handles) {
+		h := m.handles[id]
+		m.known[function{h.Deployable, h.Info}] = h
+		at := place{h.Deployable, h.Order}
+		if taken[at] {
+			h.Order = m.freePlace(h.Deployable)
+			m.say("%s gets a place of its own: %d", m.where(h), h.Order)
+			m.putHandle(h)
+		}
+		taken[at] = true
+	}
+}
+
+func (m *mender) freePlace(deployable uuid.UUID) int {
+	m.places[deployable]++
+	return m.places[deployable] - 1
+}
+
+// findShown finds out who shows which handle, and fails the binds of those that
+// have none.
+func (m *mender) findShown() {
+	providers := map[uuid.UUID]*Deployable{}
+	for _, p := range m.parts {
+		providers[p.deployable.ProviderUUID] = p.deployable
+	}
+	for _, id := range ids(m.arqs) {
+		a := m.arqs[id]
+		switch {
+		case a.Binding == nil || a.Binding.Handle == nil && a.State != Bound && a.State != BindStarted:
+			continue
+		case a.Binding.Handle == nil:
+			m.fail(a, "it shows no handle")
+			continue
+		}
+		h := m.handles[a.Binding.Handle.UUID]
+		if h == nil {
+			h = m.sameHandle(a, providers[a.Binding.ProviderUUID])
+		}
+		if h == nil {
+			m.fail(a, fmt.Sprintf("neither its handle nor the device of its resource provider %s is on record; its guest may have %s on host %s, which is free to others when its host reports it",
+				a.Binding.ProviderUUID, a.Binding.Handle.Info, a.Binding.Hostname))
+			continue
+		}
+		m.shown[h.UUID] = append(m.shown[h.UUID], a)
+	}
+}
+
+// sameHandle gives the handle that its host reports for what an ARQ shows. If there
+// is none, it is made again, so that nobody else gets it.
+func (m *mender) sameHandle(a *ARQ, dep *Deployable) *heldHandle {
+	if dep == nil {
+		return nil
+	}
+	shown := a.Binding.Handle
+	of := function{dep.UUID, shown.Info}
+	if m.known[of] == nil {
+		h := &heldHandle{Handle: *shown, Deployable: dep.UUID, Order: m.freePlace(dep.UUID)}
+		m.known[of], m.handles[h.UUID] = h, h
+	}
+	return m.known[of]
+}
+
+// fail ends the bind of an ARQ that has no handle: it keeps its instance, which can
+// be cleaned up with it.
+func (m *mender) fail(a *ARQ, why string) {
+	m.say("arq/%s (instance %s) is BindFailed and shows no handle: %s", a.UUID, a.Binding.InstanceUUID, why)
+	a.State, a.Binding, a.UpdatedAt = BindFailed, a.Binding.withoutHandle(), m.opts.Now.Unix()
+	m.put(arqKey(a.UUID), encodeARQ(a), nil)
+}
+
+// holder gives the ARQ that has a handle, of those that show it.
+func (m *mender) holder(h *heldHandle) *ARQ {
+	return slices.MaxFunc(m.shown[h.UUID], func(a, b *ARQ) int {
+		named := func(a *ARQ) int {
+			if h.State == handleTaken && h.Holder == a.UUID {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(named(a), named(b)), cmp.Compare(a.UpdatedAt, b.UpdatedAt), bytes.Compare(a.UUID[:], b.UUID[:]))
+	})
+}
+
+// park has a handle held by nobody that is on record.
+func (m *mender) park(h *heldHandle) {
+	h.Holder = h.UUID
+	m.putHandle(h)
+}
+
+// mendShown has a handle held by the ARQ that has it.
+func (m *mender) mendShown(h *heldHandle) {
+	keeps := m.holder(h)
+	for _, a := range m.shown[h.UUID] {
+		if a != keeps {
+			m.fail(a, fmt.Sprintf("%s is arq/%s's", m.where(h), keeps.UUID))
+		}
+	}
+	if h.State != handleTaken || h.Holder != keeps.UUID {
+		how := "is"
+		if m.records[handleKey(h.UUID)].Generation == 0 {
+			how = "is on record again,"
+		}
+		m.say("%s %s held by arq/%s (instance %s), which shows it", m.where(h), how, keeps.UUID, keeps.Binding.InstanceUUID)
+		h.State, h.Holder, h.Undo = handleTaken, keeps.UUID, undoNothing
+		m.putHandle(h)
+	}
+	if keeps.Binding.Handle.UUID != h.UUID {
+		m.say("arq/%s shows %s for the same that was on record before", keeps.UUID, m.where(h))
+		binding := *keeps.Binding
+		binding.Handle = &Handle{UUID: h.UUID, Type: keeps.Binding.Handle.Type, Info: h.Info}
+		keeps.Binding = &binding
+		m.put(arqKey(keeps.UUID), encodeARQ(keeps), nil)
+	}
+}
+
+// mendUnshown frees a handle that nobody shows if no guest has it. Else it stays
+// taken, but not by an ARQ that can come to hold another one.
+func (m *mender) mendUnshown(h *heldHandle) {
+	who := fmt.Sprintf("arq/%s, which is not on record", h.Holder)
+	switch {
+	case h.Holder == h.UUID:
+		who = "nobody knows whom"
+	case m.arqs[h.Holder] != nil:
+		who = fmt.Sprintf("arq/%s, which does not show it", h.Holder)
+	case m.listed[h.Holder] != uuid.Nil:
+		who = fmt.Sprintf("arq/%s of instance %s, which is not on record", h.Holder, m.listed[h.Holder])
+	}
+	if m.opts.Free != nil && m.opts.Free(h.UUID) {
+		m.say("%s is given back: it was held by %s", m.where(h), who)
+		m.giveBack(h)
+		return
+	}
+	m.Kept = append(m.Kept, fmt.Sprintf("%s: held by %s; a guest may have it", m.where(h), who))
+	m.kept[handleKey(h.UUID).String()] = true
+	again := m.holders[h.Holder]
+	m.holders[h.Holder] = true
+	if again || m.arqs[h.Holder] != nil {
+		m.say("%s is held by nobody on record", m.where(h))
+		m.park(h)
+	}
+}
+
+// giveBack does what the device does when an ARQ gives a handle back.
+func (m *mender) giveBack(h *heldHandle) {
+	d, event := m.parts[h.Deployable].device, evGive
+	if h.Undo = d.undoOf(h, m.opts.NovaMakesMdevs); h.Undo != undoNothing {
+		event = evRelease
+	} else if d.Missing {
+		event = evGiveGone
+	}
+	h.State, _ = h.State.next(event)
+	h.Holder = uuid.Nil
+	m.putHandle(h)
+}
+
+// dropTwins removes all but one of the handles that are of the same function: one
+// that was deleted may be back. What is held stays.
+func (m *mender) dropTwins() {
+	first := map[function]*heldHandle{}
+	handles := make([]*heldHandle, 0, len(m.handles))
+	for _, id := range ids(m.handles) {
+		handles = append(handles, m.handles[id])
+	}
+	unheld := func(h *heldHandle) int {
+		if h.State == handleTaken {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(handles, func(a, b *heldHandle) int {
+		return cmp.Or(cmp.Compare(unheld(a), unheld(b)), cmp.Compare(a.Order, b.Order))
+	})
+	for _, h := range handles {
+		of := function{h.Deployable, h.Info}
+		if first[of] == nil {
+			first[of] = h
+			continue
+		}
+		if h.State != handleTaken {
+			m.say("%s is removed: it is the same as handle/%s", m.where(h), first[of].UUID)
+			m.remove(handleKey(h.UUID))
+			delete(m.handles, h.UUID)
+		}
+	}
+}
