@@ -170,7 +170,7 @@ func TestImagesOfAFunction(t *testing.T) {
 		client   *Client
 		image    uuid.UUID
 		function string
-	}{{public, one, "one"}, {public, private, ""}, {own, private, "private"}, {own, one, ""}} {
+	}{{public, one, run + "one"}, {public, private, ""}, {own, private, run + "private"}, {own, one, ""}} {
 		image, err := c.client.Image(t.Context(), c.image)
 		if err != nil || image.Function != c.function {
 			t.Errorf("%+v, %v; want the function %q", image, err, c.function)
