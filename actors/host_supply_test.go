@@ -60,6 +60,24 @@ func TestADeadHostsDevicesAreReserved(t *testing.T) {
 	}, withShelf(s))
 }
 
+// A look that was due when a device went comes after all of it has been taken back.
+func TestALookAtADeviceThatIsGoneFindsNothing(t *testing.T) {
+	s := &shelf{}
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		a.content.Removed = []string{a.without(0).ControlPath.Info}
+		a.report()
+		if p := s.seen(w.t, d); !p.Gone {
+			t.Errorf("seen as %+v", p)
+		}
+		before := len(s.all())
+		w.sys.engine.tell(w.sys.reconciler, supplyDue{d.UUID})
+		if calls := s.all(); len(calls) != before {
+			t.Errorf("shown: %+v", calls[before:])
+		}
+		w.wantSupplies(map[string]int{"synced": 1})
+	}, withShelf(s))
+}
+
 // What was shown of a device that is gone is taken back, however often it takes
 // and whatever comes in between; then nothing is known of it any more.
 func TestADeviceThatIsGoneIsTakenBack(t *testing.T) {

@@ -182,7 +182,7 @@ func (r *reconciler) showAnew(hostname string) {
 
 func (r *reconciler) enqueue(id uuid.UUID) {
 	e := r.devices[id]
-	if e.queued || e.busy {
+	if e == nil || e.queued || e.busy { // nil: the timer was late, and all of it is taken back
 		return
 	}
 	if e.timer != nil {
