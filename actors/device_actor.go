@@ -33,6 +33,9 @@ type deviceActor struct {
 	parts     map[uuid.UUID]*missingPart
 	makers    map[uuid.UUID]uuid.UUID // the commands that have made what goes with handles
 	left      bool                    // its record is gone
+	// leaveLater: what could not be removed waits a while; leaving counts lost races.
+	leaveLater bool
+	leaving    losses
 	// rightLater: what putRight could not write waits a while.
 	rightLater bool
 	reloading  bool // an image is loaded again, or waits for the next try
@@ -93,6 +96,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.cleanUp()
 	case partLeft:
 		a.retryPart(m)
+	case leaveDue:
+		a.leaveLater = false
 	case putRight:
 		a.rightLater = false
 	case reloadDue:

@@ -68,18 +68,23 @@ func (a *deviceActor) inUse() bool {
 // leaveRetry is how long a missing device that could not go waits.
 const leaveRetry = 30 * time.Second
 
+// leaveDue says that it is time to try once more.
+type leaveDue struct{}
+
 // leaveIfGone has a missing device go that nobody has anything of any more, unless it
 // is remembered.
 func (a *deviceActor) leaveIfGone() {
-	if !a.dev.Missing || a.writing || a.left || len(a.offers) > 0 || a.inUse() || a.dev.kept() {
+	if !a.dev.Missing || a.writing || a.left || a.leaveLater || len(a.offers) > 0 || a.inUse() || a.dev.kept() {
 		return
 	}
 	a.leave(func(err error) {
-		if err != nil {
-			a.sys.log.Warn("a missing device could not be removed; trying again", "device", a.dev.UUID, "error", err)
-			self := a.self
-			a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, cleanUp{}) })
+		if tooMany := a.leaving.tooMany(err); err == nil || ErrorCode(err) == CodeConflict && !tooMany {
+			return // who has lost a race tries again at once
 		}
+		a.sys.log.Warn("a missing device could not be removed; trying again", "device", a.dev.UUID, "error", err)
+		a.leaveLater = true
+		self := a.self
+		a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, leaveDue{}) })
 	})
 }
 
@@ -128,6 +133,10 @@ func (a *deviceActor) refuseAll() {
 		switch m := msg.(type) {
 		case *vanish:
 			m.promise.resolve(true, nil)
+		case *hostRebooted: // nobody has anything of it that could be made anew
+			m.promise.resolve(struct{}{}, nil)
+		case *refresh: // reported again it is another one
+			m.fail(Refuse(CodeUnavailable, "the device %s went while it was reported again", a.dev.UUID))
 		case failer:
 			m.fail(Refuse(CodeNotFound, "the device %s is gone", a.dev.UUID))
 		case *recordImage:

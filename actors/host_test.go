@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/fake"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 func TestAnAgentsInventoryIsThere(t *testing.T) {
@@ -353,6 +356,68 @@ func TestABoundDeviceVanishes(t *testing.T) {
 			w.wantConsistent()
 		})
 	}
+}
+
+// A device that cannot be removed, because the store takes no changes, is tried again
+// after a while: at once if another was only quicker.
+func TestAMissingDeviceWaitsForTheStore(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault     memory.Fault
+		bad, wait time.Duration
+		most      int
+	}{
+		"that takes no changes": {memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}, 4 * leaveRetry, leaveRetry, 6},
+		"where it loses always": {memory.Fault{Effect: memory.Lose}, 4 * leaveRetry, leaveRetry, 6 * maxAttempts},
+		"where it loses once":   {memory.Fault{Effect: memory.Lose}, 0, 0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAgent(t, func(w *world, a *scripted, d *Device) {
+				id := w.bound(d, instance)
+				a.lose(0)
+				tries, since := 0, time.Now()
+				w.setFaults(func(p persistence.Transition) memory.Fault {
+					removes := slices.ContainsFunc(p.Deletes, func(d persistence.Delete) bool { return d.Key.Kind == kindDevice })
+					if !removes {
+						return memory.Fault{}
+					}
+					if tries++; tries > 1 && time.Since(since) >= c.bad || tries > 1000 {
+						return memory.Fault{}
+					}
+					return c.fault
+				})
+				w.must(w.unbind(id))
+				<-time.After(c.bad + c.wait)
+				w.wantDevices("n", 0)
+				if tries > c.most {
+					t.Errorf("it is tried %d times", tries)
+				}
+				w.wantConsistent()
+			})
+		})
+	}
+}
+
+// Who is on the way to a device when it goes is answered, each as he can use it.
+func TestADeviceGoesWhileSomebodyIsOnTheWayToIt(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		at, _ := w.sys.devices.find(d.UUID)
+		a.content.Removed = []string{a.without(0).ControlPath.Info}
+		a.report()
+		w.wantDevices("n", 0)
+		patience := newPatience(time.Second)
+		told := newPromise[struct{}]()
+		w.sys.engine.tell(at.pid, &setEnabled{promise: told})
+		_, err := told.wait(w.t.Context(), patience)
+		w.wantCode(err, CodeNotFound)
+		again := newPromise[bool]()
+		w.sys.engine.tell(at.pid, &refresh{promise: again})
+		_, err = again.wait(w.t.Context(), patience)
+		w.wantCode(err, CodeUnavailable) // the agent reports it once more
+		restored := newPromise[struct{}]()
+		w.sys.engine.tell(at.pid, &hostRebooted{promise: restored})
+		_, err = restored.wait(w.t.Context(), patience)
+		w.must(err)
+	})
 }
 
 // It is healed when it returns as it was.

@@ -241,6 +241,13 @@ var hosts = []mutant{
 		tests: in(actors, points, simulation),
 	},
 	{
+		name: "missing-device-spins", rule: "A device that cannot be removed is tried again after a while.",
+		file:  "actors/device_vanish.go",
+		old:   "		a.leaveLater = true\n",
+		new:   "",
+		tests: in(actors, "TestAMissingDeviceWaitsForTheStore"),
+	},
+	{
 		name: "moved-disk-is-new", rule: "A card that somebody has is given to nobody in another slot.",
 		file:  "actors/host_screen.go",
 		old:   "		if known.Serial != d.Serial ||",
