@@ -40,7 +40,7 @@ LIMITS = ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) ARQD_BENCH_ROUNDS=$(R
 NVML = CGO_ENABLED=1 CGO_CFLAGS='-O1 -Wno-deprecated-declarations'
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-nvml run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim crash verify mutants cover clean
+.PHONY: help build build-nvml run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim rush crash verify mutants cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -98,6 +98,10 @@ sim: ## RUNS (10000) seeded simulations of the actors, from seed FIRST (1) on, a
 	@SIM_RUNS=$(RUNS) SIM_FIRST=$(FIRST) SIM_SEED=$(SEED) SIM_REPEAT=$(REPEAT) bash -o pipefail -c \
 		"$(GO) test -count=1 -timeout 120m -v -run '^(TestSimulation$(if $(filter 0,$(SEED)),|TestCrashAtEveryPoint|TestFaultAtEveryWrite))\$$' ./actors | \
 		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
+
+rush: ## DUR (300) seconds of the actors under the race detector, in real time, on as many processors as GOMAXPROCS says
+	@.ci/need-cc
+	@RUSH=$(DUR)s CGO_ENABLED=1 $(GO) test -race -count=1 -timeout $$(( $(DUR) + 900 ))s -run '^TestRush$$' -v ./actors
 
 # A run that fails names a file with its history: HISTORY=file judges that again.
 verify: ## DUR (300) seconds of clients, kills and faults, and a check of all that was seen; SEED=n repeats them

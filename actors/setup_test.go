@@ -313,6 +313,12 @@ func (w *world) wantOneWinner(errs []error, refused Code) {
 func (w *world) wantConsistent() {
 	w.t.Helper()
 	synctest.Wait()
+	w.wantViews()
+}
+
+// wantViews does so when all is at rest.
+func (w *world) wantViews() {
+	w.t.Helper()
 	for _, of := range []Source{w.store, Restored(w.store, time.Now()), Accepted(w.store)} {
 		report, err := Verify(context.Background(), of)
 		w.must(err)
