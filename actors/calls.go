@@ -302,8 +302,8 @@ func (s *System) refreshDevices(ctx context.Context, all []registration) (again 
 	refreshed := make([]promise[bool], len(all))
 	for i, r := range all {
 		refreshed[i] = newPromise[bool]()
-		if err := s.askDevice(r.device, &refresh{found: r.found, numbers: r.numbers, promise: refreshed[i]}, "device", r.device); err != nil {
-			return false, err
+		if !s.devices.tell(r.device, &refresh{found: r.found, numbers: r.numbers, promise: refreshed[i]}) {
+			return false, wentMeanwhile(r.device)
 		}
 	}
 	for i, r := range all {
@@ -314,6 +314,11 @@ func (s *System) refreshDevices(ctx context.Context, all []registration) (again 
 		again = again || doubts
 	}
 	return again, nil
+}
+
+// wentMeanwhile has whoever reports a device do so again: it is another one then.
+func wentMeanwhile(device uuid.UUID) error {
+	return Refuse(CodeUnavailable, "the device %s went while it was reported again", device)
 }
 
 // Stats gives counts for the metrics page.

@@ -135,8 +135,8 @@ func (a *deviceActor) refuseAll() {
 			m.promise.resolve(true, nil)
 		case *hostRebooted: // nobody has anything of it that could be made anew
 			m.promise.resolve(struct{}{}, nil)
-		case *refresh: // reported again it is another one
-			m.fail(Refuse(CodeUnavailable, "the device %s went while it was reported again", a.dev.UUID))
+		case *refresh:
+			m.fail(wentMeanwhile(a.dev.UUID))
 		case failer:
 			m.fail(Refuse(CodeNotFound, "the device %s is gone", a.dev.UUID))
 		case *recordImage:

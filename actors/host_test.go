@@ -413,6 +413,8 @@ func TestADeviceGoesWhileSomebodyIsOnTheWayToIt(t *testing.T) {
 		w.sys.engine.tell(at.pid, &refresh{promise: again})
 		_, err = again.wait(w.t.Context(), patience)
 		w.wantCode(err, CodeUnavailable) // the agent reports it once more
+		_, err = w.sys.refreshDevices(w.t.Context(), []registration{{device: d.UUID}})
+		w.wantCode(err, CodeUnavailable)
 		restored := newPromise[struct{}]()
 		w.sys.engine.tell(at.pid, &hostRebooted{promise: restored})
 		_, err = restored.wait(w.t.Context(), patience)

@@ -263,7 +263,7 @@ func (r *rush) report() {
 			found = append(found, d)
 		}
 	}
-	r.calls.took("report", r.sys.RegisterInventory(r.over, "h", found), CodeNotFound, CodeConflict, CodeUnavailable)
+	r.calls.took("report", r.sys.RegisterInventory(r.over, "h", found), CodeConflict, CodeUnavailable)
 }
 
 // rushDevices makes up n devices of 6 handles each.
