@@ -89,13 +89,20 @@ func inOrder(binds map[uuid.UUID][]*commandRecord) []uuid.UUID {
 // was not needed.
 func markSent(known map[uuid.UUID]*Device, recs []*commandRecord) {
 	for i, rec := range recs {
+		d := known[rec.Device]
 		if rec.loads() {
-			rec.mayBeSent = known[rec.Device].tells(rec.Command)
+			rec.mayBeSent = d.tells(rec.Command)
 			continue
 		}
 		rec.mayBeSent = rec.Bind == uuid.Nil || i == 0 || recs[i-1].Device != rec.Device || recs[i-1].State == protocol.ResultDone ||
-			recs[i-1].loads() && !recs[i-1].mayBeSent
+			d.has(recs[i-1].Command)
 	}
+}
+
+// has says whether what a command loads is loaded already.
+func (d *Device) has(c devices.Command) bool {
+	dep := d.named(c.Deployable)
+	return c.Kind == devices.ProgramFPGA && dep != nil && dep.BitstreamID == c.Image
 }
 
 // partsOf takes the ARQs of a bind from those that are to fail.
@@ -154,10 +161,15 @@ func (s *System) resumeOrphans(r *resumed, known map[uuid.UUID]*Device, recs []*
 			r.drop = append(r.drop, rec)
 			continue
 		}
-		j := newRecordedJob(known[rec.Device], []*commandRecord{rec})
-		j.then = func(error) { s.settledCommands([]*commandRecord{rec}) }
-		r.jobs[rec.Device] = append(r.jobs[rec.Device], j)
+		r.jobs[rec.Device] = append(r.jobs[rec.Device], s.newOrphan(known[rec.Device], rec))
 	}
+}
+
+// newOrphan is a job of a command for nobody.
+func (s *System) newOrphan(d *Device, rec *commandRecord) *job {
+	j := newRecordedJob(d, []*commandRecord{rec})
+	j.then = func(error) { s.settledCommands([]*commandRecord{rec}) }
+	return j
 }
 
 // newRecordedJob is a job of commands on record.

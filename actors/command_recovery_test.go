@@ -342,3 +342,69 @@ func TestALoadGoesOnAfterAStop(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// programsMdevs makes a profile of a mediated device on a card with an image, and binds an
+// ARQ of it.
+func (w *world) programsMdevs() uuid.UUID {
+	w.t.Helper()
+	w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+	id := w.create("image", 1)[0]
+	w.must(w.bind(w.to("n", instance), id))
+	return id
+}
+
+// What comes after a load that fails after a restart was not begun if the load was not: it
+// is forgotten with its bind.
+func TestWhatComesAfterALoadThatWasNotBegun(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, _ *Device) {
+		w.setFaults(noDevicesLater())
+		id := w.programsMdevs()
+		w.crash()
+		w.setFaults(nil)
+		a.open()
+		a.failed(a.fetch(), protocol.ResultError)
+		w.wantStates("BindFailed", id)
+		if kinds := w.finishAll(a); slices.Contains(kinds, devices.CreateMdev) {
+			t.Errorf("done: %v", kinds)
+		}
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
+
+// noDevicesLater is noDevices but for what accepts a bind.
+func noDevicesLater() func(persistence.Transition) memory.Fault {
+	return func(t persistence.Transition) memory.Fault {
+		if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindARQ }) {
+			return memory.Fault{}
+		}
+		return noDevices(t)
+	}
+}
+
+// What an agent may have begun before a restart is waited for also when what comes before
+// it in its bind has to be done once more, and fails.
+func TestWhatMayHaveBegunIsWaitedForAfterAFailure(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, _ *Device) {
+		id := w.programsMdevs()
+		a.done(a.fetch())
+		begun := a.fetch()
+		if begun.Kind != devices.CreateMdev {
+			t.Fatalf("%+v", begun)
+		}
+		a.restarted("boot-2")
+		synctest.Wait()
+		w.crash()
+		a.open()
+		a.failed(a.fetch(), protocol.ResultError)
+		w.wantStates("BindFailed", id)
+		if c := a.fetch(); c.ID != begun.ID {
+			t.Errorf("%+v is sent before it is known what became of %s", c, begun.ID)
+		}
+		w.finishAll(a)
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}

@@ -216,9 +216,23 @@ func (q *jobQueue) loadAgain(a *deviceActor, c devices.Command) {
 func (q *jobQueue) end(a *deviceActor, err error) {
 	j := q.running
 	q.running = nil
+	if err != nil && a.sys.stopping.Err() == nil {
+		q.queued = slices.Concat(j.left(a), q.queued)
+	}
 	j.then(err)
 	q.start(a)
 	a.cleanUp()
+}
+
+// left are the jobs that a job leaves which has failed: what an agent may have begun of it
+// before a restart is waited for.
+func (j *job) left(a *deviceActor) (jobs []*job) {
+	for _, c := range j.commands[min(1, len(j.commands)):] {
+		if rec := j.records[c.ID]; rec != nil && rec.mayBeSent {
+			jobs = append(jobs, a.sys.newOrphan(a.dev, rec))
+		}
+	}
+	return jobs
 }
 
 // prepare starts the commands of a bind that was accepted.
