@@ -21,9 +21,11 @@ type Device struct {
 	Disabled        bool // by an operator
 	// Missing is a device that its host does not have any more, and that somebody
 	// has something of or that is remembered.
-	Missing bool   `json:",omitempty"`
-	Driver  string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
-	Serial  string `json:",omitempty"` // "": the hardware does not say
+	Missing bool `json:",omitempty"`
+	// Anew is one that was, and what its guests have of it is to be made anew.
+	Anew   bool   `json:",omitempty"`
+	Driver string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
+	Serial string `json:",omitempty"` // "": the hardware does not say
 	// Health is what is known of it; nil: nobody has examined it.
 	Health *DeviceHealth `json:",omitempty"`
 	// Boot is the last start of its host with which images were forgotten, or the one

@@ -39,6 +39,8 @@ type deviceActor struct {
 	// rightLater: what putRight could not write waits a while.
 	rightLater bool
 	reloading  bool // an image is loaded again, or waits for the next try
+	remaking   bool // what was made is made anew, or waits for the next try
+	fell       bool // it was missed since that began
 	pulse      pulse
 	recovery   func()                // stops the timer of the next look at it
 	unwritten  [healthSources]func() // stop those after which what was said is heard again
@@ -102,6 +104,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 		a.rightLater = false
 	case reloadDue:
 		a.reloading = false
+	case remakeDue:
+		a.remaking = false
 	default:
 		a.waiting = append(a.waiting, m)
 	}
@@ -112,6 +116,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	}
 	a.putRight()
 	a.reload()
+	a.remake()
 	a.serveWaiting()
 	a.leaveIfGone()
 	a.dropParts()
@@ -158,6 +163,8 @@ func (a *deviceActor) serve(msg any) bool {
 		a.refresh(m)
 	case *recordImage:
 		a.recordImage(m)
+	case remade:
+		a.recordRemade()
 	case *hostRebooted:
 		a.rebooted(m)
 	case *examined:

@@ -22,7 +22,8 @@ func (a *deviceActor) vanish(m *vanish) {
 		return
 	}
 	next := a.dev.clone(a.sys.unix())
-	next.Missing = true
+	next.Missing, next.Anew = true, true
+	a.fell = true
 	before := a.dev.Health
 	// Should it return, it may have been without power.
 	a.write(a.loseImages(next), a.orAgain(m, func(err error) {

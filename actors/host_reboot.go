@@ -102,16 +102,8 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 	}))
 }
 
-// makeAnew does so also with what is being made: perhaps that was before.
 func (a *deviceActor) makeAnew(m *hostRebooted) {
-	j := &job{then: func(err error) { m.promise.resolve(struct{}{}, err) }}
-	for _, h := range a.handles {
-		c, needed := a.making(h)
-		if h.State != handleTaken || !needed {
-			continue
-		}
-		j.commands = append(j.commands, c)
-		j.handles = append(j.handles, h.UUID)
-	}
+	j := a.anew()
+	j.then = func(err error) { m.promise.resolve(struct{}{}, err) }
 	a.jobs.add(a, j)
 }

@@ -162,3 +162,52 @@ func TestDevicesHearOfEachStart(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// What guests have of a device that is missing after a start of its host is made anew when
+// it is there, also when the service ends in between; and so it is of one that has fallen
+// off its bus alone.
+func TestADeviceThatReturns(t *testing.T) {
+	for name, rule := range map[string]struct{ reboot, crash bool }{
+		"after a start of its host":                 {true, false},
+		"after a start of its host and the service": {true, true},
+		"from its bus":                              {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+				id := w.bound(d, instance)
+				w.finishAll(a)
+				if rule.reboot {
+					a.restarted("boot-2")
+					a.failed(a.fetch(), protocol.ResultNoDevice)
+				}
+				lost := a.lose(0)
+				a.beats(2 * restorePause)
+				a.wantNothingToDo(time.Minute)
+				a.content.Devices = []protocol.Device{lost}
+				a.report()
+				c := a.fetch()
+				if rule.crash {
+					w.crash()
+					a.open()
+					a.report()
+					c = a.fetch()
+				}
+				a.failed(c, protocol.ResultError)
+				a.beats(restorePause)
+				if kinds := w.finishAll(a); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
+					t.Errorf("made anew: %v", kinds)
+				}
+				w.wantStates("Bound", id)
+				a.beats(2 * restorePause)
+				w.crash()
+				a.open()
+				a.report()
+				if kinds := w.finishAll(a); kinds != nil {
+					t.Errorf("made anew once more: %v", kinds)
+				}
+				w.wantCommandsOnRecord(0)
+				w.wantConsistent()
+			})
+		})
+	}
+}

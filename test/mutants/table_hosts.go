@@ -213,6 +213,13 @@ var hosts = []mutant{
 		tests: in(actors, "TestAnImageIsNotLoadedAgainUnderOthers"),
 	},
 	{
+		name: "returns-with-nothing", rule: "What guests have of a device that returns is made anew.",
+		file:  "actors/device_vanish.go",
+		old:   "next.Missing, next.Anew = true, true",
+		new:   "next.Missing = true",
+		tests: in(actors, "TestADeviceThatReturns"),
+	},
+	{
 		name: "next-start-has-to-wait", rule: "Devices hear of a start of their host at once.",
 		file:  "actors/host_reboot.go",
 		old:   "h.restoring == h.session.bootID ||",
