@@ -16,7 +16,9 @@ func (a *simAgent) pull(away bool) {
 	h := a.s.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a.pulled = away
+	if a.s.machines.away[a.host] = away; away {
+		a.s.machines.loses(a.host)
+	}
 }
 
 // unevenly takes longer for the first command than a bind has time.
@@ -90,7 +92,7 @@ var agentScenarios = []scenario{
 	}, work: atLength, act: func(w *scene) {
 		_ = w.askPatch(w.l, PatchItem{w.ids[0], w.toHost("a", instance)}, PatchItem{w.ids[1], w.toHost("v", instance)})
 		<-time.After(time.Second)
-		w.both(w.agent("a").elsewhere, w.agent("v").elsewhere)
+		w.both(func() { w.agent("a").elsewhere(0) }, func() { w.agent("v").elsewhere(0) })
 		<-time.After(simLease + simSlack)
 		_ = w.askBind(w.l, "a", another, w.ids[2])
 	}},

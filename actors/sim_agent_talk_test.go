@@ -78,7 +78,7 @@ func (a *simAgent) content() (protocol.Content, string) {
 	h := a.s.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a.pulled {
+	if a.s.machines.away[a.host] {
 		return a.none, a.noneDigest
 	}
 	return a.full, a.fullDigest

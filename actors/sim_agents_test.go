@@ -40,7 +40,7 @@ type simAgent struct {
 	ended   chan struct{}
 	begins  []time.Time // of its calls that the service has taken
 	answers []time.Time // of them
-	pulled  bool        // its device is not in its slot
+	forgot  bool        // a load was begun, and its journal is gone
 
 	full, none             protocol.Content // what it reports
 	fullDigest, noneDigest string
@@ -81,6 +81,9 @@ func (a *simAgent) see() {
 	a.none = a.full
 	for _, d := range simInventory(a.host) {
 		a.full.Devices = append(a.full.Devices, protocol.Device{Driver: fake.Name, Device: d})
+		if a.host == "a" { // of others two scans are proof
+			a.none.Removed = append(a.none.Removed, d.ControlPath.Info)
+		}
 	}
 	a.fullDigest, a.noneDigest = a.full.Digest(), a.none.Digest()
 }
@@ -127,17 +130,22 @@ func (a *simAgent) restart(away time.Duration) {
 
 // elsewhere is a new process of the agent with another journal: it knows nothing of
 // what was begun.
-func (a *simAgent) elsewhere() {
+func (a *simAgent) elsewhere(away time.Duration) {
 	a.kill()
 	h := a.s.history
 	h.mu.Lock()
+	rec := latestOf[hostRecord](h, hostKey(a.host))
 	for _, e := range a.journal {
-		if e.command.Kind == devices.ProgramFPGA && !e.told {
-			a.s.machines.lost[e.command.Deployable] = true
+		c := latestOf[commandRecord](h, commandKey(e.command.ID))
+		if e.command.Kind == devices.ProgramFPGA && e.result == nil && c != nil && !c.ended() {
+			// After a start nothing goes on that was begun before.
+			a.forgot = rec != nil && rec.Boot == a.bootID()
+			a.s.machines.lost[e.command.Deployable] = a.forgot
 		}
 	}
 	a.id, a.journal = uuid.New(), map[uuid.UUID]*journaled{}
 	h.mu.Unlock()
+	<-time.After(away)
 	a.start()
 }
 
@@ -149,6 +157,10 @@ func (a *simAgent) reboot(away time.Duration) {
 	h.mu.Lock()
 	a.boot++
 	a.s.machines.loses(a.host)
+	if dep := h.provider(simInventory(a.host)[0].Deployables[0].ProviderUUID()); a.forgot && dep != nil && !dep.Uncertain {
+		a.s.machines.lost[dep.Name] = false
+	}
+	a.forgot = false
 	h.mu.Unlock()
 	<-time.After(away)
 	a.start()
@@ -221,12 +233,4 @@ func (a *simAgent) talk(ctx context.Context, l *life) {
 	}
 	cancel()
 	<-beats
-}
-
-// programmable are the hosts with FPGAs.
-func (s *simulation) programmable() []string {
-	if s.agents == nil {
-		return []string{"h", "g"}
-	}
-	return []string{"h", "g", "a"}
 }

@@ -142,7 +142,7 @@ func (a *programAsk) refused(h *history, k *simCall, w window, code Code) bool {
 	dep := latestOf[Device](h, deviceKey(a.device)).deployable(a.deployable)
 	switch code {
 	case CodeConflict:
-		return h.disturbed(k) || h.loadingAround(dep.Name, k.from, k.to) ||
+		return h.disturbed(k) || h.loadingAround(dep.Name, k.from, k.to) || h.programs(k, a.deployable) ||
 			h.ordered(dep.Name, w) || h.away(latestOf[Device](h, deviceKey(a.device)).Hostname, k.from, k.to) ||
 			w.ever(func(i int) bool { return h.taken(dep.UUID, i) })
 	case CodeDeviceFailed:

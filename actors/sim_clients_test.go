@@ -183,6 +183,7 @@ var simProfiles = []struct {
 	{"program", []Request{{"resources:FPGA", "1"}, {keyBitstream, image}}},
 	{"other", []Request{{"resources:FPGA", "1"}, {keyBitstream, otherImage}}},
 	{"vgpu", []Request{{"resources:VGPU", "1"}}},
+	{"programmed-vgpu", []Request{{"resources:VGPU", "1"}, {keyBitstream, image}}},
 }
 
 const otherImage = "20000000-0000-4000-8000-000000000002"
@@ -226,7 +227,7 @@ func (c *crowd) step(l *life, rng *rand.Rand) {
 	case n < 18:
 		_ = s.askEnabled(l, host, rng.IntN(3) > 0)
 	case n < 19:
-		_ = s.askProgram(l, s.programmable()[rng.IntN(len(s.programmable()))], []string{image, otherImage}[rng.IntN(2)])
+		_ = s.askProgram(l, host, []string{image, otherImage}[rng.IntN(2)])
 	case n < 20:
 		_ = s.askAttribute(l, "h", attribute)
 	case n < 21:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,8 @@ type machines struct {
 	images map[string]uuid.UUID       // by deployable; the zero uuid: garbage
 	mdevs  map[uuid.UUID]string       // hosts, by handle
 	lost   map[string]bool            // deployables whose last programming ended and nobody was there to hear of it
+	away   map[string]bool            // hosts whose card is not in its slot
+	falls  map[string]int             // how often what hosts had was lost
 	plan   func(devices.Command) work // how the next command goes
 }
 
@@ -42,6 +45,7 @@ type commandSpan struct {
 func newMachines(s *simulation) *machines {
 	return &machines{
 		s: s, images: map[string]uuid.UUID{}, lost: map[string]bool{}, mdevs: map[uuid.UUID]string{}, plan: well,
+		away: map[string]bool{}, falls: map[string]int{},
 	}
 }
 
@@ -89,7 +93,8 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	m.mayBegin(c)
 	span := &commandSpan{command: c, from: time.Now(), loads: c.Kind == devices.ProgramFPGA}
 	h.commands = append(h.commands, span)
-	if span.loads {
+	there, falls := !m.away[c.Host], m.falls[c.Host]
+	if span.loads && there {
 		m.images[c.Deployable] = uuid.Nil
 		m.lost[c.Deployable] = false
 	}
@@ -107,7 +112,10 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 		err = ctx.Err()
 	}
 	h.mu.Lock()
-	if w.effect {
+	if there = there && m.falls[c.Host] == falls; !there && err == nil && c.Kind != devices.RemoveMdev {
+		err = errMachine
+	}
+	if w.effect && there {
 		m.effect(c)
 	}
 	span.to, span.failed = time.Now(), err != nil
@@ -115,9 +123,10 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	return err
 }
 
-// loses takes away what a host loses when it is started again. The caller holds
-// history.mu.
+// loses takes away what a host loses when it is started again, or its card falls off the
+// bus. The caller holds history.mu.
 func (m *machines) loses(host string) {
+	m.falls[host]++
 	maps.DeleteFunc(m.mdevs, func(_ uuid.UUID, of string) bool { return of == host })
 	m.images[simInventory(host)[0].Deployables[0].Name] = uuid.Nil
 }
@@ -140,7 +149,7 @@ func (m *machines) mayBegin(c devices.Command) {
 	switch c.Kind {
 	case devices.ProgramFPGA:
 		for _, a := range latest[ARQ](h, kindARQ) {
-			if a.State == Bound && h.deployableOf(a) == c.Deployable && !h.lacks(c) {
+			if a.State == Bound && h.deployableOf(a) == c.Deployable && !h.lacks(c, a) {
 				h.violated("%s is programmed under ARQ %s, which is Bound", c.Deployable, a.UUID)
 			}
 		}
@@ -156,13 +165,12 @@ func (m *machines) mayBegin(c devices.Command) {
 	}
 }
 
-// lacks says whether guests are on record as having lost the image that a command
-// loads.
-func (h *history) lacks(c devices.Command) bool {
+// lacks says whether an ARQ is on record as having lost the image that a command loads.
+func (h *history) lacks(c devices.Command, a *ARQ) bool {
 	for _, d := range latest[Device](h, kindDevice) {
 		for _, dep := range d.Deployables {
 			if dep.Name == c.Deployable {
-				return dep.Lost != nil && dep.Lost.Image == c.Image
+				return dep.Lost != nil && dep.Lost.Image == c.Image && slices.Contains(dep.Lost.Holders, a.UUID)
 			}
 		}
 	}

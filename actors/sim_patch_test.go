@@ -270,10 +270,12 @@ func (h *history) taken(dep uuid.UUID, index int) bool {
 	})
 }
 
-// programs says whether an administrator's programming overlaps a call.
+// programs says whether an administrator's programming overlaps a call, be it that he has
+// given up since: it waits for what its device is at.
 func (h *history) programs(k *simCall, dep uuid.UUID) bool {
 	return slices.ContainsFunc(h.calls, func(other *simCall) bool {
 		p, is := other.ask.(*programAsk)
-		return is && p.deployable == dep && other.life == k.life && (other.done == 0 || other.done > k.seq)
+		return is && p.deployable == dep && other != k && other.life == k.life &&
+			(other.done == 0 || other.done > k.seq || ErrorCode(other.err) == CodeTimeout)
 	})
 }

@@ -68,7 +68,7 @@ func (s *simulation) removeAll(l *life) {
 
 // makeCertain has FPGAs programmed of which nobody knows what is loaded.
 func (s *simulation) makeCertain(l *life) {
-	for _, host := range s.programmable() {
+	for _, host := range s.hosts() {
 		if s.deviceOf(l, host).Deployables[0].Uncertain {
 			s.wantDone("programming of an uncertain device", s.askProgram(l, host, image))
 		}

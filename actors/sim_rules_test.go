@@ -178,7 +178,7 @@ func (c *commit) own() bool {
 		}
 	}
 	for _, ch := range c.handles { // registered, gone, or cleaned up
-		if ch.after != nil && ch.after.State != handleFree {
+		if ch.after != nil && ch.after.State != handleFree && ch.after.State != handleMissing {
 			return false
 		}
 	}
@@ -199,11 +199,29 @@ func added(d *Device) []uuid.UUID {
 }
 
 // loadingAround says whether an image was, or was about to be, loaded into a
-// deployable at some time of a span.
+// deployable at some time of a span, be it for a bind that is over.
 func (h *history) loadingAround(dep string, from, to time.Time) bool {
+	if slices.ContainsFunc(h.commits, func(c *commit) bool { return h.queues(c, dep, from, to) }) {
+		return true
+	}
 	return slices.ContainsFunc(h.commands, func(span *commandSpan) bool {
 		return span.loads && span.command.Deployable == dep && span.from.Before(to.Add(simSlack+simDelay)) &&
 			(span.to.IsZero() || span.to.Add(simSlack).After(from))
+	})
+}
+
+// longestQueue is how long what a device has to do waits for what it does at the most.
+const longestQueue = time.Minute
+
+// queues says whether a commit has accepted a bind that has an image loaded on a host
+// without an agent, which may not be done yet.
+func (h *history) queues(c *commit, dep string, from, to time.Time) bool {
+	if c.at.After(to) || c.at.Add(longestQueue).Before(from) {
+		return false
+	}
+	return slices.ContainsFunc(c.arqs, func(ch change[ARQ]) bool {
+		return ch.after != nil && ch.after.State == BindStarted && simImage(ch.after.Group) != uuid.Nil &&
+			h.agents[ch.after.Binding.Hostname] == nil && h.deployableOf(ch.after) == dep
 	})
 }
 

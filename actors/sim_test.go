@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,7 +208,8 @@ type simRun struct {
 	*simulation
 	crowd  *crowd
 	rng    *rand.Rand
-	faults *rand.Rand // the store's goroutine's alone
+	faults *rand.Rand  // the store's goroutine's alone
+	quiet  atomic.Bool // nobody asks for anything
 }
 
 func (r *simRun) play(seed uint64) {
@@ -221,6 +223,9 @@ func (r *simRun) play(seed uint64) {
 	calm := r.agentsSuffer(seed)
 	for range 1 + r.rng.IntN(4) {
 		r.epoch(seed)
+	}
+	if r.agents != nil {
+		r.suffer()
 	}
 	calm()
 	r.setFaults(nil)
@@ -303,7 +308,9 @@ func (r *simRun) mishap(persistence.Transition) memory.Fault {
 		return memory.Fault{Effect: memory.ApplyUnknown}
 	case n < 12:
 		return memory.Fault{Effect: memory.DropUnknown}
-	case n < 13:
+	case n < 14:
+		return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+	case n < 15:
 		return memory.Fault{Delay: time.Duration(r.faults.IntN(int(simDelay/time.Second))) * time.Second}
 	}
 	return memory.Fault{}
