@@ -12,13 +12,21 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // restore starts the world again as if its store came out of a backup.
 func (w *world) restore() {
 	w.t.Helper()
+	w.markRestored(w.store)
+	w.crash()
+}
+
+// markRestored makes of a store one that comes out of a backup.
+func (w *world) markRestored(store *memory.Store) {
+	w.t.Helper()
 	var marked persistence.Transition
-	w.must(Restored(w.store, time.Now()).Each(context.Background(), func(r persistence.Record) error {
+	w.must(Restored(store, time.Now()).Each(context.Background(), func(r persistence.Record) error {
 		switch r.Key.Kind {
 		case kindRestoration:
 			marked.Puts = append(marked.Puts, persistence.Put{Key: r.Key, Body: r.Body})
@@ -27,10 +35,9 @@ func (w *world) restore() {
 		}
 		return nil
 	}))
-	if r := persistence.Apply(context.Background(), w.store, []persistence.Transition{marked}); r[0].Outcome != persistence.Won {
+	if r := persistence.Apply(context.Background(), store, []persistence.Transition{marked}); r[0].Outcome != persistence.Won {
 		w.t.Fatalf("marked as restored: %+v", r)
 	}
-	w.crash()
 }
 
 func (w *world) wantAwaited(hosts int) {

@@ -26,7 +26,7 @@ import (
 const rushTime = 400 * time.Millisecond
 
 // TestRush runs three lives of a service: the first is stopped under load, the second
-// dies, and the last comes to rest. RUSH says for how long that is repeated, with other
+// dies, and the last, perhaps from a backup, comes to rest. RUSH says for how long that is repeated, with other
 // options each time.
 func TestRush(t *testing.T) {
 	long, _ := time.ParseDuration(os.Getenv("RUSH"))
@@ -37,6 +37,9 @@ func TestRush(t *testing.T) {
 		r.stopUnderLoad()
 		r.begin(memory.New(memory.Options{Faults: r.fault, Snapshot: r.store.Snapshot()}))
 		r.dieUnderLoad()
+		if rand.IntN(2) == 0 {
+			r.restoreBackup()
+		}
 		r.last.Store(true)
 		r.begin(r.store)
 		r.comeToRest()
@@ -209,4 +212,15 @@ func (r *rush) dieUnderLoad() {
 	r.wantQuiet()
 	r.store = next
 	r.wantRules(next.Snapshot())
+}
+
+// restoreBackup has the next process begin with a store that comes out of a backup.
+func (r *rush) restoreBackup() {
+	r.t.Helper()
+	s := memory.New(memory.Options{Snapshot: r.store.Snapshot()})
+	r.must(s.Recover(r.t.Context(), func(persistence.Record) error { return nil }))
+	r.markRestored(s)
+	r.must(s.Close())
+	r.must(r.store.Close())
+	r.store = memory.New(memory.Options{Faults: r.fault, Snapshot: s.Snapshot()})
 }
