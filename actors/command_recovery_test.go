@@ -408,3 +408,29 @@ func TestWhatMayHaveBegunIsWaitedForAfterAFailure(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// An image has to be loaded once more after a restart, and cannot be. What was to be made
+// after it is on record no longer than its bind, though it only looks as if it had been
+// sent: its device had not come to it.
+func TestWhatLooksBegunIsNotOnRecordForEver(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, _ *Device) {
+		id := w.programsMdevs()
+		first := a.fetch()
+		a.restarted("boot-2")
+		synctest.Wait()
+		w.setFaults(noDevices)
+		a.done(first)
+		w.crashOnABadDay()
+		a.open()
+		if again := a.fetchImage(); again.ID == first.ID {
+			t.Error("the image is not loaded once more")
+		} else {
+			a.failed(again, protocol.ResultError)
+		}
+		w.wantStates("BindFailed", id)
+		w.finishAll(a)
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
 )
 
@@ -47,7 +49,7 @@ func (r *rush) comeToRest() {
 		<-time.After(5 * time.Millisecond)
 	}
 	if left != "" {
-		r.t.Errorf("after %s there is still: %s", restTime, left)
+		r.t.Errorf("after %s there is still: %s\n%s", restTime, left, r.leftOver())
 	}
 	r.wantViews()
 	r.calls.ending.Store(true)
@@ -100,6 +102,22 @@ func (r *rush) restless() string {
 		}
 	}
 	return ""
+}
+
+// leftOver is what is on record of work.
+func (r *rush) leftOver() string {
+	var lines []string
+	r.must(r.store.Each(context.Background(), func(rec persistence.Record) error {
+		switch rec.Key.Kind {
+		case kindCommand, kindHost, kindDevice, kindEvent, kindARQ:
+			about, _ := Describe(rec)
+			text, err := json.Marshal(about)
+			r.must(err)
+			lines = append(lines, string(text))
+		}
+		return nil
+	}))
+	return strings.Join(lines, "\n")
 }
 
 // rushCalls counts answers, and complains of those that nobody should get.
