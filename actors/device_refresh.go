@@ -123,7 +123,7 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 			continue
 		}
 		known := a.knownHandles(dep)
-		order := len(a.set(dep).handles)
+		order, shown := len(a.set(dep).handles), map[string]*ARQ(nil)
 		for _, h := range handles {
 			if k, ok := known[h.Info]; ok {
 				a.reported(b, k, h.Type)
@@ -131,7 +131,10 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 				delete(known, h.Info)
 				continue
 			}
-			b.putHandle(nil, &heldHandle{
+			if shown == nil {
+				shown = a.shownBy(dep)
+			}
+			a.newHandle(b, shown, &heldHandle{
 				Handle:     Handle{UUID: uuid.New(), Type: h.Type, Info: h.Info},
 				Deployable: dep, Order: order,
 			})

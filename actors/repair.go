@@ -36,7 +36,7 @@ type RepairOptions struct {
 type Repair struct {
 	// Changes says what is done, a sentence each.
 	Changes []string
-	// Kept says of which handles nobody knows who has them, a sentence each.
+	// Kept says what a guest may have and is left for that, a sentence each.
 	Kept []string
 	// Left is what is found in the records as they will be.
 	Left *Report
@@ -44,7 +44,7 @@ type Repair struct {
 	Transitions []persistence.Transition
 
 	records map[persistence.Key]persistence.Record
-	kept    map[string]bool // by key
+	kept    map[string]bool // how violations begin that say the same
 }
 
 // Each visits the records as they will be, ordered by kind and id.
@@ -74,7 +74,7 @@ func (r *Repair) String() string {
 		fmt.Fprintf(&b, "KEEP %s\n", s)
 	}
 	for _, s := range r.Left.Violations {
-		if what, _, _ := strings.Cut(s, " is taken by "); !r.kept[what] {
+		if words := strings.SplitAfterN(s, " ", 4); len(words) < 4 || !r.kept[strings.Join(words[:3], "")] {
 			fmt.Fprintf(&b, "LEFT %s\n", s)
 		}
 	}
@@ -136,6 +136,13 @@ type partOf struct {
 
 func (m *mender) say(format string, args ...any) {
 	m.Changes = append(m.Changes, fmt.Sprintf(format, args...))
+}
+
+// keep says what is left because a guest may have it; a violation that begins so says
+// the same.
+func (m *mender) keep(violation, format string, args ...any) {
+	m.kept[violation] = true
+	m.Kept = append(m.Kept, fmt.Sprintf(format, args...))
 }
 
 // put writes a record.

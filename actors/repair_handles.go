@@ -70,7 +70,7 @@ func (m *mender) dropHandlesOfNobody() {
 		if m.parts[h.Deployable].device != nil {
 			continue
 		}
-		m.say("%s is removed: its deployable %s is not on record; it is free when its host reports it, though a guest may have it", m.where(h), h.Deployable)
+		m.say("%s is removed: its deployable %s is not on record; when its host reports it, it is whose accelerator request shows it, or free", m.where(h), h.Deployable)
 		m.remove(handleKey(id))
 		delete(m.handles, id)
 	}
@@ -101,7 +101,8 @@ func (m *mender) freePlace(deployable uuid.UUID) int {
 }
 
 // findShown finds out who shows which handle, and fails the binds of those that
-// have none.
+// show none. Whose device is lost has its handle when its host reports it: see
+// device_shown.go.
 func (m *mender) findShown() {
 	providers := map[uuid.UUID]*Deployable{}
 	for _, p := range m.parts {
@@ -121,8 +122,8 @@ func (m *mender) findShown() {
 			h = m.sameHandle(a, providers[a.Binding.ProviderUUID])
 		}
 		if h == nil {
-			m.fail(a, fmt.Sprintf("neither its handle nor the device of its resource provider %s is on record; its guest may have %s on host %s, which is free to others when its host reports it",
-				a.Binding.ProviderUUID, a.Binding.Handle.Info, a.Binding.Hostname))
+			m.keep(fmt.Sprintf("arq/%s shows the ", id), "arq/%s (instance %s): its device is not on record; it has %s on host %s again when that reports it",
+				id, a.Binding.InstanceUUID, a.Binding.Handle.Info, a.Binding.Hostname)
 			continue
 		}
 		m.shown[h.UUID] = append(m.shown[h.UUID], a)
@@ -214,8 +215,7 @@ func (m *mender) mendUnshown(h *heldHandle) {
 		m.giveBack(h)
 		return
 	}
-	m.Kept = append(m.Kept, fmt.Sprintf("%s: held by %s; a guest may have it", m.where(h), who))
-	m.kept[handleKey(h.UUID).String()] = true
+	m.keep(fmt.Sprintf("handle/%s is taken ", h.UUID), "%s: held by %s; a guest may have it", m.where(h), who)
 	again := m.holders[h.Holder]
 	m.holders[h.Holder] = true
 	if again || m.arqs[h.Holder] != nil {

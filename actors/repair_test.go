@@ -313,9 +313,8 @@ func TestRepairSays(t *testing.T) {
 			}, 0},
 			"the device is gone": {func(p pile) { delete(p, device) }, []string{
 				"is removed: its deployable " + deployable.UUID.String() + " is not on record",
-				"arq/" + id.String() + " (instance " + instance.String() + ") is BindFailed and shows no handle",
-				"its guest may have",
-			}, 0},
+				"KEEP arq/" + id.String() + " (instance " + instance.String() + "): its device is not on record; it has {",
+			}, 1},
 			"the sequence is gone": {func(p pile) { delete(p, sequenceKey()) }, []string{"go on after 2 and 2"}, 0},
 			"the profile is gone": {func(p pile) {
 				for key := range p {
@@ -361,7 +360,7 @@ func TestRepairSays(t *testing.T) {
 					t.Errorf("%s: it is said\n%swant %s", what, r, want)
 				}
 			}
-			if len(r.Left.Violations) != c.left {
+			if strings.Count(r.String(), "KEEP")+strings.Count(r.String(), "LEFT") != c.left || len(r.Left.Violations) != c.left {
 				t.Errorf("%s: left %q, want %d", what, r.Left.Violations, c.left)
 			}
 		}

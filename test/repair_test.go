@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"os"
@@ -52,7 +53,7 @@ func TestFromDamageToService(t *testing.T) {
 	if r := n.storeCommand("backup", "--salvage", saved); r.code != 1 {
 		t.Fatalf("a backup of what is left: %+v", r)
 	}
-	n.servesUnrepaired(saved, bound)
+	n.servesUnrepaired(saved, again, lost)
 	mended := newNode(t, oneLargeHost)
 	if r := mended.storeCommand("restore", saved); r.code != 1 || !strings.Contains(r.stdout, "VIOLATION") {
 		t.Fatalf("restore of what is left: %+v", r)
@@ -115,24 +116,40 @@ func (n *node) repairs(again, kept int) {
 	}
 }
 
-// servesUnrepaired starts the service on what is left as it is: whoever shows a
-// handle that is not on record is deleted all the same.
-func (n *node) servesUnrepaired(saved string, bound map[string]arq) {
+// servesUnrepaired starts the service on what is left as it is, and binds all that
+// is free: nobody gets what an accelerator request shows, and whoever shows a handle
+// that was not on record can be deleted.
+func (n *node) servesUnrepaired(saved string, again int, lost map[string]bool) {
 	n.t.Helper()
 	other := newNode(n.t, oneLargeHost)
 	other.storeCommand("restore", "--accept", saved)
-	found := dumped(n.t, other.store("dump"))
 	p := other.start()
 	c := p.client()
-	freed := 0
-	for id, a := range bound {
-		if found["arq/"+id] != "" && found["handle/"+a.Handle] == "" {
-			c.want(http.StatusNoContent, http.MethodDelete, "/accelerator_requests?instance="+a.Instance, nil)
-			freed++
+	there := c.deployables()["compute1"]
+	for c.send(http.MethodPatch, "/accelerator_requests", bindBody(there, newUUID(), c.create("pair")...)).status == http.StatusAccepted {
+	}
+	var list struct {
+		ARQs []struct {
+			Instance string          `json:"instance_uuid"`
+			Handle   string          `json:"attach_handle_uuid"`
+			Info     json.RawMessage `json:"attach_handle_info"`
+		} `json:"arqs"`
+	}
+	c.want(http.StatusOK, http.MethodGet, "/accelerator_requests?bind_state=resolved", nil).read(n.t, &list)
+	holders := map[string]int{}
+	for _, a := range list.ARQs {
+		holders[string(a.Info)]++
+	}
+	for _, a := range list.ARQs {
+		if lost["handle/"+a.Handle] && holders[string(a.Info)] != 1 {
+			n.t.Errorf("%s is given to %d guests", a.Info, holders[string(a.Info)])
 		}
 	}
-	if said := strings.Count(strings.Join(p.log.plain(), "\n"), "has let go of an attach handle"); freed == 0 {
-		n.t.Errorf("%d let go, said %d times", freed, said)
+	if said := len(p.log.messages("a handle that was not on record is there, and held by the accelerator request that shows it")); again == 0 || said != again {
+		n.t.Errorf("%d handles are on record again, and it is said of %d", again, said)
+	}
+	for _, a := range list.ARQs {
+		c.want(http.StatusNoContent, http.MethodDelete, "/accelerator_requests?instance="+a.Instance, nil)
 	}
 	p.stop()
 }

@@ -30,7 +30,7 @@ func (c *storeCall) repair(ctx context.Context) error {
 		case changes > 0:
 			return fmt.Errorf("%s needs %d changes, which were not made; %d rules are broken after them", from.name, changes, left)
 		case len(plan.Kept) > 0:
-			return fmt.Errorf("%s breaks %d rules; what is kept, --free gives back where no guest has it", from.name, left)
+			return fmt.Errorf("%s breaks %d rules; a handle that is kept and that no guest has, --free gives back", from.name, left)
 		case left > 0:
 			return fmt.Errorf("%s breaks %d rules that a repair changes nothing about", from.name, left)
 		}

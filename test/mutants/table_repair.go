@@ -24,6 +24,13 @@ var salvaged = []mutant{
 		tests: in(actors, "TestAnARQLetsGoOfWhatItDoesNotHave"),
 	},
 	{
+		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
+		file:  "actors/device_shown.go",
+		old:   "\tif q := shown[h.Info]; q != nil {\n",
+		new:   "\tif q := shown[h.Info]; q != nil && len(shown) > 999 {\n",
+		tests: in(actors, "TestWhatAnARQShowsIsItsOwnWhenItIsReported"),
+	},
+	{
 		name: "repair-frees-unasked", rule: "A handle whose holder is not known is freed when somebody says that no guest has it.",
 		file:  "actors/repair_handles.go",
 		old:   "\tif m.opts.Free != nil && m.opts.Free(h.UUID) {\n",
