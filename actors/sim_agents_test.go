@@ -137,10 +137,11 @@ func (a *simAgent) elsewhere(away time.Duration) {
 	rec := latestOf[hostRecord](h, hostKey(a.host))
 	for _, e := range a.journal {
 		c := latestOf[commandRecord](h, commandKey(e.command.ID))
-		if e.command.Kind == devices.ProgramFPGA && e.result == nil && c != nil && !c.ended() {
+		if e.command.Kind == devices.ProgramFPGA && c != nil && !c.ended() {
 			// After a start nothing goes on that was begun before.
 			a.forgot = rec != nil && rec.Boot == a.bootID()
-			a.s.machines.lost[e.command.Deployable] = a.forgot
+			lost := a.s.machines.lost
+			lost[e.command.Deployable] = a.forgot && (lost[e.command.Deployable] || e.result == nil)
 		}
 	}
 	a.id, a.journal = uuid.New(), map[uuid.UUID]*journaled{}
