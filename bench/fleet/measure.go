@@ -115,8 +115,8 @@ func Measure(ctx context.Context, opt Options, plan Plan) (*Result, error) {
 
 // outlast waits for so many outages more to come and to go.
 func (f *Fleet) outlast(ctx context.Context, plan *Plan, r *Result) error {
+	begin, before := time.Now(), len(f.Outages()) // from now on, also if whoever hears of it is quick
 	plan.Say("waiting for %d outages: stop the service, and start it again", plan.Outages)
-	begin, before := time.Now(), len(f.Outages())
 	ctx, stop := context.WithTimeout(ctx, plan.Patience)
 	defer stop()
 	for {
