@@ -369,6 +369,9 @@ func TestAHandleThatIsGoneIsNotGivenAgain(t *testing.T) {
 		ids := w.create("one", 2)
 		w.must(w.bind(w.to("h", instance), ids...))
 		w.inventory("h", 1)
+		if n := w.recorded(kindHandle); n != 2 {
+			t.Errorf("%d handles are on record, and two are held", n)
+		}
 		w.must(w.unbind(ids...))
 		w.wantHandles(1, 0, 0)
 		w.wantCode(w.bind(w.to("h", instance), ids...), CodeNoFreeHandle)
