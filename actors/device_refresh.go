@@ -97,6 +97,7 @@ func (d *Device) describe(found *foundDevice) bool {
 		d.StdBoardInfo == found.StdBoardInfo && d.VendorBoardInfo == found.VendorBoardInfo
 	d.Type, d.Vendor, d.Model = found.Type, found.Vendor, found.Model
 	d.StdBoardInfo, d.VendorBoardInfo = found.StdBoardInfo, found.VendorBoardInfo
+	d.Anew = d.Anew || d.Missing // an older version has not said so when it was missed
 	d.Driver, d.Missing = found.driver, false
 	if found.serial != "" { // once known it stays so
 		d.Serial = found.serial
@@ -134,7 +135,7 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 			if shown == nil {
 				shown = a.shownBy(dep)
 			}
-			a.newHandle(b, shown, &heldHandle{
+			a.newHandle(b, m, shown, &heldHandle{
 				Handle:     Handle{UUID: uuid.New(), Type: h.Type, Info: h.Info},
 				Deployable: dep, Order: order,
 			})

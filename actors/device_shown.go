@@ -7,7 +7,7 @@ import "github.com/google/uuid"
 // free: the handle is made again, as the ARQ shows it and taken by it.
 
 // shownBy gives the ARQs that show functions of a deployable by handles that are not
-// on record, by the functions' addresses. Of two, the one has it that was bound last.
+// its device's, by the functions' addresses. Of two, the one has it that was bound last.
 func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 	shown := map[string]*ARQ{}
 	dep := a.dev.deployable(deployable)
@@ -20,7 +20,7 @@ func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 	}
 	for q := range of {
 		h := q.Binding.Handle
-		if h == nil || a.sys.dir.handleGeneration(h.UUID) > 0 {
+		if h == nil || a.handles[h.UUID] != nil {
 			continue
 		}
 		if other := shown[h.Info]; other == nil || other.UpdatedAt <= q.UpdatedAt {
@@ -30,13 +30,28 @@ func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 	return shown
 }
 
-// newHandle makes a handle of what a host reports.
-func (a *deviceActor) newHandle(b *batch, shown map[string]*ARQ, h *heldHandle) {
-	if q := shown[h.Info]; q != nil {
-		h.UUID, h.State, h.Holder = q.Binding.Handle.UUID, handleTaken, q.UUID
-		b.check(arqKey(q.UUID), q.Generation) // still, when it is written
+// newHandle makes a handle of what a host reports. One that an ARQ shows may be on record
+// as that of a device that is not: it is this one's then. Where the record of another one
+// names the ARQ, it is nobody's, for who would get it besides cannot be known.
+func (a *deviceActor) newHandle(b *batch, m *refresh, shown map[string]*ARQ, h *heldHandle) {
+	q := shown[h.Info]
+	if q == nil {
+		b.putHandle(nil, h)
+		return
+	}
+	h.UUID, h.State, h.Holder = q.Binding.Handle.UUID, handleTaken, q.UUID
+	if m.losses > 1 { // it was claimed twice in vain
+		h.Holder = h.UUID
+	}
+	var before *heldHandle
+	if g := a.sys.dir.handleGeneration(h.UUID); g > 0 {
+		of := *h
+		of.Generation, before = g, &of
+	}
+	b.check(arqKey(q.UUID), q.Generation) // still, when it is written
+	if m.losses == 0 {
 		a.sys.log.Warn("a handle that was not on record is there, and held by the accelerator request that shows it",
 			"arq", q.UUID, "handle", h.UUID, "instance", q.Binding.InstanceUUID, "host", a.dev.Hostname, "device", a.dev.UUID)
 	}
-	b.putHandle(nil, h)
+	b.putHandle(before, h)
 }

@@ -89,3 +89,65 @@ func TestARepairLeavesWhatALostDeviceHas(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// wantOneEach wants no function to be given to two, whoever binds.
+func (w *world) wantOneEach(host string) {
+	w.t.Helper()
+	for range 3 {
+		_ = w.bind(w.to(host, uuid.New()), w.create("one", 1)...)
+	}
+	all, err := w.sys.ARQs(ARQQuery{Scope: admin})
+	w.must(err)
+	has := map[string]uuid.UUID{}
+	for a := range all {
+		if a.State != Bound {
+			continue
+		}
+		info := a.Binding.Handle.Info
+		if other, twice := has[info]; twice {
+			w.t.Errorf("%s is given to %s and %s", info, other, a.UUID)
+		}
+		has[info] = a.UUID
+	}
+}
+
+// Of a device only its own record is lost: the handles of which are still there.
+func TestADeviceWhoseHandlesAreStillOnRecord(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		w.must(w.bind(w.to("h", instance), id))
+		w.rewrite(vanishing(kindDevice))
+		w.inventory("h", 2)
+		w.wantOneEach("h")
+		w.must(w.unbind(id))
+		w.must(w.bind(w.to("h", another), id))
+	})
+}
+
+// The handle that an ARQ shows is lost, and an older record of another one names it: its
+// host can report what it has all the same.
+func TestAnOlderHandleThatNamesAnother(t *testing.T) {
+	inBubble(t, 3, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		w.must(w.bind(w.to("h", another), ids[1]))
+		b, _ := w.sys.ARQ(ids[1])
+		w.must(w.unbind(ids[1]))
+		w.rewrite(handleOf(ids[0], vanished), func(r persistence.Record) *persistence.Transition {
+			if r.Key != handleKey(b.Binding.Handle.UUID) {
+				return nil
+			}
+			h, err := decodeHandle(r)
+			w.must(err)
+			h = heldBy(uuid.Max)(h)
+			changed := &batch{}
+			changed.put(r.Key, r.Generation, encodeHandle(h), h.claims())
+			return &changed.t
+		})
+		w.rewrite(handleOf(uuid.Max, heldBy(ids[0])))
+		w.inventory("h", 3)
+		w.wantOneEach("h")
+	})
+}

@@ -10,9 +10,9 @@ import (
 )
 
 // A handle is held by the ARQ that shows it, whatever its own record says: then no
-// other guest gets it. Of several that show it, the one that its record names, or
-// else the one that was bound last, has it; the binds of the others have failed, so that they
-// can be cleaned up. A handle that is taken and that nobody shows stays taken, by
+// other guest gets it. Of several that show it, the one that was bound last has it, or
+// else the one that its record names: each had it once, and Nova binds an ARQ once. The
+// binds of the others have failed, so that they can be cleaned up. A handle that is taken and that nobody shows stays taken, by
 // nobody, until somebody says that no guest has it.
 
 // mendHandles settles who holds what.
@@ -162,7 +162,7 @@ func (m *mender) holder(h *heldHandle) *ARQ {
 			}
 			return 0
 		}
-		return cmp.Or(cmp.Compare(named(a), named(b)), cmp.Compare(a.UpdatedAt, b.UpdatedAt), bytes.Compare(a.UUID[:], b.UUID[:]))
+		return cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), cmp.Compare(named(a), named(b)), bytes.Compare(a.UUID[:], b.UUID[:]))
 	})
 }
 
@@ -246,10 +246,14 @@ func (m *mender) dropTwins() {
 		handles = append(handles, m.handles[id])
 	}
 	unheld := func(h *heldHandle) int {
-		if h.State == handleTaken {
+		switch h.State {
+		case handleTaken:
 			return 0
+		case handleReleasing: // it is to be cleaned up
+			return 1
+		default:
+			return 2
 		}
-		return 1
 	}
 	slices.SortStableFunc(handles, func(a, b *heldHandle) int {
 		return cmp.Or(cmp.Compare(unheld(a), unheld(b)), cmp.Compare(a.Order, b.Order))

@@ -473,3 +473,29 @@ func TestARepairLeavesTheCleaningToTheDevice(t *testing.T) {
 		}
 	}
 }
+
+// An ARQ that was deleted is back, and its handle's record as it was then: who was bound
+// to that since keeps it, for his guest runs.
+func TestRepairLeavesAHandleToWhoWasBoundLast(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 2)
+		w.must(w.bind(w.to("h", instance), ids[0]))
+		a, _ := w.sys.ARQ(ids[0])
+		old := pileOf(t, w.store)
+		<-time.After(time.Hour)
+		w.must(w.removeInstance(instance))
+		w.must(w.bind(w.to("h", another), ids[1]))
+		left := pileOf(t, w.store)
+		for _, key := range []persistence.Key{arqKey(ids[0]), handleKey(a.Binding.Handle.UUID)} {
+			left[key] = old[key]
+		}
+		r := plan(t, left, nil)
+		if fails := "arq/" + ids[0].String() + " (instance " + instance.String() + ") is BindFailed"; !strings.Contains(r.String(), fails) {
+			t.Errorf("want %q of\n%s", fails, r)
+		}
+		if len(r.Left.Violations) > 0 {
+			t.Errorf("left: %v", r.Left.Violations)
+		}
+	})
+}

@@ -24,10 +24,31 @@ var salvaged = []mutant{
 		tests: in(actors, "TestAnARQLetsGoOfWhatItDoesNotHave"),
 	},
 	{
+		name: "handle-of-a-lost-device-is-free", rule: "What a host reports and an ARQ shows is not free, though its device is not on record.",
+		file:  "actors/device_shown.go",
+		old:   "a.handles[h.UUID] != nil",
+		new:   "a.sys.dir.handleGeneration(h.UUID) > 0",
+		tests: in(actors, "TestADeviceWhoseHandlesAreStillOnRecord"),
+	},
+	{
+		name: "report-is-refused-for-ever", rule: "A host can report what it has.",
+		file:  "actors/device_shown.go",
+		old:   "m.losses > 1",
+		new:   "m.losses > 999",
+		tests: in(actors, "TestAnOlderHandleThatNamesAnother"),
+	},
+	{
+		name: "repair-heeds-the-older", rule: "A handle stays with who was bound to it last.",
+		file:  "actors/repair_handles.go",
+		old:   "cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), ",
+		new:   "cmp.Or(",
+		tests: in(actors, "TestRepairLeavesAHandleToWhoWasBoundLast"),
+	},
+	{
 		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
 		file:  "actors/device_shown.go",
-		old:   "\tif q := shown[h.Info]; q != nil {\n",
-		new:   "\tif q := shown[h.Info]; q != nil && len(shown) > 999 {\n",
+		old:   "\tif q == nil {\n",
+		new:   "\tif q == nil || len(shown) < 999 {\n",
 		tests: in(actors, "TestWhatAnARQShowsIsItsOwnWhenItIsReported"),
 	},
 	{
