@@ -38,9 +38,10 @@ type deviceActor struct {
 	leaving    losses
 	// rightLater: what putRight could not write waits a while.
 	rightLater bool
-	reloading  bool // an image is loaded again, or waits for the next try
-	remaking   bool // what was made is made anew, or waits for the next try
-	fell       bool // it was missed since that began
+	boot       string             // the last start of its host that it was told of
+	reloading  map[uuid.UUID]bool // deployables whose image is loaded again, or waits for the next try
+	remaking   bool               // what was made is made anew, or waits for the next try
+	fell       bool               // it was missed since that began
 	pulse      pulse
 	recovery   func()                // stops the timer of the next look at it
 	unwritten  [healthSources]func() // stop those after which what was said is heard again
@@ -64,6 +65,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 		back:      make(map[uuid.UUID]bool),
+		reloading: make(map[uuid.UUID]bool),
 		parts:     make(map[uuid.UUID]*missingPart),
 		makers:    make(map[uuid.UUID]uuid.UUID),
 	}
@@ -103,7 +105,7 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	case putRight:
 		a.rightLater = false
 	case reloadDue:
-		a.reloading = false
+		delete(a.reloading, m.deployable)
 	case remakeDue:
 		a.remaking = false
 	default:

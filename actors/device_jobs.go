@@ -82,11 +82,17 @@ func (q *jobQueue) step(a *deviceActor) {
 		q.end(a, deviceFailed(c, err))
 		return
 	}
+	rec := q.running.records[c.ID]
+	if rec != nil && a.over(rec) {
+		q.notBegun(a, c)
+		q.end(a, deviceFailed(c, errors.New("its bind is over")))
+		return
+	}
 	if c.Kind != devices.ProgramFPGA {
 		q.do(a, c)
 		return
 	}
-	dep, rec := a.dev.named(c.Deployable), q.running.records[c.ID]
+	dep := a.dev.named(c.Deployable)
 	switch {
 	case dep != nil && dep.BitstreamID == c.Image && !q.running.alone:
 		q.notBegun(a, c) // another bind has loaded it
@@ -115,6 +121,20 @@ func (q *jobQueue) load(a *deviceActor, c devices.Command, alone bool, recorded 
 	}})
 }
 
+// over says whether a command of a bind that nobody has begun is for nobody any more: its
+// host may not remember that its record is gone.
+func (a *deviceActor) over(rec *commandRecord) bool {
+	if rec.Bind == uuid.Nil || rec.mayBeSent || rec.ended() {
+		return false
+	}
+	for i, id := range rec.ARQs {
+		if q, ok := a.sys.dir.arq(id); ok && i < len(rec.Generations) && q.Generation == rec.Generations[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // outdated goes on after a load that had ended before a restart, and that the device had
 // drawn its conclusions from: an image that it loaded and that is not there any more has
 // been lost since.
@@ -122,6 +142,11 @@ func (q *jobQueue) outdated(a *deviceActor, c devices.Command, rec *commandRecor
 	if err := rec.failure(); err != nil {
 		a.sys.tellHost(c.Host, commandNoted{c.ID})
 		q.end(a, deviceFailed(c, err))
+		return
+	}
+	if dep := a.dev.named(c.Deployable); dep.Lost != nil && a.othersHave(dep) {
+		a.sys.tellHost(c.Host, commandNoted{c.ID})
+		q.end(a, dep.inUse())
 		return
 	}
 	q.loadAgain(a, c)

@@ -82,6 +82,19 @@ func (a *deviceActor) recordImage(m *recordImage) {
 		m.then(next.Deployables[i].inUse())
 		return
 	}
+	if a.boot != "" && a.boot != a.dev.Boot { // what that start has lost is on record first
+		before := a.dev.Health
+		next.Boot = a.boot
+		a.write(a.loseImages(next), func(err error) {
+			if err != nil {
+				a.recordAgain(m, err)
+				return
+			}
+			a.tellHealth(before)
+			a.waiting = slices.Insert(a.waiting, 0, any(m))
+		})
+		return
+	}
 	if m.stage == loadDone && next.Deployables[i].Outdated {
 		m.then(errOutdated)
 		return

@@ -97,38 +97,43 @@ func (a *deviceActor) notMissed() *Device {
 
 // reload loads an image again that guests miss.
 func (a *deviceActor) reload() {
-	if a.reloading || a.writing || a.left || a.awaited || a.dev.Missing {
+	if a.writing || a.left || a.awaited || a.dev.Missing {
 		return
 	}
 	for _, dep := range a.dev.Deployables {
-		if _, busy := a.jobs.loading(dep.UUID); busy || !a.misses(dep) || a.othersHave(dep) {
+		if _, busy := a.jobs.loading(dep.UUID); busy || a.reloading[dep.UUID] || !a.misses(dep) || a.othersHave(dep) || a.promised(dep.UUID) {
 			continue
 		}
 		c := a.dev.command(devices.ProgramFPGA, dep)
 		c.Image = dep.Lost.Image
-		a.reloading = true
+		a.reloading[dep.UUID] = true
 		a.jobs.add(a, &job{
 			commands: []devices.Command{c},
 			programs: map[uuid.UUID]uuid.UUID{dep.UUID: c.Image},
 			then:     func(err error) { a.reloaded(dep, err) },
 		})
-		return
 	}
 }
 
+// promised says whether somebody may get something of a deployable yet.
+func (a *deviceActor) promised(dep uuid.UUID) bool {
+	of := func(c change[heldHandle]) bool { return c.before.Deployable == dep }
+	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return slices.ContainsFunc(o.taken, of) })
+}
+
 // reloadDue says that it is time to look whether an image has to be loaded again.
-type reloadDue struct{}
+type reloadDue struct{ deployable uuid.UUID }
 
 func (a *deviceActor) reloaded(dep *Deployable, err error) {
 	self := a.self
 	if err == nil {
 		a.sys.log.Info("the image that guests had is loaded again", "host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image)
-		a.sys.engine.tell(self, reloadDue{})
+		a.sys.engine.tell(self, reloadDue{dep.UUID})
 		return
 	}
 	if a.sys.stopping.Err() == nil {
 		a.sys.log.Error("the image that guests had could not be loaded again; trying again",
 			"host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image, "error", err)
 	}
-	a.sys.after(reloadPause, func() { a.sys.engine.tell(self, reloadDue{}) })
+	a.sys.after(reloadPause, func() { a.sys.engine.tell(self, reloadDue{dep.UUID}) })
 }

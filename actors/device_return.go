@@ -30,7 +30,7 @@ type remade struct{}
 // recordRemade puts it on record, unless the device was missed once more.
 func (a *deviceActor) recordRemade() {
 	if a.fell {
-		a.remaking = false
+		a.sys.engine.tell(a.self, remakeDue{})
 		return
 	}
 	next := a.dev.clone(a.sys.unix())

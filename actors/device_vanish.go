@@ -1,7 +1,10 @@
 package actors
 
 import (
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // A device that its host does not have any more goes, with all that belongs to
@@ -17,7 +20,10 @@ func (a *deviceActor) vanish(m *vanish) {
 		a.leave(a.orAgain(m, func(err error) { m.promise.resolve(err == nil, err) }))
 		return
 	}
-	if a.dev.Missing {
+	// What was loaded while it was missing is lost as well.
+	loaded := func(dep *Deployable) bool { return dep.BitstreamID != uuid.Nil || dep.Loading && !dep.Outdated }
+	missing := a.dev.Missing
+	if missing && !slices.ContainsFunc(a.dev.Deployables, loaded) {
 		m.promise.resolve(false, nil)
 		return
 	}
@@ -27,8 +33,10 @@ func (a *deviceActor) vanish(m *vanish) {
 	before := a.dev.Health
 	// Should it return, it may have been without power.
 	a.write(a.loseImages(next), a.orAgain(m, func(err error) {
-		if err == nil {
+		if err == nil && !missing {
 			a.tellMissing()
+		}
+		if err == nil {
 			a.tellHealth(before)
 			a.cleanUp()
 		}

@@ -86,6 +86,7 @@ func (h *hostActor) restored(m *hostRestored) {
 // rebooted has what is held of the device made anew, and forgets what may be
 // loaded: once for each start, however often the host is put in order.
 func (a *deviceActor) rebooted(m *hostRebooted) {
+	a.boot = m.boot
 	if a.dev.Boot == m.boot {
 		a.makeAnew(m)
 		return
