@@ -187,6 +187,19 @@ func (w *world) rewriteCommands(change func(*commandRecord)) {
 	}
 }
 
+// wantGoneOn wants a new process to go on with the command that was begun, and to bring
+// the binds to their end.
+func (w *world) wantGoneOn(a *scripted, begun protocol.Command, ids []uuid.UUID) {
+	w.t.Helper()
+	a.open()
+	if c := a.fetch(); c.ID != begun.ID {
+		w.t.Errorf("%s is sent, and %s was begun", c.ID, begun.ID)
+	}
+	w.finishAll(a)
+	w.wantStates("Bound", ids...)
+	w.wantCommandsOnRecord(0)
+}
+
 // The load that is going on is taken up first, whatever the clock said when the binds
 // were accepted.
 func TestALoadThatWasBegunIsTakenUpFirst(t *testing.T) {
@@ -199,13 +212,7 @@ func TestALoadThatWasBegunIsTakenUpFirst(t *testing.T) {
 			}
 		})
 		w.crash()
-		a.open()
-		if c := a.fetch(); c.ID != begun.ID {
-			t.Errorf("%s is sent, and %s was begun", c.ID, begun.ID)
-		}
-		w.finishAll(a)
-		w.wantStates("Bound", ids...)
-		w.wantCommandsOnRecord(0)
+		w.wantGoneOn(a, begun, ids)
 	})
 }
 
@@ -220,13 +227,7 @@ func TestAStopBeginsNoOtherLoad(t *testing.T) {
 		if dep := w.deployableOf("n"); !dep.loads(begun.ID) {
 			t.Errorf("%s was begun, and on record is %+v", begun.ID, dep)
 		}
-		a.open()
-		if c := a.fetch(); c.ID != begun.ID {
-			t.Errorf("%s is sent, and %s was begun", c.ID, begun.ID)
-		}
-		w.finishAll(a)
-		w.wantStates("Bound", ids...)
-		w.wantCommandsOnRecord(0)
+		w.wantGoneOn(a, begun, ids)
 	})
 }
 

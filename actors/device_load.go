@@ -83,14 +83,11 @@ func (a *deviceActor) recordImage(m *recordImage) {
 		return
 	}
 	if a.boot != "" && a.boot != a.dev.Boot { // what that start has lost is on record first
-		before := a.dev.Health
-		next.Boot = a.boot
-		a.write(a.loseImages(next), func(err error) {
+		a.recordStart(a.boot, func(err error) {
 			if err != nil {
 				a.recordAgain(m, err)
 				return
 			}
-			a.tellHealth(before)
 			a.waiting = slices.Insert(a.waiting, 0, any(m))
 		})
 		return

@@ -91,16 +91,25 @@ func (a *deviceActor) rebooted(m *hostRebooted) {
 		a.makeAnew(m)
 		return
 	}
-	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
-	next.Boot = m.boot
-	a.write(a.loseImages(next), a.orAgain(m, func(err error) {
+	a.recordStart(m.boot, a.orAgain(m, func(err error) {
 		if err != nil {
 			m.fail(err)
 			return
 		}
-		a.tellHealth(before)
 		a.makeAnew(m)
 	}))
+}
+
+// recordStart puts a start of the host on record, with what that has lost.
+func (a *deviceActor) recordStart(boot string, then func(error)) {
+	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
+	next.Boot = boot
+	a.write(a.loseImages(next), func(err error) {
+		if err == nil {
+			a.tellHealth(before)
+		}
+		then(err)
+	})
 }
 
 func (a *deviceActor) makeAnew(m *hostRebooted) {
