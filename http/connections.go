@@ -75,6 +75,7 @@ func (o *connections) admit() {
 	for int(o.count.Load()) >= o.most && o.leaving.Load() > 0 {
 		<-o.left // its place is needed
 	}
+	signal(o.left) // whoever else waits looks again: the token may have been for several
 }
 
 // share is how many connections give way at a time.
