@@ -36,6 +36,7 @@ type line struct {
 // undelivered is an event, and how often it was tried in vain.
 type undelivered struct {
 	*Event
+	until   time.Time // it matters; as time passes, whatever the clock is set to
 	tries   uint
 	company int   // of so many events at most, itself one of them, is its next delivery; 0: of any number
 	err     error // of the last attempt
@@ -124,7 +125,7 @@ func (o *outbox) add(e *Event) {
 		o.lines[e.Instance] = l
 		o.ready = append(o.ready, e.Instance)
 	}
-	u := &undelivered{Event: e}
+	u := &undelivered{Event: e, until: o.sys.now().Add(o.sys.timeLeft(e))}
 	l.events = append(l.events, u)
 	o.ages.add(u)
 }
@@ -142,9 +143,10 @@ func (o *outbox) idle(e *undelivered) bool {
 	return e.Held && len(o.sys.dir.heldBy(e.Event)) == 0
 }
 
-// timeLeft is how long an event still matters.
+// timeLeft is how long an event still matters that begins to wait now. It is no more
+// than it had at first, also when the clock was put back since.
 func (s *System) timeLeft(e *Event) time.Duration {
-	return s.opts.EventDeadline - s.now().Sub(time.UnixMilli(e.Created))
+	return s.opts.EventDeadline - max(0, s.now().Sub(time.UnixMilli(e.Created)))
 }
 
 // settle takes the outcome of an event that was one of so many of a delivery.
@@ -188,7 +190,7 @@ func (o *outbox) pause(e *undelivered, longest time.Duration) {
 		return
 	}
 	pause := min(retryFirst<<min(e.tries, 16), longest)
-	pause = min(pause/2+rand.N(pause), max(0, o.sys.timeLeft(e.Event)))
+	pause = min(pause/2+rand.N(pause), max(0, e.until.Sub(o.sys.now())))
 	e.tries++
 	o.lines[e.Instance].paused = true
 	self := o.sys.outbox

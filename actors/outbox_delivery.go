@@ -73,7 +73,7 @@ func (o *outbox) next() *departure {
 		case told == nil:
 			o.ready = o.ready[1:]
 			o.remove(e)
-		case o.sys.timeLeft(e.Event) <= 0:
+		case !o.sys.now().Before(e.until):
 			o.ready = o.ready[1:]
 			o.expire(e)
 		default:

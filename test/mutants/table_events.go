@@ -40,6 +40,20 @@ var together = []mutant{
 		tests: in(actors, "TestCompanyThatFailsIsParted"),
 	},
 	{
+		name: "events-age-by-the-clock", rule: "An event matters for as long as it was given, whatever the clock is set to.",
+		file:  "actors/outbox_delivery.go",
+		old:   "case !o.sys.now().Before(e.until):",
+		new:   "case o.sys.timeLeft(e.Event) <= 0:",
+		tests: in(actors, "TestAnEventOutlivesItsTimeByNoClock"),
+	},
+	{
+		name: "events-from-later", rule: "An event that seems to come from later has no more time than others.",
+		file:  "actors/outbox.go",
+		old:   "s.opts.EventDeadline - max(0, s.now().Sub(time.UnixMilli(e.Created)))",
+		new:   "s.opts.EventDeadline - s.now().Sub(time.UnixMilli(e.Created))",
+		tests: in(actors, "TestAnEventFromLaterHasItsTime"),
+	},
+	{
 		name: "whole-refusal-for-all", rule: "An event for which Nova refuses a request costs the others nothing.",
 		file:  "http/openstack/nova/notifier.go",
 		old:   "if why == rejected && len(events) > 1 {",

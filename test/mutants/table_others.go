@@ -79,8 +79,8 @@ var outboxAndRecovery = []mutant{
 	{
 		name: "old-event-sent", rule: "An event that is too old to matter is not sent.",
 		file:  "actors/outbox_delivery.go",
-		old:   "\t\tcase o.sys.timeLeft(e.Event) <= 0:\n",
-		new:   "\t\tcase o.sys.timeLeft(e.Event) <= 0 && e.tries > 16:\n",
+		old:   "\t\tcase !o.sys.now().Before(e.until):\n",
+		new:   "\t\tcase !o.sys.now().Before(e.until) && e.tries > 999:\n",
 		tests: in(actors, "TestASlowComputeServiceDoesNotPileUpEvents"),
 	},
 	{
