@@ -25,6 +25,7 @@ type outbox struct {
 	stats   *outboxStats
 	records eventRecords
 	ages    eventAges
+	outage  outage
 }
 
 // line is the events of one instance. The first is the one at work.
@@ -98,12 +99,13 @@ func (o *outbox) receive(_ actor.Context, msg any) {
 		}
 	case *delivered:
 		o.workers--
+		o.outage.note(m.errs)
 		for i, e := range m.events {
 			o.settle(e, m.errs[i], len(m.events))
 		}
 	case retry:
 		if l := o.lines[m.event.Instance]; l != nil && l.events[0] == m.event {
-			o.resume(l)
+			o.again(l)
 		}
 	case holdsEnded:
 		for _, instance := range m.instances {
@@ -128,6 +130,17 @@ func (o *outbox) add(e *Event) {
 	u := &undelivered{Event: e, until: o.sys.now().Add(o.sys.timeLeft(e))}
 	l.events = append(l.events, u)
 	o.ages.add(u)
+}
+
+// again takes up the first event of an instance after its pause.
+func (o *outbox) again(l *line) {
+	e, now := l.events[0], o.sys.now()
+	if l.paused && now.Before(e.until) && o.outage.keepsBack(now) {
+		l.paused = false
+		o.pause(e, keptLongest)
+		return
+	}
+	o.resume(l)
 }
 
 func (o *outbox) resume(l *line) {

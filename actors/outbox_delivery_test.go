@@ -316,8 +316,8 @@ func TestWhoFailedAloneGoesInCompany(t *testing.T) {
 		if got := sizes(before); got[0] != 1 {
 			t.Fatalf("deliveries of %v before", got)
 		}
-		d.change(func() { away, d.takes = false, 40*time.Second }) // in which all the others are to be tried again
-		<-time.After(90 * time.Second)
+		d.change(func() { away, d.takes = false, 100*time.Second }) // in which all the others are to be tried again
+		<-time.After(220 * time.Second)
 		if got := sizes(d.begun()[len(before):]); !slices.Equal(got, []int{9, 1}) {
 			t.Errorf("deliveries of %v afterwards, want the first and all the others", got)
 		}

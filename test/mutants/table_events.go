@@ -40,6 +40,20 @@ var together = []mutant{
 		tests: in(actors, "TestCompanyThatFailsIsParted"),
 	},
 	{
+		name: "everybody-asks-for-himself", rule: "While nobody takes events, one of those that wait finds out whether somebody does.",
+		file:  "actors/outbox_away.go",
+		old:   "\tif o.failed < manyFailed {\n",
+		new:   "\tif o.failed < 999*manyFailed {\n",
+		tests: in(actors, "TestOneOfManyIsTriedWhileNobodyTakesEvents"),
+	},
+	{
+		name: "new-ones-wait-for-the-others", rule: "An event that has not failed yet is tried at once.",
+		file:  "actors/outbox.go",
+		old:   "\to.ages.add(u)\n",
+		new:   "\to.ages.add(u)\n\tif o.outage.keepsBack(o.sys.now()) && len(l.events) == 1 {\n\t\to.ready = o.ready[:len(o.ready)-1]\n\t\to.pause(u, keptLongest)\n\t}\n",
+		tests: in(actors, "TestOneOfManyIsTriedWhileNobodyTakesEvents"),
+	},
+	{
 		name: "events-age-by-the-clock", rule: "An event matters for as long as it was given, whatever the clock is set to.",
 		file:  "actors/outbox_delivery.go",
 		old:   "case !o.sys.now().Before(e.until):",
