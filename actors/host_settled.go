@@ -59,17 +59,15 @@ func (h *hostActor) notBegun(id uuid.UUID) {
 }
 
 // settle removes the record of a command on which nobody rests any more. One that
-// was not asked for yet is not to be begun.
+// was not asked for yet is not begun from here on, also while it is on record yet.
 func (h *hostActor) settle(c *hostCommand) {
-	before := c.rec
-	if !before.ended() {
-		next := *before
+	if !c.rec.ended() {
+		next := *c.rec
 		next.State, next.Code, next.Message = protocol.ResultFailed, protocol.ResultUndone, "its bind is over"
 		c.rec = &next
 	}
-	h.writeCommand(c, func(b *batch) { b.deleteCommand(before) }, func(err error) {
+	h.writeCommand(c, func(b *batch) { b.deleteCommand(c.rec) }, func(err error) {
 		if err != nil && !c.tooMany(err) { // else it is gone already
-			c.rec = before
 			self, rec := h.self, c.rec
 			h.sys.after(settlePause, func() { h.sys.engine.tell(self, &commandSettled{rec: rec}) })
 			return

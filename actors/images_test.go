@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,7 @@ import (
 type gallery struct {
 	functions map[string][]uuid.UUID
 	missing   uuid.UUID // cannot be described
+	takes     time.Duration
 	away      error
 
 	mu    sync.Mutex
@@ -42,6 +44,7 @@ func (g *gallery) Image(_ context.Context, id uuid.UUID) (devices.Image, error) 
 	if id == g.missing {
 		return devices.Image{}, devices.ErrNoImage
 	}
+	<-time.After(g.takes)
 	image := devices.Image{ID: id, Size: 7, Hash: "sha512", Digest: "abc"}
 	for function, images := range g.functions {
 		if slices.Contains(images, id) {
