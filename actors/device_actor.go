@@ -41,7 +41,7 @@ type deviceActor struct {
 	boot       string             // the last start of its host that it was told of
 	reloading  map[uuid.UUID]bool // deployables whose image is loaded again, or waits for the next try
 	remaking   bool               // what was made is made anew, or waits for the next try
-	fell       bool               // it was missed since that began
+	fell       bool               // it was lost once more since that began
 	pulse      pulse
 	recovery   func()                // stops the timer of the next look at it
 	unwritten  [healthSources]func() // stop those after which what was said is heard again

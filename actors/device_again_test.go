@@ -123,17 +123,17 @@ func TestAnImageIsLostWhileSomebodyGetsIt(t *testing.T) {
 		id := w.program("n", instance)
 		a.done(a.fetch())
 		w.must(w.unbind(id))
-		w.setFaults(noDevices)
-		a.restarted("boot-2")
-		<-time.After(restorePause - time.Second)
-		a.beat()
 		w.setFaults(func(t persistence.Transition) memory.Fault {
 			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindARQ }) {
-				return memory.Fault{Delay: 2 * time.Second} // the next try comes meanwhile
+				return memory.Fault{Delay: 2 * time.Second} // the start comes meanwhile
 			}
 			return memory.Fault{}
 		})
-		w.must(w.bind(w.to("n", instance), id))
+		bound := make(chan error, 1)
+		go func() { bound <- w.bind(w.to("n", instance), id) }()
+		synctest.Wait()
+		a.restarted("boot-2")
+		w.must(<-bound)
 		w.setFaults(nil)
 		w.wantNotThere(id)
 		w.wantStates("Bound", id)
@@ -191,6 +191,24 @@ func TestAnImageIsNotLoadedAgainUnderOthers(t *testing.T) {
 		w.must(w.unbind(id))
 		a.done(a.fetchImage())
 		w.wantLost("n", false)
+		w.wantConsistent()
+	})
+}
+
+// While the store takes no start of the host, nobody gets as loaded what was loaded before.
+func TestNobodyGetsAnImageFromBeforeAStartThatIsNotOnRecord(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		id := w.program("n", instance)
+		a.done(a.fetch())
+		w.must(w.unbind(id))
+		w.setFaults(noDevices)
+		a.restarted("boot-2")
+		synctest.Wait()
+		w.setFaults(nil)
+		w.must(w.bind(w.to("n", another), id))
+		w.wantStates("BindStarted", id)
+		a.done(a.fetchImage())
+		w.wantStates("Bound", id)
 		w.wantConsistent()
 	})
 }

@@ -94,7 +94,7 @@ func (q *jobQueue) step(a *deviceActor) {
 	}
 	dep := a.dev.named(c.Deployable)
 	switch {
-	case a.dev.has(c) && !q.running.alone:
+	case a.dev.has(c) && !a.startedSince() && !q.running.alone:
 		q.notBegun(a, c) // another bind has loaded it
 		q.next(a, nil)
 	case dep != nil && rec != nil && rec.ended() && !dep.loads(c.ID):

@@ -82,7 +82,7 @@ func (a *deviceActor) recordImage(m *recordImage) {
 		m.then(next.Deployables[i].inUse())
 		return
 	}
-	if a.boot != "" && a.boot != a.dev.Boot { // what that start has lost is on record first
+	if a.startedSince() { // what that has lost is on record first
 		a.recordStart(a.boot, func(err error) {
 			if err != nil {
 				a.recordAgain(m, err)

@@ -1,8 +1,16 @@
 package actors
 
-// A device that was missing and returns may have been without power, or its host was
-// started again meanwhile: what was made for those who have something of it is made anew.
-// That it is to be is on record from the moment when the device was missed.
+import (
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// What was made for those who have something of a device is gone when its host was started
+// again, and perhaps when the device was missing: it may have been without power. So it is
+// made anew. That it is to be is on record from the moment when that is known.
 
 // remakeDue says that it is time to look whether something has to be made anew.
 type remakeDue struct{}
@@ -13,21 +21,30 @@ func (a *deviceActor) remake() {
 		return
 	}
 	a.remaking, a.fell = true, false
-	j := a.anew()
-	j.then = func(err error) {
-		if err != nil {
-			a.remakeLater(err)
+	var failed error
+	left := 1
+	then := func(err error) {
+		failed = errors.Join(failed, err)
+		if left--; left > 0 {
+			return
+		}
+		if failed != nil {
+			a.remakeLater(failed)
 			return
 		}
 		a.waiting = append(a.waiting, remade{})
 	}
-	a.jobs.add(a, j)
+	for _, c := range a.anew() { // each by itself: one that cannot be made keeps no other waiting
+		left++
+		a.jobs.add(a, &job{commands: []devices.Command{c}, handles: []uuid.UUID{c.Handle}, then: then})
+	}
+	then(nil)
 }
 
 // remade says that all is made that a device has to have.
 type remade struct{}
 
-// recordRemade puts it on record, unless the device was missed once more.
+// recordRemade puts it on record, unless it was lost once more.
 func (a *deviceActor) recordRemade() {
 	if a.fell {
 		a.sys.engine.tell(a.self, remakeDue{})
@@ -46,7 +63,7 @@ func (a *deviceActor) recordRemade() {
 
 func (a *deviceActor) remakeLater(err error) {
 	if a.sys.stopping.Err() == nil {
-		a.sys.log.Error("not all that guests have of a device that has returned could be made anew; trying again",
+		a.sys.log.Error("not all that guests have of a device could be made anew; trying again",
 			"host", a.dev.Hostname, "device", a.dev.UUID, "error", err)
 	}
 	self := a.self
@@ -55,15 +72,11 @@ func (a *deviceActor) remakeLater(err error) {
 
 // anew is the making of all that is held of the device, also of what is being made:
 // perhaps that was before.
-func (a *deviceActor) anew() *job {
-	j := &job{}
+func (a *deviceActor) anew() (commands []devices.Command) {
 	for _, h := range a.handles {
-		c, needed := a.making(h)
-		if h.State != handleTaken || !needed {
-			continue
+		if c, needed := a.making(h); needed && h.State == handleTaken {
+			commands = append(commands, c)
 		}
-		j.commands = append(j.commands, c)
-		j.handles = append(j.handles, h.UUID)
 	}
-	return j
+	return commands
 }

@@ -58,7 +58,7 @@ func hostKey(name string) persistence.Key {
 type hostRecord struct {
 	Generation uint64 `json:"-"`
 	Name       string `json:"name"`
-	// BootID is that of the machine's start after which all was put in order.
+	// BootID is that of the machine's last start that all devices have on record.
 	BootID string `json:"boot_id"`
 	Digest string `json:"digest,omitempty"` // of the last inventory; "": none
 	Dead   bool   `json:"dead,omitempty"`

@@ -7,16 +7,15 @@ import (
 )
 
 // A host that was started again has no mediated devices, and nobody knows what is
-// loaded into its FPGAs. The devices have the mediated ones of their holders made
-// anew; which start of the host that was done for is on record afterwards, so it
-// is done again if the service ends meanwhile. device_reload.go has the images. What is to be cleaned up stays so:
-// removing what is not there succeeds.
+// loaded into its FPGAs. Each of its devices puts that on record and then has made anew
+// what its guests have of it, in its own time: device_return.go, and device_reload.go for
+// the images. What is to be cleaned up stays so: removing what is not there succeeds.
 
-// restorePause is how long putting a host in order waits for the next try.
+// restorePause is how long what could not be put in order waits for the next try.
 const restorePause = 30 * time.Second
 
-// restore puts a host in order after its last start, also when it was not yet after the
-// one before. The devices are told at once: what they have is not given away meanwhile.
+// restore tells the devices of a host of its last start, also when they have not put the
+// one before on record. They are told at once: what they have is not given away meanwhile.
 func (h *hostActor) restore() {
 	if h.session == nil || h.restoring == h.session.bootID || h.rec.BootID == h.session.bootID {
 		return
@@ -66,7 +65,7 @@ func (h *hostActor) restored(m *hostRestored) {
 	}
 	h.restoring = ""
 	again := func(err error) {
-		h.sys.log.Error("not all that guests have of a host could be made anew; trying again", "host", h.name, "error", err)
+		h.sys.log.Error("that a host was started again could not be recorded; trying again", "host", h.name, "error", err)
 		self := h.self
 		h.restoreIn = h.sys.after(restorePause, func() { h.sys.engine.tell(self, restoreHost{}) })
 	}
@@ -83,37 +82,32 @@ func (h *hostActor) restored(m *hostRestored) {
 	})
 }
 
-// rebooted has what is held of the device made anew, and forgets what may be
-// loaded: once for each start, however often the host is put in order.
+// rebooted takes note of a start of the host.
 func (a *deviceActor) rebooted(m *hostRebooted) {
 	a.boot = m.boot
-	if a.dev.Boot == m.boot {
-		a.makeAnew(m)
-		return
-	}
-	a.recordStart(m.boot, a.orAgain(m, func(err error) {
-		if err != nil {
-			m.fail(err)
-			return
-		}
-		a.makeAnew(m)
-	}))
+	a.recordStart(m.boot, a.orAgain(m, func(err error) { m.promise.resolve(struct{}{}, err) }))
 }
 
-// recordStart puts a start of the host on record, with what that has lost.
+// startedSince says whether the device was told of a start of its host that is not on
+// record.
+func (a *deviceActor) startedSince() bool { return a.boot != "" && a.boot != a.dev.Boot }
+
+// recordStart puts a start of the host on record, with what that has lost: images once for
+// each start, however often it is told of.
 func (a *deviceActor) recordStart(boot string, then func(error)) {
 	next, before := a.dev.clone(a.sys.unix()), a.dev.Health
-	next.Boot = boot
-	a.write(a.loseImages(next), func(err error) {
+	next.Boot, next.Anew = boot, next.Anew || len(a.anew()) > 0
+	a.fell = true
+	b := relief()
+	if a.dev.Boot == boot {
+		b.putDevice(a.dev, next)
+	} else {
+		b = a.loseImages(next)
+	}
+	a.write(b, func(err error) {
 		if err == nil {
 			a.tellHealth(before)
 		}
 		then(err)
 	})
-}
-
-func (a *deviceActor) makeAnew(m *hostRebooted) {
-	j := a.anew()
-	j.then = func(err error) { m.promise.resolve(struct{}{}, err) }
-	a.jobs.add(a, j)
 }

@@ -135,7 +135,8 @@ type deviceWritten struct {
 	then   func(error)
 }
 
-// hostRebooted has a device make anew what was lost with a start of its host.
+// hostRebooted tells a device of a start of its host, and is answered when that is on
+// record.
 type hostRebooted struct {
 	boot    string // that start
 	promise promise[struct{}]

@@ -99,7 +99,7 @@ func (a *deviceActor) plan(wants []handleWant, picked []*heldHandle) ([]devices.
 		image := w.image
 		if other, seen := images[dep.UUID]; seen && other != image {
 			return nil, Refuse(CodeConflict, "the deployable %s cannot hold two images", dep.Name)
-		} else if !seen && image != uuid.Nil && image != dep.BitstreamID {
+		} else if !seen && image != uuid.Nil && (image != dep.BitstreamID || a.startedSince()) {
 			if _, joins := a.jobs.loading(dep.UUID); !joins && a.sets[dep.UUID].ntaken > 0 {
 				return nil, Refuse(CodeConflict, "the deployable %s is in use with another image", dep.Name)
 			}

@@ -184,10 +184,17 @@ func (m *machines) ready(a *ARQ) bool {
 		return true // its guest was lost, too
 	}
 	if a.Binding.Handle.Type == handleTypeMdev && m.mdevs[a.Binding.Handle.UUID] == "" {
-		return false
+		return h.madeAnew(a)
 	}
 	image := simImage(a.Group)
 	return image == uuid.Nil || m.images[h.deployableOf(a)] == image
+}
+
+// madeAnew says whether it is on record that what was made for an ARQ is to be made anew.
+func (h *history) madeAnew(a *ARQ) bool {
+	return slices.ContainsFunc(latest[Device](h, kindDevice), func(d *Device) bool {
+		return d.Anew && slices.ContainsFunc(d.Deployables, func(dep *Deployable) bool { return dep.ProviderUUID == a.Binding.ProviderUUID })
+	})
 }
 
 // checkCertain wants that nobody gets as it is what nobody knows the content of,

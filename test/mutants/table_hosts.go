@@ -150,11 +150,25 @@ var hosts = []mutant{
 		tests: in(actors, "TestAHostIsStartedAgain", simulation),
 	},
 	{
-		name: "restored-before-it-is", rule: "A start of a host is dealt with when all is made anew.",
+		name: "restored-before-it-is", rule: "A start of a host is dealt with when all of its devices have it on record.",
 		file:  "actors/host_reboot.go",
 		old:   "	if m.err != nil {\n		again(m.err)\n		return\n	}\n",
 		new:   "",
-		tests: in(actors, "TestWhatCannotBeMadeAnew", simulation),
+		tests: in(actors, "TestAStartOfAHostThatCannotBeRecorded"),
+	},
+	{
+		name: "nothing-made-anew", rule: "What guests have of a host that was started again is made anew.",
+		file:  "actors/host_reboot.go",
+		old:   "next.Anew || len(a.anew()) > 0",
+		new:   "next.Anew",
+		tests: in(actors, "TestAHostIsStartedAgain", "TestWhatCannotBeMadeAnew", simulation),
+	},
+	{
+		name: "one-holds-up-all-that-is-made-anew", rule: "Each thing that guests have of a device is made anew.",
+		file:  "actors/device_return.go",
+		old:   "		a.jobs.add(a, &job{commands: []devices.Command{c}, handles: []uuid.UUID{c.Handle}, then: then})\n",
+		new:   "		if failed == nil {\n			a.jobs.add(a, &job{commands: a.anew(), handles: []uuid.UUID{c.Handle}, then: then})\n		}\n",
+		tests: in(actors, "TestOneThatCannotBeMadeAnewHoldsUpNoOther"),
 	},
 	{
 		name: "two-agents-at-one-command", rule: "No command that cannot be repeated is carried out by two agents.",
@@ -229,9 +243,23 @@ var hosts = []mutant{
 	{
 		name: "start-not-on-record-counts-not", rule: "What was loaded before a start of the host is not there.",
 		file:  "actors/device_load.go",
-		old:   "a.boot != \"\" && a.boot != a.dev.Boot",
-		new:   "a.boot == \"none\"",
+		old:   "if a.startedSince() {",
+		new:   "if a.startedSince() && a.left {",
 		tests: in(actors, "TestLoadedBeforeAStartThatIsNotOnRecord"),
+	},
+	{
+		name: "given-before-a-start-is-on-record", rule: "What a start of the host has lost is given to nobody.",
+		file:  "actors/preparation.go",
+		old:   " || a.startedSince())",
+		new:   ")",
+		tests: in(actors, "TestNobodyGetsAnImageFromBeforeAStartThatIsNotOnRecord"),
+	},
+	{
+		name: "command-of-a-bind-that-is-over-is-sent", rule: "What was not begun for a bind that is over is not begun.",
+		file:  "actors/host_settled.go",
+		old:   "			self, rec := h.self, c.rec\n",
+		new:   "			before := *c.rec\n			before.State = \"\"\n			c.rec = &before\n			self, rec := h.self, c.rec\n",
+		tests: in(actors, "TestACommandOfABindThatIsOverIsNotSent"),
 	},
 	{
 		name: "one-image-holds-up-all", rule: "Each image that guests miss is loaded again.",
