@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -28,8 +29,8 @@ type deviceActor struct {
 	jobs    jobQueue
 	// releasing are the handles to be cleaned up; true: under way.
 	releasing map[uuid.UUID]bool
-	gone      map[uuid.UUID]bool // held, or in a proposal, and not reported by the host any more
-	back      map[uuid.UUID]bool // missing on record, and reported
+	gone      map[uuid.UUID]bool                 // held, or in a proposal, and not reported by the host any more
+	back      map[uuid.UUID]devices.AttachHandle // as it is reported, which is not on record yet
 	parts     map[uuid.UUID]*missingPart
 	makers    map[uuid.UUID]uuid.UUID // the commands that have made what goes with handles
 	left      bool                    // its record is gone
@@ -64,7 +65,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
-		back:      make(map[uuid.UUID]bool),
+		back:      make(map[uuid.UUID]devices.AttachHandle),
 		reloading: make(map[uuid.UUID]bool),
 		parts:     make(map[uuid.UUID]*missingPart),
 		makers:    make(map[uuid.UUID]uuid.UUID),

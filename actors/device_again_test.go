@@ -88,6 +88,7 @@ func TestAnImageThatWasLoadedSinceAStartOfTheHost(t *testing.T) {
 		elsewhere := w.withMdevs("v")
 		w.bound(w.wantDevices("n", 2)[1], uuid.New())
 		w.finishAll(a)
+		w.setFaults(neverInOrder("boot-2"))
 		a.restarted("boot-2")
 		a.failed(a.fetch(), protocol.ResultError) // cannot be made anew
 
@@ -100,6 +101,7 @@ func TestAnImageThatWasLoadedSinceAStartOfTheHost(t *testing.T) {
 		w.wantStates("Bound", first)
 		w.wantStates("BindStarted", next...)
 		w.crash()
+		w.setFaults(nil)
 		a.open()
 		elsewhere.open()
 		synctest.Wait()
@@ -156,6 +158,7 @@ func TestAnImageOfACardThatIsNewSinceAStart(t *testing.T) {
 		a.report()
 		w.bound(w.wantDevices("n", 1)[0], uuid.New())
 		w.finishAll(a)
+		w.setFaults(neverInOrder("boot-2"))
 		a.restarted("boot-2")
 		synctest.Wait()
 		a.content.Devices = append(a.content.Devices, card)

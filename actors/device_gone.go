@@ -1,21 +1,42 @@
 package actors
 
-import "github.com/google/uuid"
+import (
+	"encoding/json"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
 
 // A handle may be missed, or reported again, while it changes hands: what is on
 // record afterwards was composed before that was known. It is put right before the
-// device gives anything away again.
+// device gives anything away again. So is one that is reported as something else while
+// somebody has it, when he has given it back.
 
 // toldBack takes note of a handle whose change was decided and which is missing on
 // record, though its host has reported it meanwhile.
 func (a *deviceActor) toldBack(h *heldHandle) {
-	if h.State == handleMissing && !a.gone[h.UUID] && !a.dev.Missing {
-		a.back[h.UUID] = true
+	if _, known := a.back[h.UUID]; !known && h.State == handleMissing && !a.gone[h.UUID] && !a.dev.Missing {
+		a.back[h.UUID] = devices.AttachHandle{Type: h.Type, Info: h.Info}
 	}
 }
 
-// putRight removes handles that are free and not on the host, frees those that are
-// missing and on it, and forgets images that nobody misses any more.
+// functionOf tells the handles of a deployable apart: by the address of the function, if
+// that is all of it that is given away, else by all of the text. The network that a
+// function is on, say, may change while somebody has it.
+func functionOf(info string) string {
+	var at struct {
+		Domain, Bus, Device, Function string
+		Mark                          string `json:"vgpu_mark"`
+	}
+	if json.Unmarshal([]byte(info), &at) != nil || at.Mark != "" || at.Bus == "" {
+		return info
+	}
+	return at.Domain + ":" + at.Bus + ":" + at.Device + "." + at.Function
+}
+
+// putRight removes handles that are free and not on the host, has those as they are
+// reported that are missing and on it, or free and something else, and forgets images that nobody misses any more.
 func (a *deviceActor) putRight() {
 	if a.writing || a.left || a.rightLater {
 		return
@@ -29,11 +50,8 @@ func (a *deviceActor) putRight() {
 			b.deleteHandle(h)
 		}
 	}
-	for id := range a.back {
-		delete(a.back, id)
-		if h := a.handles[id]; h != nil && h.State == handleMissing {
-			a.reported(b, h, h.Type)
-		}
+	for id, as := range a.back {
+		a.reported(b, a.handles[id], as)
 	}
 	if len(b.handles)+len(b.devices) == 0 {
 		return
@@ -47,7 +65,7 @@ func (a *deviceActor) putRight() {
 		a.sys.log.Warn("a device could not be brought in line with what its host has; trying again", "device", a.dev.UUID, "error", err)
 		for _, c := range b.handles {
 			if c.after != nil {
-				a.back[c.before.UUID] = true
+				a.back[c.before.UUID] = devices.AttachHandle{Type: c.after.Type, Info: c.after.Info}
 			}
 		}
 		a.rightLater = true
@@ -77,9 +95,10 @@ func (a *deviceActor) unreported(b *batch, h *heldHandle) {
 
 // forgetHandle forgets one that is gone from the record.
 func (a *deviceActor) forgetHandle(h *heldHandle) {
-	for _, of := range []map[uuid.UUID]bool{a.releasing, a.gone, a.back} {
+	for _, of := range []map[uuid.UUID]bool{a.releasing, a.gone} {
 		delete(of, h.UUID)
 	}
+	delete(a.back, h.UUID)
 	delete(a.handles, h.UUID)
 	delete(a.makers, h.UUID)
 	a.sets[h.Deployable].drop(h)

@@ -118,7 +118,7 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 	for dep, handles := range found {
 		if a.asReported(dep, handles) {
 			for i, h := range a.set(dep).handles {
-				a.reported(b, h, handles[i].Type)
+				a.reported(b, h, handles[i])
 				next()
 			}
 			continue
@@ -126,10 +126,10 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		known := a.knownHandles(dep)
 		order, shown := len(a.set(dep).handles), map[string]*ARQ(nil)
 		for _, h := range handles {
-			if k, ok := known[h.Info]; ok {
-				a.reported(b, k, h.Type)
+			if k, ok := known[functionOf(h.Info)]; ok {
+				a.reported(b, k, h)
 				next()
-				delete(known, h.Info)
+				delete(known, functionOf(h.Info))
 				continue
 			}
 			if shown == nil {
@@ -161,15 +161,22 @@ func (a *deviceActor) asReported(dep uuid.UUID, found []devices.AttachHandle) bo
 	})
 }
 
-// reported takes note of a handle that the host has; one that was missing is
-// free again. Its type is another one for who gets it next.
-func (a *deviceActor) reported(b *batch, h *heldHandle, handleType string) {
+// reported takes note of a handle that the host has; one that was missing is free again.
+// What it is reported as it is for who gets it next.
+func (a *deviceActor) reported(b *batch, h *heldHandle, as devices.AttachHandle) {
 	delete(a.gone, h.UUID)
-	if h.State == handleMissing || a.idle(h) && h.Type != handleType {
+	same := h.Type == as.Type && h.Info == as.Info
+	switch {
+	case h.State == handleMissing || a.idle(h) && !same:
 		back := *h
 		back.State, _ = h.State.next(evReturn)
-		back.Type = handleType
+		back.Type, back.Info = as.Type, as.Info
 		b.putHandle(h, &back)
+		delete(a.back, h.UUID)
+	case same:
+		delete(a.back, h.UUID)
+	default:
+		a.back[h.UUID] = as
 	}
 }
 
@@ -217,12 +224,22 @@ func (a *deviceActor) set(dep uuid.UUID) *handleSet {
 	return a.sets[dep]
 }
 
+// knownHandles gives the handles of a deployable by their functions. An older version took
+// one that was reported as something else for another one: who has it, has the function.
 func (a *deviceActor) knownHandles(dep uuid.UUID) map[string]*heldHandle {
 	known := map[string]*heldHandle{}
 	for _, h := range a.set(dep).handles {
-		if h != nil {
-			known[h.Info] = h
+		if h == nil {
+			continue
 		}
+		of := functionOf(h.Info)
+		if other := known[of]; other != nil {
+			if h.State == handleTaken {
+				known[of], h = h, other
+			}
+			of = h.UUID.String()
+		}
+		known[of] = h
 	}
 	return known
 }

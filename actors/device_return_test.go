@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -10,7 +11,22 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
+
+// neverInOrder is the store's day on which it does not come on record that all devices of a
+// host know of its start: they are told of that again and again.
+func neverInOrder(boot string) func(persistence.Transition) memory.Fault {
+	return func(t persistence.Transition) memory.Fault {
+		if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool {
+			return p.Key.Kind == kindHost && bytes.Contains(p.Body, []byte(`"boot_id":"`+boot+`"`))
+		}) {
+			return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+		}
+		return memory.Fault{}
+	}
+}
 
 // One of the mediated devices of a card cannot be made anew: the others are, at once.
 func TestOneThatCannotBeMadeAnewHoldsUpNoOther(t *testing.T) {

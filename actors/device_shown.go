@@ -23,8 +23,9 @@ func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 		if h == nil || a.handles[h.UUID] != nil {
 			continue
 		}
-		if other := shown[h.Info]; other == nil || other.UpdatedAt <= q.UpdatedAt {
-			shown[h.Info] = q
+		of := functionOf(h.Info)
+		if other := shown[of]; other == nil || other.UpdatedAt <= q.UpdatedAt {
+			shown[of] = q
 		}
 	}
 	return shown
@@ -34,7 +35,7 @@ func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 // as that of a device that is not: it is this one's then. Where the record of another one
 // names the ARQ, it is nobody's, for who would get it besides cannot be known.
 func (a *deviceActor) newHandle(b *batch, m *refresh, shown map[string]*ARQ, h *heldHandle) {
-	q := shown[h.Info]
+	q := shown[functionOf(h.Info)]
 	if q == nil {
 		b.putHandle(nil, h)
 		return

@@ -334,8 +334,8 @@ var devices = []mutant{
 	{
 		name: "image-loaded-again-and-again", rule: "A guest's image is loaded again once for each start of its host.",
 		file:  "actors/host_reboot.go",
-		old:   "\tif a.dev.Boot == m.boot {\n",
-		new:   "\tif false {\n",
+		old:   "\tif a.dev.Boot == boot {\n",
+		new:   "\tif a.left {\n",
 		tests: in(actors, "TestAnImageIsLoadedAgainOnceForAStart"),
 	},
 	{

@@ -166,8 +166,8 @@ var hosts = []mutant{
 	{
 		name: "one-holds-up-all-that-is-made-anew", rule: "Each thing that guests have of a device is made anew.",
 		file:  "actors/device_return.go",
-		old:   "		a.jobs.add(a, &job{commands: []devices.Command{c}, handles: []uuid.UUID{c.Handle}, then: then})\n",
-		new:   "		if failed == nil {\n			a.jobs.add(a, &job{commands: a.anew(), handles: []uuid.UUID{c.Handle}, then: then})\n		}\n",
+		old:   "range a.anew() {",
+		new:   "range a.anew()[:min(1, len(a.anew()))] {",
 		tests: in(actors, "TestOneThatCannotBeMadeAnewHoldsUpNoOther"),
 	},
 	{
@@ -248,6 +248,20 @@ var hosts = []mutant{
 		tests: in(actors, "TestLoadedBeforeAStartThatIsNotOnRecord"),
 	},
 	{
+		name: "function-given-twice", rule: "A function that is reported as something else is still his who has it.",
+		file:  "actors/device_gone.go",
+		old:   "at.Mark != \"\" || at.Bus == \"\" {",
+		new:   "at.Mark != \"none\" || at.Bus == \"\" {",
+		tests: in(actors, "TestAFunctionThatIsReportedAsSomethingElse"),
+	},
+	{
+		name: "stays-what-it-was", rule: "A function that is reported as something else is so for who gets it next.",
+		file:  "actors/device_refresh.go",
+		old:   "		a.back[h.UUID] = as\n",
+		new:   "",
+		tests: in(actors, "TestAFunctionThatIsReportedAsSomethingElse"),
+	},
+	{
 		name: "given-before-a-start-is-on-record", rule: "What a start of the host has lost is given to nobody.",
 		file:  "actors/preparation.go",
 		old:   " || a.startedSince())",
@@ -292,8 +306,8 @@ var hosts = []mutant{
 	{
 		name: "images-outlive-a-start", rule: "The bitstream on record never claims what is not there.",
 		file:  "actors/host_reboot.go",
-		old:   "	a.write(a.loseImages(next), ",
-		new:   "	a.replace(next, ",
+		old:   "if a.dev.Boot == boot {",
+		new:   "if !a.left {",
 		tests: in(actors, "TestImagesAfterAStartOfTheHost", simulation),
 	},
 	{
