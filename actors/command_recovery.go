@@ -40,6 +40,7 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 			r.drop = append(r.drop, rec)
 			continue
 		}
+		known[rec.Device].loadsAgain(rec)
 		binds[rec.Bind] = append(binds[rec.Bind], rec)
 	}
 	for _, bind := range inOrder(binds) {
@@ -56,6 +57,14 @@ func (s *System) resumeCommands(f *recovered) *resumed {
 		known[device].beginWithLoad(jobs)
 	}
 	return r
+}
+
+// loadsAgain has the end of a command that loads an image once more tell what is loaded. An
+// older version had the first one on record.
+func (d *Device) loadsAgain(rec *commandRecord) {
+	if dep := d.named(rec.Command.Deployable); rec.loads() && rec.Bind == uuid.Nil && !rec.ended() && dep != nil && dep.Loading {
+		dep.Loader = rec.Command.ID
+	}
 }
 
 // beginWithLoad puts a job first that is loading something: whatever deadlines say, it was

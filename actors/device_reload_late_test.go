@@ -129,3 +129,34 @@ func TestAnEndedLoadForNobodyTellsNothing(t *testing.T) {
 		w.wantConsistent()
 	})
 }
+
+// A store of an older version, which has only the first load on record while an image is
+// loaded once more: its end tells nothing.
+func TestAFirstLoadThatAnOlderVersionHasOnRecord(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		id := w.program("n", instance)
+		first := a.fetch()
+		a.restarted("boot-2")
+		synctest.Wait()
+		a.done(first)
+		again := a.fetchImage()
+		w.rewriteDevices(func(d *Device) {
+			for _, dep := range d.Deployables {
+				dep.Loader, dep.Outdated = first.ID, false
+			}
+		})
+		w.crash()
+		a.open()
+		synctest.Wait()
+		w.wantStates("BindStarted", id)
+		w.wantNotThere(id)
+		if c := a.fetchImage(); c.ID != again.ID {
+			t.Errorf("%s is sent after %s", c.ID, again.ID)
+		}
+		a.done(again)
+		w.wantStates("Bound", id)
+		a.wantNothingToDo(time.Minute)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
