@@ -215,6 +215,9 @@ func (h *hostActor) end(c *hostCommand, body *protocol.Result, then func(error))
 			b.putCommand(before, &next)
 		}
 	}, func(err error) {
+		if c.tooMany(err) { // its record is gone: nobody rests on it, and nobody waits for ever
+			over, err = true, nil
+		}
 		if err == nil {
 			c.rec, c.known = &next, true
 			h.sys.hosts.stats.ended(body.State)

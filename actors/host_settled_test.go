@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
 	"github.com/arqd/arqd/persistence/memory"
 )
@@ -33,4 +34,28 @@ func TestACommandOfABindThatIsOverIsNotSent(t *testing.T) {
 		w.wantCommandsOnRecord(0)
 		w.wantConsistent()
 	}, withGallery(&gallery{takes: 62 * time.Second}))
+}
+
+// The record of a command goes behind its host's back: the device goes on with what the agent
+// says of it, and is not busy for ever.
+func TestACommandWhoseRecordIsGone(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.bound(d, instance)
+		c := a.fetch()
+		key := commandKey(c.ID)
+		gone := persistence.Transition{Deletes: []persistence.Delete{{Key: key, Expected: 1}}}
+		if got := persistence.Apply(w.t.Context(), w.store, []persistence.Transition{gone}); got[0].Outcome != persistence.Won {
+			t.Fatalf("%+v", got)
+		}
+		for range maxAttempts - 1 {
+			w.wantCode(a.tryResult(c, protocol.ResultDone, ""), CodeConflict)
+		}
+		a.done(c)
+		w.wantStates("Bound", id)
+		w.must(w.unbind(id))
+		w.finishAll(a)
+		w.wantHandles(5, 0, 0)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
 }

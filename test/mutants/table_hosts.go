@@ -248,6 +248,20 @@ var hosts = []mutant{
 		tests: in(actors, "TestLoadedBeforeAStartThatIsNotOnRecord"),
 	},
 	{
+		name: "first-load-of-an-older-store", rule: "An ARQ is Bound when its FPGA has its image.",
+		file:  "actors/command_recovery.go",
+		old:   "		known[rec.Device].loadsAgain(rec)\n",
+		new:   "",
+		tests: in(actors, "TestAFirstLoadThatAnOlderVersionHasOnRecord"),
+	},
+	{
+		name: "waits-for-what-is-gone", rule: "No device waits for ever for a command whose record is gone.",
+		file:  "actors/host_commands.go",
+		old:   "if c.tooMany(err) { // its record",
+		new:   "if c.tooMany(err) && h.rec == nil { // its record",
+		tests: in(actors, "TestACommandWhoseRecordIsGone"),
+	},
+	{
 		name: "function-given-twice", rule: "A function that is reported as something else is still his who has it.",
 		file:  "actors/device_gone.go",
 		old:   "at.Mark != \"\" || at.Bus == \"\" {",
