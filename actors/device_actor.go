@@ -34,19 +34,14 @@ type deviceActor struct {
 	parts     map[uuid.UUID]*missingPart
 	makers    map[uuid.UUID]uuid.UUID // the commands that have made what goes with handles
 	left      bool                    // its record is gone
-	// leaveLater: what could not be removed waits a while; leaving counts lost races.
-	leaveLater bool
-	leaving    losses
-	// rightLater: what putRight could not write waits a while.
-	rightLater bool
-	boot       string             // the last start of its host that it was told of
-	reloading  map[uuid.UUID]bool // deployables whose image is loaded again, or waits for the next try
-	remaking   bool               // what was made is made anew, or waits for the next try
-	fell       bool               // it was lost once more since that began
-	pulse      pulse
-	recovery   func()                // stops the timer of the next look at it
-	unwritten  [healthSources]func() // stop those after which what was said is heard again
-	flagged    int                   // holders that are counted as having something of a quarantined device
+	leaving   losses                  // of races, as it leaves
+	boot      string                  // the last start of its host that it was told of
+	chores    map[chore]bool          // that are under way, or wait for the next try
+	fell      bool                    // it was lost once more since that began
+	pulse     pulse
+	recovery  func()                // stops the timer of the next look at it
+	unwritten [healthSources]func() // stop those after which what was said is heard again
+	flagged   int                   // holders that are counted as having something of a quarantined device
 }
 
 // deviceOffer is an undecided proposal, or the refusal of one for lack of
@@ -66,7 +61,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 		back:      make(map[uuid.UUID]devices.AttachHandle),
-		reloading: make(map[uuid.UUID]bool),
+		chores:    make(map[chore]bool),
 		parts:     make(map[uuid.UUID]*missingPart),
 		makers:    make(map[uuid.UUID]uuid.UUID),
 	}
@@ -99,16 +94,8 @@ func (a *deviceActor) receive(ctx actor.Context, msg any) {
 	case hostArrived:
 		a.awaited = false
 		a.cleanUp()
-	case partLeft:
-		a.retryPart(m)
-	case leaveDue:
-		a.leaveLater = false
-	case putRight:
-		a.rightLater = false
-	case reloadDue:
-		delete(a.reloading, m.deployable)
-	case remakeDue:
-		a.remaking = false
+	case chore:
+		delete(a.chores, m)
 	default:
 		a.waiting = append(a.waiting, m)
 	}

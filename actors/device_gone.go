@@ -38,7 +38,7 @@ func functionOf(info string) string {
 // putRight removes handles that are free and not on the host, has those as they are
 // reported that are missing and on it, or free and something else, and forgets images that nobody misses any more.
 func (a *deviceActor) putRight() {
-	if a.writing || a.left || a.rightLater {
+	if a.writing || a.left || a.chores[puttingRight] {
 		return
 	}
 	b := relief()
@@ -68,14 +68,9 @@ func (a *deviceActor) putRight() {
 				a.back[c.before.UUID] = devices.AttachHandle{Type: c.after.Type, Info: c.after.Info}
 			}
 		}
-		a.rightLater = true
-		self := a.self
-		a.sys.after(healthRetry, func() { a.sys.engine.tell(self, putRight{}) })
+		a.later(puttingRight, healthRetry)
 	})
 }
-
-// putRight says that it is time to try once more.
-type putRight struct{}
 
 // idle says whether a handle is free and in no proposal.
 func (a *deviceActor) idle(h *heldHandle) bool {

@@ -86,7 +86,7 @@ func (a *deviceActor) dropParts() {
 		return
 	}
 	for id, part := range a.parts {
-		if part.proven && !a.held(id) {
+		if part.proven && !a.held(id) && !a.chores[droppingOf(id)] {
 			a.dropPart(id)
 			return
 		}
@@ -113,9 +113,7 @@ func (a *deviceActor) dropPart(id uuid.UUID) {
 		switch {
 		case err != nil:
 			a.sys.log.Warn("a part of a device that is gone could not be removed; trying again", "device", a.dev.UUID, "deployable", id, "error", err)
-			part, self := a.parts[id], a.self
-			delete(a.parts, id)
-			a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, partLeft{id, part}) })
+			a.later(droppingOf(id), leaveRetry)
 		case last:
 			delete(a.parts, id)
 			delete(a.sets, id)
@@ -123,17 +121,4 @@ func (a *deviceActor) dropPart(id uuid.UUID) {
 			a.sys.log.Info("a part of a device is gone from its host and removed", "host", a.dev.Hostname, "device", a.dev.UUID, "deployable", id)
 		}
 	})
-}
-
-// partLeft says that it is time to remove a part once more.
-type partLeft struct {
-	id   uuid.UUID
-	part *missingPart
-}
-
-// retryPart takes it up, unless it was reported or missed anew since.
-func (a *deviceActor) retryPart(m partLeft) {
-	if a.parts[m.id] == nil && a.dev.deployable(m.id) != nil && a.dev.deployable(m.id).NumAccelerators == 0 {
-		a.parts[m.id] = m.part
-	}
 }

@@ -101,12 +101,13 @@ func (a *deviceActor) reload() {
 		return
 	}
 	for _, dep := range a.dev.Deployables {
-		if _, busy := a.jobs.loading(dep.UUID); busy || a.reloading[dep.UUID] || !a.misses(dep) || a.othersHave(dep) || a.promised(dep.UUID) {
+		again := reloadingOf(dep)
+		if _, busy := a.jobs.loading(dep.UUID); busy || a.chores[again] || !a.misses(dep) || a.othersHave(dep) || a.promised(dep.UUID) {
 			continue
 		}
 		c := a.dev.command(devices.ProgramFPGA, dep)
 		c.Image = dep.Lost.Image
-		a.reloading[dep.UUID] = true
+		a.chores[again] = true
 		a.jobs.add(a, &job{
 			commands: []devices.Command{c},
 			programs: map[uuid.UUID]uuid.UUID{dep.UUID: c.Image},
@@ -121,19 +122,15 @@ func (a *deviceActor) promised(dep uuid.UUID) bool {
 	return slices.ContainsFunc(a.offers, func(o *deviceOffer) bool { return slices.ContainsFunc(o.taken, of) })
 }
 
-// reloadDue says that it is time to look whether an image has to be loaded again.
-type reloadDue struct{ deployable uuid.UUID }
-
 func (a *deviceActor) reloaded(dep *Deployable, err error) {
-	self := a.self
 	if err == nil {
 		a.sys.log.Info("the image that guests had is loaded again", "host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image)
-		a.sys.engine.tell(self, reloadDue{dep.UUID})
+		a.sys.engine.tell(a.self, reloadingOf(dep))
 		return
 	}
 	if a.sys.stopping.Err() == nil {
 		a.sys.log.Error("the image that guests had could not be loaded again; trying again",
 			"host", a.dev.Hostname, "deployable", dep.Name, "image", dep.Lost.Image, "error", err)
 	}
-	a.sys.after(reloadPause, func() { a.sys.engine.tell(self, reloadDue{dep.UUID}) })
+	a.later(reloadingOf(dep), reloadPause)
 }

@@ -12,15 +12,12 @@ import (
 // again, and perhaps when the device was missing: it may have been without power. So it is
 // made anew. That it is to be is on record from the moment when that is known.
 
-// remakeDue says that it is time to look whether something has to be made anew.
-type remakeDue struct{}
-
 // remake makes it anew, until that has succeeded.
 func (a *deviceActor) remake() {
-	if !a.dev.Anew || a.remaking || a.writing || a.left || a.awaited || a.dev.Missing {
+	if !a.dev.Anew || a.chores[remaking] || a.writing || a.left || a.awaited || a.dev.Missing {
 		return
 	}
-	a.remaking, a.fell = true, false
+	a.chores[remaking], a.fell = true, false
 	var failed error
 	left := 1
 	then := func(err error) {
@@ -47,7 +44,7 @@ type remade struct{}
 // recordRemade puts it on record, unless it was lost once more.
 func (a *deviceActor) recordRemade() {
 	if a.fell {
-		a.sys.engine.tell(a.self, remakeDue{})
+		a.sys.engine.tell(a.self, remaking)
 		return
 	}
 	next := a.dev.clone(a.sys.unix())
@@ -57,7 +54,7 @@ func (a *deviceActor) recordRemade() {
 			a.remakeLater(err)
 			return
 		}
-		a.remaking = false
+		delete(a.chores, remaking)
 	})
 }
 
@@ -66,8 +63,7 @@ func (a *deviceActor) remakeLater(err error) {
 		a.sys.log.Error("not all that guests have of a device could be made anew; trying again",
 			"host", a.dev.Hostname, "device", a.dev.UUID, "error", err)
 	}
-	self := a.self
-	a.sys.after(restorePause, func() { a.sys.engine.tell(self, remakeDue{}) })
+	a.later(remaking, restorePause)
 }
 
 // anew is the making of all that is held of the device, also of what is being made:

@@ -77,13 +77,10 @@ func (a *deviceActor) inUse() bool {
 // leaveRetry is how long a missing device that could not go waits.
 const leaveRetry = 30 * time.Second
 
-// leaveDue says that it is time to try once more.
-type leaveDue struct{}
-
 // leaveIfGone has a missing device go that nobody has anything of any more, unless it
 // is remembered.
 func (a *deviceActor) leaveIfGone() {
-	if !a.dev.Missing || a.writing || a.left || a.leaveLater || len(a.offers) > 0 || a.inUse() || a.dev.kept() {
+	if !a.dev.Missing || a.writing || a.left || a.chores[leaving] || len(a.offers) > 0 || a.inUse() || a.dev.kept() {
 		return
 	}
 	a.leave(func(err error) {
@@ -91,9 +88,7 @@ func (a *deviceActor) leaveIfGone() {
 			return // who has lost a race tries again at once
 		}
 		a.sys.log.Warn("a missing device could not be removed; trying again", "device", a.dev.UUID, "error", err)
-		a.leaveLater = true
-		self := a.self
-		a.sys.after(leaveRetry, func() { a.sys.engine.tell(self, leaveDue{}) })
+		a.later(leaving, leaveRetry)
 	})
 }
 

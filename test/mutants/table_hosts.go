@@ -229,8 +229,8 @@ var hosts = []mutant{
 	{
 		name: "made-anew-for-the-time-before", rule: "What guests have of a device that returns is made anew.",
 		file:  "actors/device_return.go",
-		old:   "\t\ta.sys.engine.tell(a.self, remakeDue{})\n\t\treturn\n",
-		new:   "\t\ta.remaking = false\n\t\treturn\n",
+		old:   "\t\ta.sys.engine.tell(a.self, remaking)\n\t\treturn\n",
+		new:   "\t\tdelete(a.chores, remaking)\n\t\treturn\n",
 		tests: in(actors, "TestFallsOnceMoreWhileMadeAnew"),
 	},
 	{
@@ -292,8 +292,8 @@ var hosts = []mutant{
 	{
 		name: "one-image-holds-up-all", rule: "Each image that guests miss is loaded again.",
 		file:  "actors/device_reload.go",
-		old:   "busy || a.reloading[dep.UUID]",
-		new:   "busy || len(a.reloading) > 0",
+		old:   "busy || a.chores[again]",
+		new:   "busy || len(a.chores) > 0 && !a.chores[remaking]",
 		tests: in(actors, "TestOneImageThatCannotBeLoadedHoldsUpTheOther"),
 	},
 	{
@@ -341,7 +341,7 @@ var hosts = []mutant{
 	{
 		name: "missing-device-spins", rule: "A device that cannot be removed is tried again after a while.",
 		file:  "actors/device_vanish.go",
-		old:   "		a.leaveLater = true\n",
+		old:   "		a.later(leaving, leaveRetry)\n",
 		new:   "",
 		tests: in(actors, "TestAMissingDeviceWaitsForTheStore"),
 	},
