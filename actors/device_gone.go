@@ -21,18 +21,22 @@ func (a *deviceActor) toldBack(h *heldHandle) {
 	}
 }
 
-// functionOf tells the handles of a deployable apart: by the address of the function, if
-// that is all of it that is given away, else by all of the text. The network that a
-// function is on, say, may change while somebody has it.
+// keyNetwork is in the text of a network card's function, for Nova and Neutron.
+const keyNetwork = "physical_network"
+
+// functionOf tells the handles of a deployable apart: by their texts, but for the network
+// that a function is on, which may change while somebody has it.
 func functionOf(info string) string {
-	var at struct {
-		Domain, Bus, Device, Function string
-		Mark                          string `json:"vgpu_mark"`
-	}
-	if json.Unmarshal([]byte(info), &at) != nil || at.Mark != "" || at.Bus == "" {
+	var of map[string]json.RawMessage
+	if json.Unmarshal([]byte(info), &of) != nil {
 		return info
 	}
-	return at.Domain + ":" + at.Bus + ":" + at.Device + "." + at.Function
+	delete(of, keyNetwork)
+	text, err := json.Marshal(of)
+	if err != nil {
+		return info
+	}
+	return string(text)
 }
 
 // putRight removes handles that are free and not on the host, has those as they are

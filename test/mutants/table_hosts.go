@@ -264,8 +264,8 @@ var hosts = []mutant{
 	{
 		name: "function-given-twice", rule: "A function that is reported as something else is still his who has it.",
 		file:  "actors/device_gone.go",
-		old:   "at.Mark != \"\" || at.Bus == \"\" {",
-		new:   "at.Mark != \"none\" || at.Bus == \"\" {",
+		old:   "	delete(of, keyNetwork)\n",
+		new:   "",
 		tests: in(actors, "TestAFunctionThatIsReportedAsSomethingElse"),
 	},
 	{
