@@ -197,21 +197,3 @@ func TestAnImageIsNotLoadedAgainUnderOthers(t *testing.T) {
 		w.wantConsistent()
 	})
 }
-
-// While the store takes no start of the host, nobody gets as loaded what was loaded before.
-func TestNobodyGetsAnImageFromBeforeAStartThatIsNotOnRecord(t *testing.T) {
-	withAgent(t, func(w *world, a *scripted, _ *Device) {
-		id := w.program("n", instance)
-		a.done(a.fetch())
-		w.must(w.unbind(id))
-		w.setFaults(noDevices)
-		a.restarted("boot-2")
-		synctest.Wait()
-		w.setFaults(nil)
-		w.must(w.bind(w.to("n", another), id))
-		w.wantStates("BindStarted", id)
-		a.done(a.fetchImage())
-		w.wantStates("Bound", id)
-		w.wantConsistent()
-	})
-}

@@ -130,33 +130,50 @@ func TestAnEndedLoadForNobodyTellsNothing(t *testing.T) {
 	})
 }
 
-// A store of an older version, which has only the first load on record while an image is
-// loaded once more: its end tells nothing.
-func TestAFirstLoadThatAnOlderVersionHasOnRecord(t *testing.T) {
-	withAgent(t, func(w *world, a *scripted, _ *Device) {
-		id := w.program("n", instance)
-		first := a.fetch()
+// A bind of two cards: the image of one is loaded and lost again, somebody gets that card as
+// it is, and the service is started again before the other card is ready. Nothing is loaded
+// under him.
+func TestOutdatedLoadUnderAnother(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 2)
+		a.open()
+		a.report()
+		d := w.wantDevices("n", 2)
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		ids := w.create("image", 2)
+		w.must(w.sys.PatchARQs(w.t.Context(), Patch{Scope: demo, Items: []PatchItem{
+			{ARQ: ids[0], Bind: &BindTo{Hostname: "n", ProviderUUID: d[0].Deployables[0].ProviderUUID, InstanceUUID: instance}},
+			{ARQ: ids[1], Bind: &BindTo{Hostname: "n", ProviderUUID: d[1].Deployables[0].ProviderUUID, InstanceUUID: instance}},
+		}}))
+		all := a.poll(0, time.Second)
+		for len(all) < 2 {
+			all = a.poll(0, time.Second)
+		}
+		for _, c := range all {
+			if c.Device.Info == d[0].ControlPath.Info {
+				a.done(c)
+			}
+		}
+		w.wantStates("BindStarted", ids...)
 		a.restarted("boot-2")
 		synctest.Wait()
-		a.done(first)
-		again := a.fetchImage()
-		w.rewriteDevices(func(d *Device) {
-			for _, dep := range d.Deployables {
-				dep.Loader, dep.Outdated = first.ID, false
+		for _, c := range a.poll(0, time.Second) {
+			if c.Device.Info == d[0].ControlPath.Info {
+				a.failed(c, protocol.ResultError)
 			}
-		})
+		}
+		w.must(w.sys.SetDeviceEnabled(w.t.Context(), d[0].UUID, true))
+		guest := w.bound(d[0], uuid.New())
+		w.wantStates("Bound", guest)
+		w.wantStates("BindStarted", ids...)
 		w.crash()
 		a.open()
 		synctest.Wait()
-		w.wantStates("BindStarted", id)
-		w.wantNotThere(id)
-		if c := a.fetchImage(); c.ID != again.ID {
-			t.Errorf("%s is sent after %s", c.ID, again.ID)
+		w.wantStates("Bound", guest)
+		for _, c := range a.poll(0, time.Second) {
+			if c.Device.Info == d[0].ControlPath.Info {
+				t.Errorf("loaded under a guest: %s", c.Kind)
+			}
 		}
-		a.done(again)
-		w.wantStates("Bound", id)
-		a.wantNothingToDo(time.Minute)
-		w.wantCommandsOnRecord(0)
-		w.wantConsistent()
 	})
 }

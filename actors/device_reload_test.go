@@ -11,6 +11,8 @@ import (
 
 	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // wantLost wants a device to be held off because guests miss their image, or wants
@@ -181,5 +183,71 @@ func TestAnImageOfACardThatReturns(t *testing.T) {
 		w.wantLost("n", false)
 		w.wantStates("Bound", id)
 		w.wantConsistent()
+	})
+}
+
+// An image that could not be loaded again is tried again while somebody is about to get
+// something of the FPGA as it is, which an operator has found good: it is not loaded under him.
+func TestReloadUnderOneWhoIsOnHisWay(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		w.program("n", instance)
+		a.done(a.fetch())
+		a.restarted("boot-2")
+		a.failed(a.fetchImage(), protocol.ResultError)
+		failed := time.Now()
+		w.must(w.sys.SetDeviceEnabled(w.t.Context(), d.UUID, true))
+		w.profile("one")
+		ids := w.create("one", 1)
+		a.beats(20 * time.Second)
+		<-time.After(reloadPause - time.Since(failed) - time.Second)
+		a.beat()
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindARQ }) {
+				return memory.Fault{Delay: 2 * time.Second}
+			}
+			return memory.Fault{}
+		})
+		w.must(w.bind(w.to("n", another), ids...))
+		w.setFaults(nil)
+		synctest.Wait()
+		w.wantStates("Bound", ids[0])
+		if got := a.poll(0, time.Second); len(got) > 0 {
+			t.Errorf("done under a guest who is Bound without the image: %+v; %+v", got, w.deployableOf("n"))
+		}
+		w.wantConsistent()
+	})
+}
+
+// Two parts of a card have lost their images, and one of the images cannot be loaded: the
+// other one is, once.
+func TestOneImageThatCannotBeLoadedHoldsUpTheOther(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.withParts("n")
+		other := "00000000-0000-0000-0000-00000000beef"
+		parts := w.wantParts(2)
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		w.profile("other", Request{"resources:FPGA", "1"}, Request{keyBitstream, other})
+		for i, p := range []string{"image", "other"} {
+			id := w.create(p, 1)[0]
+			w.must(w.bind(&BindTo{Hostname: "n", ProviderUUID: parts[i].ProviderUUID, InstanceUUID: uuid.New()}, id))
+			w.finishAll(a)
+			w.wantStates("Bound", id)
+		}
+		a.restarted("boot-2")
+		tried := map[string]int{}
+		for range 60 {
+			for _, c := range a.poll(0, 10*time.Second) {
+				tried[c.Args.Image.String()]++
+				if c.Args.Image.String() == image {
+					a.failed(c, protocol.ResultError)
+				} else {
+					a.done(c)
+				}
+			}
+			a.beat()
+		}
+		if tried[other] != 1 {
+			t.Errorf("tried %v", tried)
+		}
 	})
 }

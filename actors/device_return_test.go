@@ -56,26 +56,59 @@ func TestOneThatCannotBeMadeAnewHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// A start of a host that the store does not take at first is dealt with later, and once.
-func TestAStartOfAHostThatCannotBeRecorded(t *testing.T) {
+// A device falls off its bus once more, and is back, while what its guests have is made anew
+// for the time before: it is made anew again, once.
+func TestFallsOnceMoreWhileMadeAnew(t *testing.T) {
 	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
-		w.bound(d, instance)
+		id := w.bound(d, another)
 		w.finishAll(a)
-		w.setFaults(noDevices)
-		a.restarted("boot-2")
+		w.wantStates("Bound", id)
+		lost := a.lose(0)
+		a.content.Devices = []protocol.Device{lost}
+		a.report()
+		c := a.fetch() // to be made anew
+		lost = a.lose(0)
+		a.content.Devices = []protocol.Device{lost}
+		a.report()
 		synctest.Wait()
-		w.setFaults(nil)
-		a.wantNothingToDo(time.Second)
-		a.beats(restorePause)
-		if kinds := w.finishAll(a); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
-			t.Errorf("made anew: %v", kinds)
+		a.done(c) // it may have been made before it fell once more
+		var kinds []devices.CommandKind
+		for range 60 {
+			for _, c := range a.poll(0, 10*time.Second) {
+				kinds = append(kinds, c.Kind)
+				a.done(c)
+			}
+			a.beat()
 		}
-		a.beats(restorePause)
-		w.crash()
-		a.open()
-		if kinds := w.finishAll(a); kinds != nil {
-			t.Errorf("made anew once more: %v", kinds)
+		if !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
+			t.Errorf("done: %v; to be made anew: %v", kinds, w.sys.devicesOf("n")[0].Anew)
 		}
+		w.wantConsistent()
+	})
+}
+
+// An image is loaded again into a card that is missing and there for a moment; then a report
+// lacks the card once more. What was loaded is lost with it, and loaded when it is back.
+func TestLoadedWhileMissing(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, d *Device) {
+		id := w.program("n", instance)
+		c := a.fetch()
+		lost := a.lose(0)
+		synctest.Wait()
+		a.done(c)
+		a.done(a.fetchImage())
+		w.wantStates("Bound", id)
+		w.wantLost("n", false)
+		for range 2 {
+			<-time.After(6 * time.Second)
+			a.report()
+		}
+		w.wantNotThere(id)
+		w.wantLost("n", true)
+		a.content.Devices = []protocol.Device{lost}
+		a.report()
+		a.done(a.fetchImage())
+		w.wantLost("n", false)
 		w.wantConsistent()
 	})
 }

@@ -3,7 +3,10 @@ package actors
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
@@ -57,5 +60,54 @@ func TestACommandWhoseRecordIsGone(t *testing.T) {
 		w.wantHandles(5, 0, 0)
 		w.wantCommandsOnRecord(0)
 		w.wantConsistent()
+	})
+}
+
+// A bind's time is over before its device comes to it, and its host has had so many commands
+// since that it does not remember: nothing is begun for it.
+func TestABindThatIsOverLongSince(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("n", 2)
+		a.mdevsOf(1)
+		a.open()
+		a.report()
+		var fpga, mdevs *Device
+		for _, d := range w.wantDevices("n", 2) {
+			if d.ControlPath.Info == a.content.Devices[0].ControlPath.Info {
+				fpga = d
+			} else {
+				mdevs = d
+			}
+		}
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		ids := w.create("image", 2)
+		w.must(w.bind(&BindTo{Hostname: "n", ProviderUUID: fpga.Deployables[0].ProviderUUID, InstanceUUID: instance}, ids[0]))
+		first := a.fetchImage()
+		w.must(w.bind(&BindTo{Hostname: "n", ProviderUUID: fpga.Deployables[0].ProviderUUID, InstanceUUID: another}, ids[1]))
+		a.beats(w.sys.opts.BindTimeout + 10*time.Second)
+		w.wantStates("BindFailed", ids...)
+		finish := func() {
+			for range 10 {
+				got := slices.DeleteFunc(a.poll(first.N, time.Second), func(c protocol.Command) bool { return c.ID == first.ID })
+				if len(got) == 0 {
+					return
+				}
+				for _, c := range got {
+					a.done(c)
+				}
+			}
+		}
+		for range commandsRemembered/2 + 1 {
+			id := w.bound(mdevs, uuid.New())
+			finish()
+			w.wantStates("Bound", id)
+			w.must(w.remove(id))
+			synctest.Wait()
+			finish()
+		}
+		a.failed(first, protocol.ResultError)
+		a.wantNothingToDo(time.Minute)
+		w.wantHandles(9, 0, 0)
+		w.wantCommandsOnRecord(0)
 	})
 }
