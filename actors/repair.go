@@ -90,6 +90,7 @@ func PlanRepair(ctx context.Context, from Source, opts RepairOptions) (*Repair, 
 		verifier: newVerifier(),
 		opts:     opts,
 		shown:    map[uuid.UUID][]*ARQ{},
+		named:    map[uuid.UUID]bool{},
 		parts:    map[uuid.UUID]partOf{},
 		known:    map[function]*heldHandle{},
 		listed:   map[uuid.UUID]uuid.UUID{},
@@ -119,6 +120,7 @@ type mender struct {
 	*verifier
 	opts   RepairOptions
 	shown  map[uuid.UUID][]*ARQ // who shows a handle
+	named  map[uuid.UUID]bool   // handles that ARQs name, be they on record or not
 	parts  map[uuid.UUID]partOf // by deployable
 	known  map[function]*heldHandle
 	listed map[uuid.UUID]uuid.UUID // the instances of ARQs, by their own records

@@ -12,7 +12,8 @@ import (
 // A handle is held by the ARQ that shows it, whatever its own record says: then no
 // other guest gets it. Of several that show it, the one that was bound last has it, or
 // else the one that its record names: each had it once, and Nova binds an ARQ once. The
-// binds of the others have failed, so that they can be cleaned up. A handle that is taken and that nobody shows stays taken, by
+// binds of the others have failed, so that they can be cleaned up. So have all of them if its record names an ARQ that was made
+// after they were bound: that one had it later. A handle that is taken and that nobody shows stays taken, by
 // nobody, until somebody says that no guest has it.
 
 // mendHandles settles who holds what.
@@ -30,9 +31,11 @@ func (m *mender) mendHandles() {
 	m.dropHandlesOfNobody()
 	m.mendPlaces()
 	m.findShown()
+	m.heedLater()
 	for _, id := range ids(m.handles) { // what is held wrongly is let go of first: a holder has one handle
 		h := m.handles[id]
 		if shown := m.shown[id]; len(shown) > 0 && h.State == handleTaken && h.Holder != m.holder(h).UUID {
+			m.sayWhoHad(h)
 			m.park(h)
 		}
 	}
@@ -108,6 +111,11 @@ func (m *mender) findShown() {
 	for _, p := range m.parts {
 		providers[p.deployable.ProviderUUID] = p.deployable
 	}
+	for _, a := range m.arqs {
+		if a.Binding != nil && a.Binding.Handle != nil {
+			m.named[a.Binding.Handle.UUID] = true
+		}
+	}
 	for _, id := range ids(m.arqs) {
 		a := m.arqs[id]
 		switch {
@@ -131,18 +139,57 @@ func (m *mender) findShown() {
 }
 
 // sameHandle gives the handle that its host reports for what an ARQ shows. If there
-// is none, it is made again, so that nobody else gets it.
+// is none, or nobody has it, the one that is shown is made again, so that nobody else gets
+// it: what was made for the guest on its host has the uuid of that.
 func (m *mender) sameHandle(a *ARQ, dep *Deployable) *heldHandle {
 	if dep == nil {
 		return nil
 	}
 	shown := a.Binding.Handle
 	of := function{dep.UUID, shown.Info}
-	if m.known[of] == nil {
+	if twin := m.known[of]; twin == nil || twin.Generation > 0 && twin.idle() && !m.named[twin.UUID] {
 		h := &heldHandle{Handle: *shown, Deployable: dep.UUID, Order: m.freePlace(dep.UUID)}
 		m.known[of], m.handles[h.UUID] = h, h
 	}
 	return m.known[of]
+}
+
+// idle says whether nobody has a handle, and nothing of it is left on its host.
+func (h *heldHandle) idle() bool { return h.State == handleFree || h.State == handleMissing }
+
+// heedLater leaves a handle to the ARQ that its record names if that was made after all
+// that show it were bound. They are older than they were, or were deleted and are back.
+func (m *mender) heedLater() {
+	for _, id := range ids(m.shown) {
+		h := m.handles[id]
+		if h.State != handleTaken || h.Holder.Version() != 7 {
+			continue
+		}
+		made, _ := h.Holder.Time().UnixTime()
+		if slices.ContainsFunc(m.shown[id], func(a *ARQ) bool { return a.UpdatedAt >= made }) {
+			continue
+		}
+		for _, a := range m.shown[id] {
+			m.fail(a, fmt.Sprintf("%s was given to arq/%s since", m.where(h), h.Holder))
+		}
+		delete(m.shown, id)
+	}
+}
+
+// sayWhoHad tells of an ARQ that is lost and had, sooner or later, what another one
+// keeps.
+func (m *mender) sayWhoHad(h *heldHandle) {
+	if h.Holder != h.UUID && m.arqs[h.Holder] == nil {
+		m.say("%s was held by arq/%s%s, which is not on record, before or after: see which guest has it", m.where(h), h.Holder, m.instanceOf(h.Holder))
+	}
+}
+
+// instanceOf says of an ARQ that is not on record which instance it was listed with.
+func (m *mender) instanceOf(arq uuid.UUID) string {
+	if m.listed[arq] == uuid.Nil {
+		return ""
+	}
+	return fmt.Sprintf(" of instance %s", m.listed[arq])
 }
 
 // fail ends the bind of an ARQ that has no handle: it keeps its instance, which can
@@ -201,14 +248,12 @@ func (m *mender) mendShown(h *heldHandle) {
 // mendUnshown frees a handle that nobody shows if no guest has it. Else it stays
 // taken, but not by an ARQ that can come to hold another one.
 func (m *mender) mendUnshown(h *heldHandle) {
-	who := fmt.Sprintf("arq/%s, which is not on record", h.Holder)
+	who := fmt.Sprintf("arq/%s%s, which is not on record", h.Holder, m.instanceOf(h.Holder))
 	switch {
 	case h.Holder == h.UUID:
 		who = "nobody knows whom"
 	case m.arqs[h.Holder] != nil:
 		who = fmt.Sprintf("arq/%s, which does not show it", h.Holder)
-	case m.listed[h.Holder] != uuid.Nil:
-		who = fmt.Sprintf("arq/%s of instance %s, which is not on record", h.Holder, m.listed[h.Holder])
 	}
 	if m.opts.Free != nil && m.opts.Free(h.UUID) {
 		m.say("%s is given back: it was held by %s", m.where(h), who)

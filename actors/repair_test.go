@@ -350,6 +350,22 @@ func TestRepairSays(t *testing.T) {
 				delete(p, handle)
 				twin.Key.ID = uuid.Max
 				p[twin.Key] = twin
+			}, []string{"is on record again, held by arq/" + id.String(), "handle/" + uuid.Max.String() + " ({", "is removed: it is the same as " + handle.String()}, 0},
+			"the handle is another one since, which another shows": {func(p pile) {
+				twin := rehold(p[handle], freed)
+				delete(p, handle)
+				twin.Key.ID = uuid.Max
+				p[twin.Key] = twin
+				other, binding := *a, *a.Binding
+				binding.InstanceUUID, binding.Handle = another, &Handle{UUID: uuid.Max, Type: a.Binding.Handle.Type, Info: a.Binding.Handle.Info}
+				other.UUID, other.Binding = uuid.New(), &binding
+				p[arqKey(other.UUID)] = persistence.Record{Key: arqKey(other.UUID), Generation: 1, Body: encodeARQ(&other)}
+			}, []string{"CHANGE handle/" + uuid.Max.String(), "is BindFailed and shows no handle: handle/" + uuid.Max.String()}, 0},
+			"the handle is another one since, to be cleaned up": {func(p pile) {
+				twin := rehold(p[handle], func(h *heldHandle) *heldHandle { h.State, h.Holder = handleReleasing, uuid.Nil; return h })
+				delete(p, handle)
+				twin.Key.ID = uuid.Max
+				p[twin.Key] = twin
 			}, []string{"is held by arq/" + id.String(), "arq/" + id.String() + " shows handle/" + uuid.Max.String()}, 0},
 		} {
 			p := pileOf(w.t, sound)
@@ -474,6 +490,17 @@ func TestARepairLeavesTheCleaningToTheDevice(t *testing.T) {
 	}
 }
 
+// wantPlan wants a repair to say something, and to leave so many rules broken.
+func wantPlan(t *testing.T, r *Repair, says string, broken int) {
+	t.Helper()
+	if !strings.Contains(r.String(), says) {
+		t.Errorf("want %q of\n%s", says, r)
+	}
+	if len(r.Left.Violations) != broken {
+		t.Errorf("left: %v", r.Left.Violations)
+	}
+}
+
 // An ARQ that was deleted is back, and its handle's record as it was then: who was bound
 // to that since keeps it, for his guest runs.
 func TestRepairLeavesAHandleToWhoWasBoundLast(t *testing.T) {
@@ -490,12 +517,40 @@ func TestRepairLeavesAHandleToWhoWasBoundLast(t *testing.T) {
 		for _, key := range []persistence.Key{arqKey(ids[0]), handleKey(a.Binding.Handle.UUID)} {
 			left[key] = old[key]
 		}
-		r := plan(t, left, nil)
-		if fails := "arq/" + ids[0].String() + " (instance " + instance.String() + ") is BindFailed"; !strings.Contains(r.String(), fails) {
-			t.Errorf("want %q of\n%s", fails, r)
-		}
-		if len(r.Left.Violations) > 0 {
-			t.Errorf("left: %v", r.Left.Violations)
-		}
+		wantPlan(t, plan(t, left, nil), "arq/"+ids[0].String()+" (instance "+instance.String()+") is BindFailed", 0)
 	})
+}
+
+// An ARQ that was deleted is back, and the handle's record names one that is lost. Its
+// guest has the handle if it was made after the other one was bound; otherwise that
+// may be, and it is said.
+func TestRepairLeavesAHandleToWhoIsLostAndWasMadeLater(t *testing.T) {
+	for _, earlier := range []bool{false, true} {
+		inBubble(t, 1, func(w *world) {
+			w.profile("one")
+			made := w.create("one", 2)
+			id, late := made[0], made[1]
+			<-time.After(time.Until(time.Unix(late.Time().UnixTime())) + time.Minute) // uuids of other tests may have been ahead
+			w.must(w.bind(w.to("h", instance), id))
+			old := pileOf(t, w.store)
+			<-time.After(time.Hour)
+			w.must(w.removeInstance(instance))
+			if !earlier {
+				late = w.create("one", 1)[0]
+			}
+			w.must(w.bind(w.to("h", another), late))
+			left := pileOf(t, w.store)
+			left[arqKey(id)] = old[arqKey(id)]
+			delete(left, arqKey(late))
+			r, names := plan(t, left, nil), "held by arq/"+late.String()+" of instance "+another.String()
+			if earlier {
+				wantPlan(t, r, names+", which is not on record, before or after", 0)
+				return
+			}
+			wantPlan(t, r, "arq/"+id.String()+" (instance "+instance.String()+") is BindFailed", 1)
+			wantPlan(t, r, names+", which is not on record; a guest may have it", 1)
+			left = pileOf(t, r)
+			wantPlan(t, plan(t, left, nil), "KEEP", 1)
+		})
+	}
 }

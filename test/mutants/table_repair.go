@@ -45,6 +45,27 @@ var salvaged = []mutant{
 		tests: in(actors, "TestRepairLeavesAHandleToWhoWasBoundLast"),
 	},
 	{
+		name: "repair-heeds-no-later", rule: "A handle stays with an ARQ that is lost and was made after the others were bound.",
+		file:  "actors/repair_handles.go",
+		old:   "return a.UpdatedAt >= made",
+		new:   "return a.UpdatedAt <= made",
+		tests: in(actors, "TestRepairLeavesAHandleToWhoIsLostAndWasMadeLater"),
+	},
+	{
+		name: "repair-renames-what-is-on-the-host", rule: "A handle that is lost comes back under its uuid if nobody has another one of the same.",
+		file:  "actors/repair_handles.go",
+		old:   " && twin.idle() && ",
+		new:   " && twin.idle() && len(m.known) > 999 && ",
+		tests: in(actors, "TestRepairSays"),
+	},
+	{
+		name: "repair-doubles-what-is-shown", rule: "Two ARQs that show the same function do not both have it after a repair.",
+		file:  "actors/repair_handles.go",
+		old:   " && !m.named[twin.UUID] {\n",
+		new:   " {\n",
+		tests: in(actors, "TestRepairSays"),
+	},
+	{
 		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
 		file:  "actors/device_shown.go",
 		old:   "\tif q == nil {\n",
@@ -68,8 +89,8 @@ var salvaged = []mutant{
 	{
 		name: "repair-forgets-what-is-shown", rule: "A handle that is not on record and that an ARQ shows is put on record, taken.",
 		file:  "actors/repair_handles.go",
-		old:   "\tif m.known[of] == nil {\n",
-		new:   "\tif m.known[of] == nil && len(m.known) > 999 {\n",
+		old:   "; twin == nil || twin.Generation > 0 ",
+		new:   "; twin == nil && len(m.known) > 999 || twin != nil && twin.Generation > 0 ",
 		tests: in(actors, "TestRepairOfWhatIsLeft"),
 	},
 	{
