@@ -30,9 +30,11 @@ type Source interface {
 }
 
 // Restored gives the records of a backup that was taken at a time, as they are
-// to be restored: with the record that has every host of theirs awaited, and without
-// what was loaded into their FPGAs.
-func Restored(from Source, taken time.Time) Source { return restored{from, taken} }
+// to be restored: with the record that has every host of theirs awaited, without
+// what was loaded into their FPGAs, and with no bind under way (see BindsOver).
+func Restored(from Source, taken time.Time, bound func(*ARQ)) Source {
+	return restored{BindsOver(from, bound), taken}
+}
 
 type restored struct {
 	from  Source
@@ -64,6 +66,38 @@ func (s restored) Each(ctx context.Context, visit func(persistence.Record) error
 		return err
 	}
 	return visit(persistence.Record{Key: restorationKey(), Generation: 1, Body: encodeJSON(&awaited)})
+}
+
+// BindsOver gives records in which the binds are over that were under way, and says of
+// each accelerator request that it is Bound. If the bind was done since, its guest has what
+// it shows; if not, the compute service has given up waiting, for no event of it
+// is sent, and whoever removes the instance gives the handle back. Failed, its handle would go
+// to another guest in either case.
+func BindsOver(from Source, bound func(*ARQ)) Source { return bindsOver{from, bound} }
+
+type bindsOver struct {
+	from  Source
+	bound func(*ARQ)
+}
+
+// Each visits the records.
+func (s bindsOver) Each(ctx context.Context, visit func(persistence.Record) error) error {
+	l := newLore()
+	return s.from.Each(ctx, func(r persistence.Record) error {
+		if r.Key.Kind != kindARQ {
+			return visit(r)
+		}
+		a, err := l.decodeARQ(r)
+		if err != nil {
+			return err
+		}
+		if a.State == BindStarted && a.Binding.Handle != nil {
+			a.State = Bound
+			r.Body = encodeARQ(a)
+			s.bound(a)
+		}
+		return visit(r)
+	})
 }
 
 // forgetImages takes note that it is not known what is loaded, nor what guests miss,

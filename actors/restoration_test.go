@@ -26,11 +26,11 @@ func (w *world) restore() {
 func (w *world) markRestored(store *memory.Store) {
 	w.t.Helper()
 	var marked persistence.Transition
-	w.must(Restored(store, time.Now()).Each(context.Background(), func(r persistence.Record) error {
+	w.must(Restored(store, time.Now(), func(*ARQ) {}).Each(context.Background(), func(r persistence.Record) error {
 		switch r.Key.Kind {
 		case kindRestoration:
 			marked.Puts = append(marked.Puts, persistence.Put{Key: r.Key, Body: r.Body})
-		case kindDevice:
+		case kindDevice, kindARQ:
 			marked.Puts = append(marked.Puts, persistence.Put{Key: r.Key, Expected: r.Generation, Body: r.Body, Claims: r.Claims})
 		}
 		return nil
@@ -179,12 +179,39 @@ func TestARestoredStoreShowsNoLostImage(t *testing.T) {
 	})
 }
 
+// A backup was taken in the middle of a bind: the guest may have its mediated device by
+// now. It keeps it, Nova is told nothing, and the instance's end gives it back.
+func TestARestoredStoreLeavesABindToItsGuest(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		w.must(w.bind(&BindTo{Hostname: "n", ProviderUUID: d.Deployables[0].ProviderUUID, InstanceUUID: instance}, id))
+		a.fetch()
+		w.wantStates("BindStarted", id)
+		told := len(w.events())
+		w.restore()
+		w.wantStates("Bound", id)
+		a.open()
+		a.report()
+		a.wantNothingToDo(time.Minute)
+		w.wantStates("Bound", id)
+		w.wantHandles(4, 1, 0)
+		w.wantConsistent()
+		if got := w.events(); len(got) > told {
+			t.Errorf("told %+v", got[told:])
+		}
+		w.must(w.removeInstance(instance))
+		a.done(a.fetch())
+		w.wantHandles(5, 0, 0)
+	})
+}
+
 // TestRestoringTwice: the record of an earlier restore in a backup gives way.
 func TestRestoringTwice(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.restore()
 		n := 0
-		w.must(Restored(w.store, time.Now()).Each(context.Background(), func(r persistence.Record) error {
+		w.must(Restored(w.store, time.Now(), func(*ARQ) {}).Each(context.Background(), func(r persistence.Record) error {
 			if r.Key.Kind == kindRestoration {
 				n++
 			}

@@ -319,7 +319,7 @@ func (w *world) wantConsistent() {
 // wantViews does so when all is at rest.
 func (w *world) wantViews() {
 	w.t.Helper()
-	for _, of := range []Source{w.store, Restored(w.store, time.Now()), Accepted(w.store)} {
+	for _, of := range []Source{w.store, Restored(w.store, time.Now(), func(*ARQ) {}), Accepted(w.store)} {
 		report, err := Verify(context.Background(), of)
 		w.must(err)
 		for _, v := range report.Violations {

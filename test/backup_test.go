@@ -113,6 +113,42 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
+// TestBackupInTheMiddleOfABind: the restored store has it done, and says so, for the
+// guest may have the device by now. Of what was repaired nothing else is known, also when
+// all is accepted.
+func TestBackupInTheMiddleOfABind(t *testing.T) {
+	n := newNode(t, nil)
+	opts := n.onePort(options{"fake.operation_delay": "30000"})
+	n.configure(opts)
+	p := n.start()
+	c := p.client()
+	c.createImageProfile("image", newUUID())
+	id, instance := c.create("image")[0], newUUID()
+	c.bind(c.deployable(), instance, id)
+	saved := n.savedAs("saved")
+	p.kill()
+	for _, how := range [][]string{{saved}, {"--repair", "--accept", saved}} {
+		other := newNode(t, nil)
+		if r := other.storeCommand("restore", how...); r.code != 0 || !strings.Contains(r.stderr, "arq/"+id+" (instance "+instance+") was being bound and is Bound: ") {
+			t.Errorf("restore %q: %+v", how, r)
+		}
+		p := other.start()
+		p.mayDoubt = true // what the fake device has loaded
+		c := p.client()
+		if got := c.arq(id); got.State != "Bound" || got.Handle == "" {
+			t.Errorf("%+v", got)
+		}
+		p.checkHandles(c, 16)
+		c.want(http.StatusNoContent, http.MethodDelete, "/accelerator_requests?instance="+instance, nil)
+		p.checkHandles(c, 16)
+		p.stop()
+	}
+	other := newNode(t, nil)
+	if r := other.storeCommand("restore", "--accept", saved); r.code != 0 || strings.Contains(r.stderr, "is Bound") {
+		t.Errorf("nothing has happened since: %+v", r)
+	}
+}
+
 // TestBackupUnderLoad saves the store of a busy service. What was acknowledged
 // before the backup began and is not touched since is in it, byte for byte, and
 // all of it keeps every rule. What the diaries have is in it as it was at one

@@ -106,10 +106,13 @@ func (c *storeCall) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.accept {
+	switch {
+	case !c.accept:
+		records = actors.Restored(records, from.Head.Taken, c.tellBound)
+	case c.mend: // of what was salvaged nobody knows what was under way
+		records = actors.BindsOver(actors.Accepted(records), c.tellBound)
+	default:
 		records = actors.Accepted(records)
-	} else {
-		records = actors.Restored(records, from.Head.Taken)
 	}
 	if err := makeStateDir(c.cfg.Default.StatePath); err != nil {
 		return err
@@ -131,6 +134,12 @@ func (c *storeCall) restore(ctx context.Context) error {
 		return fmt.Errorf("%w; see what arqd store repair says before the service is started", err)
 	}
 	return nil
+}
+
+// tellBound says of an accelerator request that it is Bound since it is restored.
+func (c *storeCall) tellBound(a *actors.ARQ) {
+	fmt.Fprintf(c.stderr, "arq/%s (instance %s) was being bound and is Bound: its guest may have %s on host %s\n",
+		a.UUID, a.Binding.InstanceUUID, a.Binding.Handle.Info, a.Binding.Hostname)
 }
 
 // progressEvery is how often the progress is told.

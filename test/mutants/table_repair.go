@@ -66,6 +66,13 @@ var salvaged = []mutant{
 		tests: in(actors, "TestRepairSays"),
 	},
 	{
+		name: "restore-fails-binds", rule: "A bind that was under way in a backup is done: its guest may have the device.",
+		file:  "actors/restoration.go",
+		old:   "\t\t\ta.State = Bound\n",
+		new:   "",
+		tests: in(actors, "TestARestoredStoreLeavesABindToItsGuest"),
+	},
+	{
 		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
 		file:  "actors/device_shown.go",
 		old:   "\tif q == nil {\n",
