@@ -298,7 +298,7 @@ func TestRepairRefuses(t *testing.T) {
 	if r := n.storeCommand("repair", "--yes"); r.code != 1 || !strings.Contains(r.stderr, "already uses") || !strings.Contains(r.stderr, "stop it") {
 		t.Errorf("in use: %+v", r)
 	}
-	if r := n.storeCommand("repair"); r.code != 0 || !strings.Contains(r.stderr, "the store needs no repair") {
+	if r := n.storeCommand("repair"); r.code != 0 || !strings.HasPrefix(r.stderr, "the store in use, as of 20") || !strings.HasSuffix(r.stderr, ", needs no repair\n") {
 		t.Errorf("a look at what is in use: %+v", r)
 	}
 	p.stop()

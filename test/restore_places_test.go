@@ -64,36 +64,62 @@ func TestRestoreWhereAFileSystemIsMounted(t *testing.T) {
 
 // TestInterruptedRestore leaves nothing, and no store.
 func TestInterruptedRestore(t *testing.T) {
-	saved, err := os.ReadFile(savedStore(t, 20000))
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := newNode(t, nil)
-	cmd := exec.Command(binary(t), "store", "restore", "--config-file", n.conf, "-")
-	cmd.SysProcAttr = dieWithParent()
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	half := len(saved) / 2
-	_, err = in.Write(saved[:half])
-	eventually(t, time.Minute, "the restore has begun", func() bool {
-		_, err := os.Stat(filepath.Join(n.state(), "store.restoring"))
-		return err == nil
-	})
-	err = errors.Join(err, cmd.Process.Signal(syscall.SIGINT))
-	pause(100 * time.Millisecond)
-	_, _ = in.Write(saved[half:]) // where it goes on until it is through, or has heard of the signal
-	_ = in.Close()
-	if ended := cmd.Wait(); err != nil || ended == nil || cmd.ProcessState.ExitCode() != 1 || said.String() != "arqd: interrupted\n" {
-		t.Errorf("%v, %v: %q", err, ended, said.String())
+	code, said := n.endsRestore(savedStore(t, 20000), syscall.SIGINT)
+	if code != 1 || said != "arqd: interrupted\n" {
+		t.Errorf("exit code %d: %q", code, said)
 	}
 	if left, _ := filepath.Glob(filepath.Join(n.state(), "*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
+}
+
+// TestKilledRestore: no empty store takes the place of the one that was to be
+// restored. It can be restored again.
+func TestKilledRestore(t *testing.T) {
+	saved := savedStore(t, 20000)
+	n := newNode(t, nil)
+	n.endsRestore(saved, syscall.SIGKILL)
+	n.refuse(t, "a restore into it was begun and has not ended", "remove "+filepath.Join(n.state(), "store.restoring"))
+	n.store("restore", saved)
+	p := n.start()
+	if got := len(p.client().arqs("")); got != 20000 {
+		t.Errorf("%d ARQs, want 20000", got)
+	}
+	p.stop()
+}
+
+// endsRestore ends a restore half-way with a signal, and gives its exit code and what
+// it said.
+func (n *node) endsRestore(file string, with syscall.Signal) (code int, said string) {
+	n.t.Helper()
+	saved, err := os.ReadFile(file)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := exec.Command(binary(n.t), "store", "restore", "--config-file", n.conf, "-")
+	cmd.SysProcAttr = dieWithParent()
+	var text bytes.Buffer
+	cmd.Stderr = &text
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	half := len(saved) / 2
+	_, err = in.Write(saved[:half])
+	eventually(n.t, time.Minute, "the restore has begun", func() bool {
+		_, err := os.Stat(filepath.Join(n.state(), "store.restoring"))
+		return err == nil
+	})
+	err = errors.Join(err, cmd.Process.Signal(with))
+	pause(100 * time.Millisecond)
+	_, _ = in.Write(saved[half:]) // where it goes on until it is through, or has heard of the signal
+	_ = in.Close()
+	if ended := cmd.Wait(); err != nil || ended == nil {
+		n.t.Errorf("%v, %v", err, ended)
+	}
+	return cmd.ProcessState.ExitCode(), text.String()
 }

@@ -121,7 +121,7 @@ func (c *storeCall) readService(ctx context.Context, use func(*source) error) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	err = use(&source{from, "the store", from.Head})
+	err = use(&source{from, "the store in use, as of " + from.Head.Taken.Format(time.RFC3339) + ",", from.Head})
 	if errors.Is(err, backup.ErrIncomplete) {
 		err = fmt.Errorf("%w: %w", errBrokenOff, err)
 	}

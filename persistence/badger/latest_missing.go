@@ -18,6 +18,9 @@ func beginLatest(dir string) error {
 	if err != nil || slices.ContainsFunc(files, func(f os.DirEntry) bool { return ofStore(f.Name()) }) {
 		return err
 	}
+	if err := mayBeNew(dir); err != nil {
+		return err
+	}
 	return makeLatest(dir, 0)
 }
 

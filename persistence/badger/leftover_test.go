@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/arqd/arqd/persistence"
@@ -57,5 +58,24 @@ func TestOpenTakesALogThatAReaderKept(t *testing.T) {
 	again := recovered(t, image)
 	if n := again.Stats().Records; n != records {
 		t.Errorf("%d records, want %d", n, records)
+	}
+}
+
+// What somebody has put beside the logs is no damage, and is named.
+func TestOpenNamesAFileThatIsNotItsOwn(t *testing.T) {
+	for _, name := range []string{"00001-old.mem", "copy.vlog"} {
+		dir := written(t, 1)
+		stranger := filepath.Join(dir, name)
+		if err := os.WriteFile(stranger, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(Options{Dir: dir})
+		if err == nil || errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), name+", which is none of its files: move it away") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Remove(stranger); err != nil {
+			t.Errorf("it is gone: %v", err)
+		}
+		recovered(t, dir)
 	}
 }

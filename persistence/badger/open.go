@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	badgerdb "github.com/dgraph-io/badger/v4"
@@ -128,6 +129,9 @@ func removeEmptyLogs(dir string) error {
 		ext := filepath.Ext(file.Name())
 		if ext != ".mem" && ext != ".vlog" {
 			continue
+		}
+		if _, err := strconv.Atoi(strings.TrimSuffix(file.Name(), ext)); err != nil { // Badger would stumble over it
+			return fmt.Errorf("state directory %s holds %s, which is none of its files: move it away", dir, file.Name())
 		}
 		if err := removeIfEmpty(filepath.Join(dir, file.Name())); err != nil {
 			return explain(dir, err)

@@ -15,11 +15,28 @@ import (
 // anything.
 var ErrNotEmpty = errors.New("a store is restored into an empty directory only")
 
+// unfinished ends the name of a directory in which a restore makes a store.
+const unfinished = ".restoring"
+
+// mayBeNew refuses to begin a store where a restore was begun that has not ended: an
+// empty one is not what whoever restores wants.
+func mayBeNew(dir string) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	there, err := isThere(dir + unfinished)
+	if there {
+		return fmt.Errorf("a restore into it was begun and has not ended; restore it again, or remove %s to begin an empty store", dir+unfinished)
+	}
+	return err
+}
+
 // Restore makes a store in opts.Dir of the records that each visits, with
 // their generations, and returns their number. The directory must be empty or
 // absent, and may be a link to such a one. It stays so until all records are on disk in another one beside it,
 // of the same name and ".restoring", which then takes its place; what an
-// earlier attempt left there is removed. One restore at a time: the directory
+// earlier attempt left there is removed. Until then no store is opened in opts.Dir. One restore at a time: the directory
 // that holds both is locked meanwhile.
 func Restore(
 	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
@@ -36,7 +53,7 @@ func Restore(
 	if err := mayBeReplaced(dir); err != nil {
 		return 0, err
 	}
-	opts.Dir = dir + ".restoring"
+	opts.Dir = dir + unfinished
 	if err := os.RemoveAll(opts.Dir); err != nil {
 		return 0, explain(opts.Dir, err)
 	}

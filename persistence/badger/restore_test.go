@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/arqd/arqd/persistence"
@@ -92,9 +93,15 @@ func TestRestoreLeavesNothingHalfDone(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(parent, "*")); len(left) > 0 {
 		t.Errorf("%q is left of a backup that was bad", left)
 	}
-	// What a restore that was killed leaves is in nobody's way.
-	if err := os.MkdirAll(filepath.Join(parent, "store.restoring", "old"), 0o700); err != nil {
+	// What a restore that was killed leaves is in no restore's way; a start makes no empty store there.
+	part := filepath.Join(parent, "store.restoring")
+	if err := os.MkdirAll(filepath.Join(part, "old"), 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "has not ended") || !strings.Contains(err.Error(), "remove "+part) {
+			t.Errorf("a start after a restore that was killed: %v", err)
+		}
 	}
 	if err := restore(t, dir, b.Bytes()); err != nil {
 		t.Fatal(err)

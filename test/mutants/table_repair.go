@@ -73,6 +73,13 @@ var salvaged = []mutant{
 		tests: in(actors, "TestARestoredStoreLeavesABindToItsGuest"),
 	},
 	{
+		name: "empty-store-after-a-cut-restore", rule: "Where a restore has not ended, no empty store is begun.",
+		file:  "persistence/badger/latest_missing.go",
+		old:   "mayBeNew(dir); err != nil {\n",
+		new:   "mayBeNew(dir); err != nil && len(dir) > 999 {\n",
+		tests: in(storage, "TestRestoreLeavesNothingHalfDone"),
+	},
+	{
 		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
 		file:  "actors/device_shown.go",
 		old:   "\tif q == nil {\n",
