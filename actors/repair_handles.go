@@ -112,7 +112,7 @@ func (m *mender) findShown() {
 		providers[p.deployable.ProviderUUID] = p.deployable
 	}
 	for _, a := range m.arqs {
-		if a.Binding != nil && a.Binding.Handle != nil {
+		if a.shows() {
 			m.named[a.Binding.Handle.UUID] = true
 		}
 	}
@@ -158,15 +158,18 @@ func (m *mender) sameHandle(a *ARQ, dep *Deployable) *heldHandle {
 func (h *heldHandle) idle() bool { return h.State == handleFree || h.State == handleMissing }
 
 // heedLater leaves a handle to the ARQ that its record names if that was made after all
-// that show it were bound. They are older than they were, or were deleted and are back.
+// that show it were bound, and shows none on record. They are older than they were, or were
+// deleted and are back.
 func (m *mender) heedLater() {
 	for _, id := range ids(m.shown) {
 		h := m.handles[id]
-		if h.State != handleTaken || h.Holder.Version() != 7 {
+		if h.State != handleTaken || h.Holder.Version() != 7 || m.arqs[h.Holder].shows() {
 			continue
 		}
 		made, _ := h.Holder.Time().UnixTime()
-		if slices.ContainsFunc(m.shown[id], func(a *ARQ) bool { return a.UpdatedAt >= made }) {
+		if slices.ContainsFunc(m.shown[id], func(a *ARQ) bool {
+			return a.UpdatedAt >= made || bytes.Compare(a.UUID[:], h.Holder[:]) > 0 // the clock was set back
+		}) {
 			continue
 		}
 		for _, a := range m.shown[id] {
@@ -175,6 +178,9 @@ func (m *mender) heedLater() {
 		delete(m.shown, id)
 	}
 }
+
+// shows says of an ARQ, if it is on record, whether it has a handle by that.
+func (a *ARQ) shows() bool { return a != nil && a.Binding != nil && a.Binding.Handle != nil }
 
 // sayWhoHad tells of an ARQ that is lost and had, sooner or later, what another one
 // keeps.

@@ -279,6 +279,10 @@ func TestRepairSays(t *testing.T) {
 		id := w.create("one", 1)[0]
 		w.must(w.bind(w.to("h", instance), id))
 		sound := pileOf(w.t, w.store)
+		w.alter(arqOf(id, func(a *ARQ) { a.UpdatedAt = 1 })) // the clock was set back before its bind
+		if r := plan(w.t, w.store, everyHandle); r.String() != "" {
+			t.Errorf("of a sound store whose clock was set back: %s", r)
+		}
 		if r := plan(w.t, sound, everyHandle); len(r.Transitions)+len(r.Kept)+len(r.Left.Violations) > 0 || r.String() != "" {
 			t.Errorf("of a sound store: %s", r)
 		}
@@ -528,19 +532,21 @@ func TestRepairLeavesAHandleToWhoIsLostAndWasMadeLater(t *testing.T) {
 	for _, earlier := range []bool{false, true} {
 		inBubble(t, 1, func(w *world) {
 			w.profile("one")
-			made := w.create("one", 2)
-			id, late := made[0], made[1]
-			<-time.After(time.Until(time.Unix(late.Time().UnixTime())) + time.Minute) // uuids of other tests may have been ahead
+			ids := w.create("one", 2)
+			id, late := ids[0], ids[1]
 			w.must(w.bind(w.to("h", instance), id))
-			old := pileOf(t, w.store)
-			<-time.After(time.Hour)
+			made, _ := late.Time().UnixTime() // which is not the time in here: it never goes back
+			w.alter(arqOf(id, func(a *ARQ) {
+				if a.UpdatedAt = made - 1; earlier {
+					a.UpdatedAt = made
+				}
+			}))
+			old := pileOf(t, w.store)[arqKey(id)]
+			w.crash()
 			w.must(w.removeInstance(instance))
-			if !earlier {
-				late = w.create("one", 1)[0]
-			}
 			w.must(w.bind(w.to("h", another), late))
 			left := pileOf(t, w.store)
-			left[arqKey(id)] = old[arqKey(id)]
+			left[arqKey(id)] = old
 			delete(left, arqKey(late))
 			r, names := plan(t, left, nil), "held by arq/"+late.String()+" of instance "+another.String()
 			if earlier {

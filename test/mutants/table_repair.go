@@ -47,9 +47,16 @@ var salvaged = []mutant{
 	{
 		name: "repair-heeds-no-later", rule: "A handle stays with an ARQ that is lost and was made after the others were bound.",
 		file:  "actors/repair_handles.go",
-		old:   "return a.UpdatedAt >= made",
-		new:   "return a.UpdatedAt <= made",
+		old:   "return a.UpdatedAt >= made || ",
+		new:   "return a.UpdatedAt <= made || ",
 		tests: in(actors, "TestRepairLeavesAHandleToWhoIsLostAndWasMadeLater"),
+	},
+	{
+		name: "repair-heeds-a-clock-set-back", rule: "A repair changes nothing of a sound store whose clock was set back.",
+		file:  "actors/repair_handles.go",
+		old:   " || m.arqs[h.Holder].shows() {\n",
+		new:   " {\n",
+		tests: in(actors, "TestRepairSays"),
 	},
 	{
 		name: "repair-renames-what-is-on-the-host", rule: "A handle that is lost comes back under its uuid if nobody has another one of the same.",
