@@ -107,6 +107,7 @@ func PlanRepair(ctx context.Context, from Source, opts RepairOptions) (*Repair, 
 		return nil, err
 	}
 	m.mendNames()
+	m.mendDevices()
 	m.mendHandles()
 	m.mendInstances()
 	m.mendNumbers()
@@ -186,6 +187,29 @@ func (m *mender) mendNames() {
 		last++
 		p.Name, p.Seq = name, last // no two are in one place either
 		m.put(profileKey(id), encodeJSON(p), profileClaims(p))
+	}
+}
+
+// mendDevices removes devices in whose place a later one is: one that was gone may be
+// back. Only a backup can hold such. Who shows something of it has the same of the later one.
+func (m *mender) mendDevices() {
+	latest := map[persistence.Claim]*Device{}
+	for _, id := range ids(m.devices) {
+		for _, c := range deviceClaims(m.devices[id]) {
+			if other := latest[c]; other == nil || m.devices[id].ID > other.ID {
+				latest[c] = m.devices[id]
+			}
+		}
+	}
+	for _, id := range ids(m.devices) {
+		d := m.devices[id]
+		i := slices.IndexFunc(deviceClaims(d), func(c persistence.Claim) bool { return latest[c] != d })
+		if i < 0 {
+			continue
+		}
+		m.say("device/%s (%s on host %s) is removed: device/%s is in its place", id, d.ControlPath.Info, d.Hostname, latest[deviceClaims(d)[i]].UUID)
+		m.remove(deviceKey(id))
+		delete(m.devices, id)
 	}
 }
 

@@ -494,6 +494,38 @@ func TestARepairLeavesTheCleaningToTheDevice(t *testing.T) {
 	}
 }
 
+// A device that was gone is back beside the one that was found in its place since: no store
+// takes both. What is shown of it is had of the other.
+func TestRepairOfTwoDevicesInOnePlace(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.profile("one")
+		id := w.create("one", 1)[0]
+		w.must(w.bind(w.to("h", instance), id))
+		p := pileOf(t, w.store)
+		d := *w.sys.Devices()[0]
+		before, dep := d, *d.Deployables[0]
+		before.UUID, before.ID = uuid.New(), 0
+		dep.UUID, dep.ID = uuid.New(), 0
+		before.Deployables = []*Deployable{&dep}
+		stays, goes := handleKey(uuid.New()), handleKey(uuid.New())
+		for key, of := range map[persistence.Key]uuid.UUID{stays: d.Deployables[0].UUID, goes: dep.UUID} {
+			h := &heldHandle{Handle: Handle{UUID: key.ID, Info: "{}"}, Deployable: of, Order: 9}
+			p[key] = persistence.Record{Key: key, Generation: 1, Body: encodeHandle(h)}
+		}
+		key := deviceKey(before.UUID)
+		p[key] = persistence.Record{Key: key, Generation: 1, Body: encodeJSON(&before), Claims: deviceClaims(&before)}
+		if !p.claimsTwice() {
+			t.Fatal("they claim different things")
+		}
+		r := plan(t, p, nil)
+		wantPlan(t, r, "CHANGE device/"+before.UUID.String(), 0)
+		after := pileOf(t, r)
+		if after.claimsTwice() || after[key].Generation > 0 || after[goes].Generation > 0 || after[stays].Generation == 0 {
+			t.Errorf("%s", r)
+		}
+	})
+}
+
 // wantPlan wants a repair to say something, and to leave so many rules broken.
 func wantPlan(t *testing.T, r *Repair, says string, broken int) {
 	t.Helper()

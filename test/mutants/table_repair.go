@@ -94,6 +94,13 @@ var salvaged = []mutant{
 		tests: in(actors, "TestWhatAnARQShowsIsItsOwnWhenItIsReported"),
 	},
 	{
+		name: "repair-keeps-the-older-device", rule: "Of two devices in one place, the one that was registered last stays.",
+		file:  "actors/repair.go",
+		old:   "m.devices[id].ID > other.ID",
+		new:   "m.devices[id].ID < other.ID",
+		tests: in(actors, "TestRepairOfTwoDevicesInOnePlace"),
+	},
+	{
 		name: "repair-frees-unasked", rule: "A handle whose holder is not known is freed when somebody says that no guest has it.",
 		file:  "actors/repair_handles.go",
 		old:   "\tif m.opts.Free != nil && m.opts.Free(h.UUID) {\n",
