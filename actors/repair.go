@@ -91,6 +91,7 @@ func PlanRepair(ctx context.Context, from Source, opts RepairOptions) (*Repair, 
 		opts:     opts,
 		shown:    map[uuid.UUID][]*ARQ{},
 		named:    map[uuid.UUID]bool{},
+		hosts:    map[uuid.UUID]string{},
 		parts:    map[uuid.UUID]partOf{},
 		known:    map[function]*heldHandle{},
 		listed:   map[uuid.UUID]uuid.UUID{},
@@ -122,6 +123,7 @@ type mender struct {
 	opts   RepairOptions
 	shown  map[uuid.UUID][]*ARQ // who shows a handle
 	named  map[uuid.UUID]bool   // handles that ARQs name, be they on record or not
+	hosts  map[uuid.UUID]string // of deployables, as ARQs have it that have something of them
 	parts  map[uuid.UUID]partOf // by deployable
 	known  map[function]*heldHandle
 	listed map[uuid.UUID]uuid.UUID // the instances of ARQs, by their own records

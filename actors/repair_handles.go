@@ -18,16 +18,7 @@ import (
 
 // mendHandles settles who holds what.
 func (m *mender) mendHandles() {
-	for _, id := range ids(m.devices) {
-		for _, dep := range m.devices[id].Deployables {
-			m.parts[dep.UUID] = partOf{m.devices[id], dep}
-		}
-	}
-	for instance, members := range m.instances {
-		for _, arq := range members {
-			m.listed[arq] = instance
-		}
-	}
+	m.lookAround()
 	m.dropHandlesOfNobody()
 	m.mendPlaces()
 	m.findShown()
@@ -52,13 +43,40 @@ func (m *mender) mendHandles() {
 	m.dropTwins()
 }
 
+// lookAround finds out what belongs to what by records that are there.
+func (m *mender) lookAround() {
+	for _, id := range ids(m.devices) {
+		for _, dep := range m.devices[id].Deployables {
+			m.parts[dep.UUID] = partOf{m.devices[id], dep}
+		}
+	}
+	for instance, members := range m.instances {
+		for _, arq := range members {
+			m.listed[arq] = instance
+		}
+	}
+	for _, id := range ids(m.arqs) {
+		a := m.arqs[id]
+		if !a.shows() {
+			continue
+		}
+		m.named[a.Binding.Handle.UUID] = true
+		if h := m.handles[a.Binding.Handle.UUID]; h != nil {
+			m.hosts[h.Deployable] = a.Binding.Hostname
+		}
+	}
+}
+
 // where says what a handle is, for somebody who looks for it on its host.
 func (m *mender) where(h *heldHandle) string {
-	p := m.parts[h.Deployable]
-	if p.device == nil {
+	host := m.hosts[h.Deployable]
+	if d := m.parts[h.Deployable].device; d != nil {
+		host = d.Hostname
+	}
+	if host == "" {
 		return fmt.Sprintf("handle/%s (%s)", h.UUID, h.Info)
 	}
-	return fmt.Sprintf("handle/%s (%s on host %s)", h.UUID, h.Info, p.device.Hostname)
+	return fmt.Sprintf("handle/%s (%s on host %s)", h.UUID, h.Info, host)
 }
 
 func (m *mender) putHandle(h *heldHandle) {
@@ -73,7 +91,7 @@ func (m *mender) dropHandlesOfNobody() {
 		if m.parts[h.Deployable].device != nil {
 			continue
 		}
-		m.say("%s is removed: its deployable %s is not on record; when its host reports it, it is whose accelerator request shows it, or free", m.where(h), h.Deployable)
+		m.say("%s is removed: its deployable %s is not on record; when its host reports it, it is whose accelerator request shows it, or free%s", m.where(h), h.Deployable, m.loses(h))
 		m.remove(handleKey(id))
 		delete(m.handles, id)
 	}
@@ -111,11 +129,8 @@ func (m *mender) findShown() {
 	for _, p := range m.parts {
 		providers[p.deployable.ProviderUUID] = p.deployable
 	}
-	for _, a := range m.arqs {
-		if a.shows() {
-			m.named[a.Binding.Handle.UUID] = true
-		}
-	}
+	var functions []function // of devices that are lost
+	lost := map[function][]*ARQ{}
 	for _, id := range ids(m.arqs) {
 		a := m.arqs[id]
 		switch {
@@ -129,12 +144,15 @@ func (m *mender) findShown() {
 		if h == nil {
 			h = m.sameHandle(a, providers[a.Binding.ProviderUUID])
 		}
-		if h == nil {
-			m.keep(fmt.Sprintf("arq/%s shows the ", id), "arq/%s (instance %s): its device is not on record; it has %s on host %s again when that reports it",
-				id, a.Binding.InstanceUUID, a.Binding.Handle.Info, a.Binding.Hostname)
+		if of := (function{a.Binding.ProviderUUID, a.Binding.Handle.Info}); h == nil {
+			functions, lost[of] = append(functions, of), append(lost[of], a)
 			continue
 		}
 		m.shown[h.UUID] = append(m.shown[h.UUID], a)
+	}
+	for _, of := range functions {
+		m.keepLost(lost[of])
+		delete(lost, of)
 	}
 }
 
@@ -157,65 +175,28 @@ func (m *mender) sameHandle(a *ARQ, dep *Deployable) *heldHandle {
 // idle says whether nobody has a handle, and nothing of it is left on its host.
 func (h *heldHandle) idle() bool { return h.State == handleFree || h.State == handleMissing }
 
-// heedLater leaves a handle to the ARQ that its record names if that was made after all
-// that show it were bound, and shows none on record. They are older than they were, or were
-// deleted and are back.
-func (m *mender) heedLater() {
-	for _, id := range ids(m.shown) {
-		h := m.handles[id]
-		if h.State != handleTaken || h.Holder.Version() != 7 || m.arqs[h.Holder].shows() {
-			continue
-		}
-		made, _ := h.Holder.Time().UnixTime()
-		if slices.ContainsFunc(m.shown[id], func(a *ARQ) bool {
-			return a.UpdatedAt >= made || bytes.Compare(a.UUID[:], h.Holder[:]) > 0 // the clock was set back
-		}) {
-			continue
-		}
-		for _, a := range m.shown[id] {
-			m.fail(a, fmt.Sprintf("%s was given to arq/%s since", m.where(h), h.Holder))
-		}
-		delete(m.shown, id)
-	}
-}
-
 // shows says of an ARQ, if it is on record, whether it has a handle by that.
 func (a *ARQ) shows() bool { return a != nil && a.Binding != nil && a.Binding.Handle != nil }
 
-// sayWhoHad tells of an ARQ that is lost and had, sooner or later, what another one
-// keeps.
-func (m *mender) sayWhoHad(h *heldHandle) {
-	if h.Holder != h.UUID && m.arqs[h.Holder] == nil {
-		m.say("%s was held by arq/%s%s, which is not on record, before or after: see which guest has it", m.where(h), h.Holder, m.instanceOf(h.Holder))
-	}
-}
-
-// instanceOf says of an ARQ that is not on record which instance it was listed with.
-func (m *mender) instanceOf(arq uuid.UUID) string {
-	if m.listed[arq] == uuid.Nil {
-		return ""
-	}
-	return fmt.Sprintf(" of instance %s", m.listed[arq])
-}
-
-// fail ends the bind of an ARQ that has no handle: it keeps its instance, which can
-// be cleaned up with it.
-func (m *mender) fail(a *ARQ, why string) {
-	m.say("arq/%s (instance %s) is BindFailed and shows no handle: %s", a.UUID, a.Binding.InstanceUUID, why)
-	a.State, a.Binding, a.UpdatedAt = BindFailed, a.Binding.withoutHandle(), m.opts.Now.Unix()
-	m.put(arqKey(a.UUID), encodeARQ(a), nil)
-}
-
 // holder gives the ARQ that has a handle, of those that show it.
 func (m *mender) holder(h *heldHandle) *ARQ {
-	return slices.MaxFunc(m.shown[h.UUID], func(a, b *ARQ) int {
-		named := func(a *ARQ) int {
-			if h.State == handleTaken && h.Holder == a.UUID {
-				return 1
-			}
-			return 0
+	named := uuid.Nil
+	if h.State == handleTaken {
+		named = h.Holder
+	}
+	return boundLast(m.shown[h.UUID], named)
+}
+
+// boundLast gives the ARQ that was bound last; of several, the one that is named.
+func boundLast(all []*ARQ, named uuid.UUID) *ARQ {
+	is := func(a *ARQ) int {
+		if a.UUID == named {
+			return 1
 		}
-		return cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), cmp.Compare(named(a), named(b)), bytes.Compare(a.UUID[:], b.UUID[:]))
+		return 0
+	}
+	return slices.MaxFunc(all, func(a, b *ARQ) int {
+		return cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), cmp.Compare(is(a), is(b)), bytes.Compare(a.UUID[:], b.UUID[:]))
 	})
 }
 

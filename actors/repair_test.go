@@ -526,6 +526,41 @@ func TestRepairOfTwoDevicesInOnePlace(t *testing.T) {
 	})
 }
 
+// A device is lost. Of two ARQs that show the same of it one keeps it, and it is said of
+// its handles what nobody will know any more.
+func TestRepairOfWhatALostDeviceHad(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		w.profile("one")
+		ids := w.create("one", 3)
+		for _, id := range ids {
+			w.must(w.bind(w.to("h", uuid.New()), id))
+		}
+		first, _ := w.sys.ARQ(ids[0])
+		second, _ := w.sys.ARQ(ids[1])
+		w.alter(vanishing(kindDevice), arqOf(ids[0], func(a *ARQ) { a.Binding.Handle.Info, a.UpdatedAt = second.Binding.Handle.Info, 1 }),
+			handleOf(ids[2], func(h *heldHandle) *heldHandle {
+				h.State, h.Holder, h.Undo = handleReleasing, uuid.Nil, undoMdev
+				return h
+			}),
+			func(r persistence.Record) *persistence.Transition {
+				if r.Key != arqKey(ids[2]) {
+					return nil
+				}
+				return &persistence.Transition{Deletes: []persistence.Delete{{Key: r.Key, Expected: r.Generation}}}
+			})
+		r := plan(t, w.store, nil)
+		kept := second.Binding.Handle.Info
+		wantPlan(t, r, "arq/"+ids[0].String()+" (instance "+first.Binding.InstanceUUID.String()+") is BindFailed and shows no handle: "+kept+" on host h is arq/"+ids[1].String()+"'s", 1)
+		wantPlan(t, r, "KEEP arq/"+ids[1].String(), 1)
+		wantPlan(t, r, "on host h) is removed: its deployable", 1)
+		wantPlan(t, r, "or free; what it was to be cleaned of stays on its host", 1)
+		w.alter(handleOf(ids[0], heldBy(ids[2])))
+		wantPlan(t, plan(t, w.store, nil), "or free; it was held by arq/"+ids[2].String()+" of instance ", 1)
+		w.alter(handleOf(ids[2], heldBy(first.Binding.Handle.UUID)))
+		wantPlan(t, plan(t, w.store, nil), "or free; it was held by nobody knows whom: see whether a guest has it", 1)
+	})
+}
+
 // wantPlan wants a repair to say something, and to leave so many rules broken.
 func wantPlan(t *testing.T, r *Repair, says string, broken int) {
 	t.Helper()

@@ -40,20 +40,20 @@ var salvaged = []mutant{
 	{
 		name: "repair-heeds-the-older", rule: "A handle stays with who was bound to it last.",
 		file:  "actors/repair_handles.go",
-		old:   "cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), ",
-		new:   "cmp.Or(",
+		old:   "return cmp.Or(cmp.Compare(a.UpdatedAt, b.UpdatedAt), ",
+		new:   "return cmp.Or(",
 		tests: in(actors, "TestRepairLeavesAHandleToWhoWasBoundLast"),
 	},
 	{
 		name: "repair-heeds-no-later", rule: "A handle stays with an ARQ that is lost and was made after the others were bound.",
-		file:  "actors/repair_handles.go",
+		file:  "actors/repair_lost.go",
 		old:   "return a.UpdatedAt >= made || ",
 		new:   "return a.UpdatedAt <= made || ",
 		tests: in(actors, "TestRepairLeavesAHandleToWhoIsLostAndWasMadeLater"),
 	},
 	{
 		name: "repair-heeds-a-clock-set-back", rule: "A repair changes nothing of a sound store whose clock was set back.",
-		file:  "actors/repair_handles.go",
+		file:  "actors/repair_lost.go",
 		old:   " || m.arqs[h.Holder].shows() {\n",
 		new:   " {\n",
 		tests: in(actors, "TestRepairSays"),
@@ -99,6 +99,13 @@ var salvaged = []mutant{
 		old:   "m.devices[id].ID > other.ID",
 		new:   "m.devices[id].ID < other.ID",
 		tests: in(actors, "TestRepairOfTwoDevicesInOnePlace"),
+	},
+	{
+		name: "repair-keeps-two-of-a-lost-device", rule: "Of two ARQs that show the same of a device that is lost, the one that was bound last keeps it.",
+		file:  "actors/repair_lost.go",
+		old:   "\t\tif a != keeps {\n",
+		new:   "\t\tif a == nil {\n",
+		tests: in(actors, "TestRepairOfWhatALostDeviceHad"),
 	},
 	{
 		name: "repair-frees-unasked", rule: "A handle whose holder is not known is freed when somebody says that no guest has it.",
