@@ -31,6 +31,9 @@ type commandRecord struct {
 	// Generations are those of ARQs since they are BindStarted: a later bind of
 	// the same ARQ is another one.
 	Generations []uint64 `json:"generations,omitempty"`
+	// Partly is a bind of which hosts without an agent prepare something, too: that is
+	// not on record, and nobody could go on with it.
+	Partly bool `json:"partly,omitempty"`
 
 	Request string `json:"request,omitempty"`
 	Order   int    `json:"order,omitempty"`
@@ -67,10 +70,10 @@ func (s *System) left(c *commandRecord) (time.Duration, bool) {
 }
 
 // prepares tells whether the command is of the bind that an ARQ was in with a
-// generation.
+// generation, and whether that can go on after a restart.
 func (c *commandRecord) prepares(arq uuid.UUID, generation uint64) bool {
 	i := slices.Index(c.ARQs, arq)
-	return i >= 0 && i < len(c.Generations) && c.Generations[i] == generation
+	return !c.Partly && i >= 0 && i < len(c.Generations) && c.Generations[i] == generation
 }
 
 // loads tells whether the command loads an image.
@@ -108,9 +111,10 @@ func (o *operation) composeCommands(b *batch) {
 			generations = append(generations, p.arq.Generation+1)
 		}
 	}
+	partly := slices.ContainsFunc(o.devices, func(d *devicePart) bool { return len(d.proposal.records) < len(d.proposal.commands) })
 	for _, d := range o.devices {
 		for _, rec := range d.proposal.records {
-			rec.Bind, rec.ARQs, rec.Generations, rec.Request = bind, arqs, generations, o.request
+			rec.Bind, rec.ARQs, rec.Generations, rec.Partly, rec.Request = bind, arqs, generations, partly, o.request
 			b.putCommand(nil, rec)
 			o.records = append(o.records, rec)
 		}

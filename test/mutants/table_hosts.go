@@ -3,6 +3,13 @@ package main
 // hosts: agents, their sessions, and what they are told to do.
 var hosts = []mutant{
 	{
+		name: "partly-recorded-bind-goes-on", rule: "A bind goes on after a restart only if all of its preparation is on record.",
+		file:  "actors/command_record.go",
+		old:   "return !c.Partly && i >= 0",
+		new:   "return i >= 0",
+		tests: in(actors, "TestABindThatIsPartlyOnRecordFailsAtARestart"),
+	},
+	{
 		name: "former-session-is-heard", rule: "The newest session of a host is the only one.",
 		file:  "actors/host_actor.go",
 		old:   "	if h.session != nil && h.session.id == session {\n",
@@ -131,8 +138,8 @@ var hosts = []mutant{
 	{
 		name: "command-of-an-earlier-bind", rule: "What is done for a bind prepares no later one.",
 		file:  "actors/command_record.go",
-		old:   "	return i >= 0 && i < len(c.Generations) && c.Generations[i] == generation\n",
-		new:   "	return i >= 0 && generation > 0\n",
+		old:   "	return !c.Partly && i >= 0 && i < len(c.Generations) && c.Generations[i] == generation\n",
+		new:   "	return !c.Partly && i >= 0 && generation > 0\n",
 		tests: in(actors, "TestACommandOfAnEarlierBind"),
 	},
 	{

@@ -1,0 +1,42 @@
+package actors
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/uuid"
+
+	"github.com/arqd/arqd/devices"
+)
+
+// A bind that is prepared on a host with an agent and by hardware of this process, too,
+// does not go on after a restart: of the second part there is no command on record.
+func TestABindThatIsPartlyOnRecordFailsAtARestart(t *testing.T) {
+	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		w.do = func(ctx context.Context, _ devices.Command) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		ids := w.create("image", 2)
+		w.must(w.sys.PatchARQs(w.t.Context(), Patch{Scope: demo, Items: []PatchItem{
+			{ARQ: ids[0], Bind: w.to("n", instance)}, {ARQ: ids[1], Bind: w.to("h", instance)},
+		}}))
+		w.wantStates("BindStarted", ids...)
+		w.crash()
+		w.do = func(context.Context, devices.Command) error { return nil }
+		a.open()
+		a.report()
+		w.finishAll(a)
+		synctest.Wait()
+		for _, id := range ids {
+			if now, _ := w.sys.ARQ(id); now.State == Bound && w.deployableOf(now.Binding.Hostname).BitstreamID != uuid.MustParse(image) {
+				t.Errorf("%s is Bound on %s, which has not the image that it wants", id, now.Binding.Hostname)
+			}
+		}
+		w.wantStates("BindFailed", ids...)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
