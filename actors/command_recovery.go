@@ -115,18 +115,11 @@ func (d *Device) has(c devices.Command) bool {
 }
 
 // partsOf takes the ARQs of a bind from those that are to fail.
-func (f *recovered) partsOf(recs []*commandRecord) []*part {
-	var parts []*part
-	for instance, waiting := range f.unsettled {
-		f.unsettled[instance] = slices.DeleteFunc(waiting, func(p *part) bool {
-			ours := recs[0].prepares(p.id, p.ask.generation)
-			if ours {
-				parts = append(parts, p)
-			}
-			return ours
-		})
-		if len(f.unsettled[instance]) == 0 {
-			delete(f.unsettled, instance)
+func (f *recovered) partsOf(recs []*commandRecord) (parts []*part) {
+	for _, id := range recs[0].ARQs {
+		if p := f.unsettled[id]; p != nil && recs[0].prepares(id, p.ask.generation) {
+			parts = append(parts, p)
+			delete(f.unsettled, id)
 		}
 	}
 	return parts

@@ -15,7 +15,7 @@ type recovered struct {
 	devices    []*Device
 	handles    map[uuid.UUID][]*heldHandle // by deployable
 	events     []*Event
-	unsettled  map[uuid.UUID][]*part // accepted binds, by instance
+	unsettled  map[uuid.UUID]*part // ARQs of accepted binds
 	lore       *lore
 	arqs       *loader
 	bulk       batch
@@ -30,7 +30,7 @@ type recovered struct {
 func (s *System) recover(ctx context.Context) (*recovered, error) {
 	f := &recovered{
 		handles:   make(map[uuid.UUID][]*heldHandle),
-		unsettled: make(map[uuid.UUID][]*part),
+		unsettled: make(map[uuid.UUID]*part),
 		lore:      newLore(),
 		arqs:      &loader{dir: s.dir},
 		shown:     make(map[uuid.UUID]*shown),
@@ -109,8 +109,7 @@ func (f *recovered) takeARQ(r persistence.Record) error {
 		return err
 	}
 	if a.State == BindStarted {
-		i := a.Binding.InstanceUUID
-		f.unsettled[i] = append(f.unsettled[i], &part{id: a.UUID, ask: arqAsk{generation: a.Generation}})
+		f.unsettled[a.UUID] = &part{id: a.UUID, ask: arqAsk{generation: a.Generation}}
 	}
 	f.arqs.add(a)
 	return nil
@@ -173,10 +172,20 @@ func (s *System) resume(f *recovered) {
 	if len(f.events) > 0 {
 		s.queue(f.events)
 	}
-	for instance, parts := range f.unsettled {
+	for instance, parts := range s.byInstance(f.unsettled) {
 		s.log.Warn("a bind was cut short by a restart and fails", "instance", instance, "arqs", len(parts))
 		s.settle(parts, evFailBind, "", nil)
 	}
+}
+
+// byInstance gives the ARQs of each instance, in order of creation.
+func (s *System) byInstance(unsettled map[uuid.UUID]*part) map[uuid.UUID][]*part {
+	of := map[uuid.UUID][]*part{}
+	for _, id := range ids(unsettled) {
+		a, _ := s.dir.arq(id)
+		of[a.Binding.InstanceUUID] = append(of[a.Binding.InstanceUUID], unsettled[id])
+	}
+	return of
 }
 
 // awaits tells whether a host has to report before its devices take part.
