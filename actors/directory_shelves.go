@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +61,7 @@ func (s *profileShelf) replace(before, after *Profile) {
 type deviceShelf struct {
 	byUUID      map[uuid.UUID]*Device
 	byPath      map[devicePath]*Device
+	byHost      map[string][]*Device     // by ID
 	order       *btree.Map[int, *Device] // by ID
 	deployables map[uuid.UUID]deployableView
 	byID        map[int]deployableView // deployables by their number
@@ -79,6 +81,7 @@ func newDeviceShelf() deviceShelf {
 	return deviceShelf{
 		byUUID:      make(map[uuid.UUID]*Device),
 		byPath:      make(map[devicePath]*Device),
+		byHost:      make(map[string][]*Device),
 		order:       btree.NewMap[int, *Device](0),
 		deployables: make(map[uuid.UUID]deployableView),
 		byID:        make(map[int]deployableView),
@@ -96,6 +99,8 @@ func (s *deviceShelf) replace(before, after *Device) {
 	}
 	s.byUUID[after.UUID] = after
 	s.byPath[devicePath{after.Hostname, after.ControlPath.Info}] = after
+	at, _ := s.onHost(after)
+	s.byHost[after.Hostname] = slices.Insert(s.byHost[after.Hostname], at, after)
 	s.order.Set(after.ID, after)
 	for _, dep := range after.Deployables {
 		v := deployableView{deployable: dep, device: after}
@@ -111,6 +116,12 @@ func (s *deviceShelf) replace(before, after *Device) {
 func (s *deviceShelf) remove(d *Device) {
 	delete(s.byUUID, d.UUID)
 	delete(s.byPath, devicePath{d.Hostname, d.ControlPath.Info})
+	if at, there := s.onHost(d); there {
+		s.byHost[d.Hostname] = slices.Delete(s.byHost[d.Hostname], at, at+1)
+	}
+	if len(s.byHost[d.Hostname]) == 0 {
+		delete(s.byHost, d.Hostname)
+	}
 	s.order.Delete(d.ID)
 	for _, dep := range d.Deployables {
 		delete(s.deployables, dep.UUID)
@@ -120,6 +131,11 @@ func (s *deviceShelf) remove(d *Device) {
 			delete(s.attributes, a.UUID)
 		}
 	}
+}
+
+// onHost finds a device among those of its host.
+func (s *deviceShelf) onHost(d *Device) (at int, there bool) {
+	return slices.BinarySearchFunc(s.byHost[d.Hostname], d.ID, func(of *Device, id int) int { return cmp.Compare(of.ID, id) })
 }
 
 func (d *directory) profile(id uuid.UUID) (*Profile, bool) {
@@ -204,6 +220,13 @@ func (d *directory) allDevices() []*Device {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.devices.order.Values()
+}
+
+// devicesOf gives the devices of a host in order of registration.
+func (d *directory) devicesOf(host string) []*Device {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Clone(d.devices.byHost[host])
 }
 
 // handleCounts counts handles by state, guarded by directory.mu. Like the views

@@ -183,9 +183,7 @@ func (s *System) takeInventory(ctx context.Context, r *report) (*reportOutcome, 
 	return out, nil
 }
 
-func (s *System) devicesOf(host string) []*Device {
-	return slices.DeleteFunc(s.Devices(), func(d *Device) bool { return d.Hostname != host })
-}
+func (s *System) devicesOf(host string) []*Device { return s.dir.devicesOf(host) }
 
 // shows says whether something is reported at a device's place, taken or not.
 func (r *report) shows(d *Device) bool {

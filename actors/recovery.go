@@ -190,5 +190,9 @@ func (s *System) byInstance(unsettled map[uuid.UUID]*part) map[uuid.UUID][]*part
 
 // awaits tells whether a host has to report before its devices take part.
 func (f *recovered) awaits(hostname string) bool {
-	return f.awaited != nil && slices.Contains(f.awaited.Hosts, hostname)
+	if f.awaited == nil {
+		return false
+	}
+	_, awaited := slices.BinarySearch(f.awaited.Hosts, hostname)
+	return awaited
 }

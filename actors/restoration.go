@@ -208,10 +208,8 @@ func (w *waitingRoom) written(m *awaitedWritten) {
 	}
 	w.rest = m.next
 	w.sys.awaited.Store(int64(len(w.rest.Hosts)))
-	for _, d := range w.sys.Devices() {
-		if d.Hostname == m.asked.hostname {
-			w.sys.devices.tell(d.UUID, hostArrived{})
-		}
+	for _, d := range w.sys.devicesOf(m.asked.hostname) {
+		w.sys.devices.tell(d.UUID, hostArrived{})
 	}
 	w.sys.log.Info("a host has reported since the store was restored from a backup",
 		"host", m.asked.hostname, "still_awaited", len(w.rest.Hosts))

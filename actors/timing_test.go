@@ -2,10 +2,12 @@ package actors
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/persistence"
 )
 
@@ -146,5 +148,25 @@ func BenchmarkActor(b *testing.B) {
 		m.PostUserMessage(passivate{})
 		<-w.done
 		w.seen = w.seen[:0]
+	}
+}
+
+// What is asked of a host's devices does not depend on how many others there are.
+func BenchmarkDevicesOfAHost(b *testing.B) {
+	for _, hosts := range []int{100, 10_000} {
+		d := newDirectory()
+		for i := range 8 * hosts {
+			d.devices.replace(nil, &Device{
+				ID: i, UUID: uuid.New(), Hostname: fmt.Sprintf("compute-%05d", i/8), ControlPath: devices.ControlPathID{Info: strconv.Itoa(i)},
+			})
+		}
+		b.Run(strconv.Itoa(hosts), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := d.devicesOf("compute-00017"); len(got) != 8 {
+					b.Fatal(len(got))
+				}
+			}
+		})
 	}
 }
