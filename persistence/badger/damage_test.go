@@ -266,3 +266,38 @@ func TestAPageThatCannotBeRead(t *testing.T) {
 		t.Errorf("what is not in those files: %+v, %v", r, err)
 	}
 }
+
+// TestAPageThatCannotBeReadAtAStart: so it is where a start reads, which does so beside
+// what it does with the records.
+func TestAPageThatCannotBeReadAtAStart(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir, MemTableSize: minMemTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admit(t, s)
+	for n := range bulkNumber {
+		wins(t, s, bulk(n, bulkRecords))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Open(Options{Dir: dir, MemTableSize: minMemTable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%q, %v", tables, err)
+	}
+	for _, table := range tables {
+		if err := os.Truncate(table, 4096); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = s.Recover(t.Context(), func(persistence.Record) error { return nil })
+	if !errors.Is(err, persistence.ErrCorrupt) || !strings.Contains(err.Error(), "cannot be read") {
+		t.Errorf("%v, want ErrCorrupt", err)
+	}
+}

@@ -73,6 +73,16 @@ func (l *line) end() {
 // read is the first step. The channels have room for all sheaves.
 func (l *line) read(ctx context.Context, s *Store, txn *badgerdb.Txn) {
 	defer close(l.checked)
+	err := s.withPages(func() error {
+		l.fill(ctx, s, txn)
+		return nil
+	})
+	if err != nil {
+		l.checked <- &sheaf{err: err} // in place of the one that was being filled
+	}
+}
+
+func (l *line) fill(ctx context.Context, s *Store, txn *badgerdb.Txn) {
 	opts := iterating([]byte(recordPrefix))
 	opts.AllVersions = true // reader says which to take, for less than Badger's own way costs
 	it := txn.NewIterator(opts)

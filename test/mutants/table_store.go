@@ -3,6 +3,13 @@ package main
 // store: conditions, claims, batches and what is told of them.
 var store = []mutant{
 	{
+		name: "start-dies-of-a-page", rule: "Damage to a file of the store is refused with a sentence.",
+		file:  "persistence/badger/stock.go",
+		old:   "err := s.withPages(func() error {",
+		new:   "err := func(f func() error) error { return f() }(func() error {",
+		tests: in(storage, "TestAPageThatCannotBeReadAtAStart"),
+	},
+	{
 		name: "acknowledge-unsynced", rule: "With a Won, everything is on disk.",
 		file:  "persistence/badger/options.go",
 		old:   "WithSyncWrites(true)",
