@@ -84,16 +84,25 @@ func (m *mender) putHandle(h *heldHandle) {
 }
 
 // dropHandlesOfNobody removes those that are of no device: nobody can get them, and
-// what its host reports gets new ones.
+// what its host reports gets new ones. Of those that a guest may have nothing is known
+// afterwards: each is said.
 func (m *mender) dropHandlesOfNobody() {
+	others := map[uuid.UUID]int{} // by deployable
 	for _, id := range ids(m.handles) {
 		h := m.handles[id]
 		if m.parts[h.Deployable].device != nil {
 			continue
 		}
-		m.say("%s is removed: its deployable %s is not on record; when its host reports it, it is whose accelerator request shows it, or free%s", m.where(h), h.Deployable, m.loses(h))
+		if lost := m.loses(h); lost != "" {
+			m.say("%s is removed: its deployable %s is not on record; when its host reports it, it is whose accelerator request shows it, or free; %s", m.where(h), h.Deployable, lost)
+		} else {
+			others[h.Deployable]++
+		}
 		m.remove(handleKey(id))
 		delete(m.handles, id)
+	}
+	for _, id := range ids(others) {
+		m.say("deployable %s is not on record: %d handles of it are removed that are whose accelerator request shows them, or free, when its host reports them", id, others[id])
 	}
 }
 

@@ -49,15 +49,16 @@ func (m *mender) keepLost(all []*ARQ) {
 		keeps.UUID, b.InstanceUUID, b.Handle.Info, b.Hostname)
 }
 
-// loses says what is not known any more when a handle of a device that is lost is removed.
+// loses says what is not known any more when a handle of a device that is lost is
+// removed; "": nothing.
 func (m *mender) loses(h *heldHandle) string {
 	switch {
 	case h.State == handleReleasing && h.Undo != undoNothing:
-		return "; what it was to be cleaned of stays on its host"
+		return "what it was to be cleaned of stays on its host"
 	case h.State == handleTaken && h.Holder != h.UUID && m.arqs[h.Holder] == nil:
-		return fmt.Sprintf("; it was held by arq/%s%s, which is not on record: see whether a guest has it", h.Holder, m.instanceOf(h.Holder))
+		return fmt.Sprintf("it was held by arq/%s%s, which is not on record: see whether a guest has it", h.Holder, m.instanceOf(h.Holder))
 	case h.State == handleTaken && !m.arqs[h.Holder].shows():
-		return "; it was held by nobody knows whom: see whether a guest has it"
+		return "it was held by nobody knows whom: see whether a guest has it"
 	}
 	return ""
 }

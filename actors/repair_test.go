@@ -316,7 +316,7 @@ func TestRepairSays(t *testing.T) {
 				"instance/" + instance.String() + " has the accelerator requests that name it: [" + id.String() + "]; not on record: []",
 			}, 0},
 			"the device is gone": {func(p pile) { delete(p, device) }, []string{
-				"is removed: its deployable " + deployable.UUID.String() + " is not on record",
+				"CHANGE deployable " + deployable.UUID.String() + " is not on record: 2 handles of it are removed",
 				"KEEP arq/" + id.String() + " (instance " + instance.String() + "): its device is not on record; it has {",
 			}, 1},
 			"the sequence is gone": {func(p pile) { delete(p, sequenceKey()) }, []string{"go on after 2 and 2"}, 0},
