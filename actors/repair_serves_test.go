@@ -142,11 +142,34 @@ func TestARepairedStoreEndsEmpty(t *testing.T) {
 	for seed := range uint64(4) {
 		states, made := mdevPasts(t, seed)
 		for n := range uint64(20) {
-			left, intact := damage(states, rand.New(rand.NewPCG(seed, n)))
+			rng := rand.New(rand.NewPCG(seed, n))
+			left, intact := damage(states, rng)
+			lose(left, intact, rng)
 			servesRepaired(t, states[len(states)-1], left, intact, maps.Clone(made), n%2 == 0)
 			if t.Failed() {
 				t.Fatalf("seed %d, %d", seed, n)
 			}
+		}
+	}
+}
+
+// lose takes some of what is left: also what was there from the beginning. Where a device
+// is lost, its handles are of no use.
+func lose(left pile, intact map[persistence.Key]bool, rng *rand.Rand) {
+	gone := map[uuid.UUID]bool{}
+	for _, key := range slices.SortedFunc(maps.Keys(left), byKey) {
+		if rng.IntN(20) > 0 {
+			continue
+		}
+		if d := (&Device{}); key.Kind == kindDevice && decodeJSON(left[key], d) == nil {
+			gone[d.Deployables[0].UUID] = true
+		}
+		intact[key] = false
+		delete(left, key)
+	}
+	for key, r := range left {
+		if h, err := decodeHandle(r); key.Kind == kindHandle && err == nil && gone[h.Deployable] {
+			intact[key] = false
 		}
 	}
 }
@@ -164,6 +187,7 @@ func servesRepaired(t *testing.T, last, left pile, intact map[persistence.Key]bo
 		w.inventory("h", 4)
 		w.mdevInventory(4)
 		synctest.Wait()
+		w.wantOnlyKept(free)
 		w.wantGuestsKept(last, intact, made)
 		for _, host := range []string{"h", "v"} {
 			profile := map[string]string{"h": "one2", "v": "vgpu2"}[host]
@@ -196,6 +220,19 @@ func servesRepaired(t *testing.T, last, left pile, intact map[persistence.Key]bo
 		}
 		w.stop()
 	})
+}
+
+// wantOnlyKept wants the records to keep all rules, but for profiles that are missing and
+// handles of which nobody knows who has them.
+func (w *world) wantOnlyKept(free bool) {
+	w.t.Helper()
+	report, err := Verify(w.t.Context(), w.store)
+	w.must(err)
+	for _, v := range report.Violations {
+		if !strings.Contains(v, "was made from the device profile") && (free || !strings.Contains(v, "is taken by arq/")) {
+			w.t.Error(v)
+		}
+	}
 }
 
 // wantGuestsKept wants who has an intact record to have what they had.
