@@ -126,16 +126,21 @@ func TestAnImageIsLostWhileSomebodyGetsIt(t *testing.T) {
 		a.done(a.fetch())
 		w.must(w.unbind(id))
 		w.setFaults(func(t persistence.Transition) memory.Fault {
-			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindARQ }) {
-				return memory.Fault{Delay: 2 * time.Second} // the start comes meanwhile
+			// That he gets it comes after the session, and before what the device writes then.
+			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindHost || p.Key.Kind == kindARQ }) {
+				return memory.Fault{Delay: time.Second}
 			}
 			return memory.Fault{}
 		})
-		bound := make(chan error, 1)
-		go func() { bound <- w.bind(w.to("n", instance), id) }()
+		opened := make(chan error, 1)
+		a.boot = "boot-2"
+		go func() {
+			_, err := a.tryOpen()
+			opened <- err
+		}()
 		synctest.Wait()
-		a.restarted("boot-2")
-		w.must(<-bound)
+		w.must(w.bind(w.to("n", instance), id))
+		w.must(<-opened)
 		w.setFaults(nil)
 		w.wantNotThere(id)
 		w.wantStates("Bound", id)
