@@ -14,9 +14,14 @@ import (
 // does not go on after a restart: of the second part there is no command on record.
 func TestABindThatIsPartlyOnRecordFailsAtARestart(t *testing.T) {
 	withAgent(t, func(w *world, a *scripted, _ *Device) {
+		works := make(chan struct{})
 		w.do = func(ctx context.Context, _ devices.Command) error {
-			<-ctx.Done()
-			return ctx.Err()
+			select {
+			case <-works:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
 		ids := w.create("image", 2)
@@ -25,7 +30,7 @@ func TestABindThatIsPartlyOnRecordFailsAtARestart(t *testing.T) {
 		}}))
 		w.wantStates("BindStarted", ids...)
 		w.crash()
-		w.do = func(context.Context, devices.Command) error { return nil }
+		close(works)
 		a.open()
 		a.report()
 		w.finishAll(a)
