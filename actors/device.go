@@ -22,8 +22,8 @@ type Device struct {
 	// Missing is a device that its host does not have any more, and that somebody
 	// has something of or that is remembered.
 	Missing bool `json:",omitempty"`
-	// Anew is one that was, or whose host was started again: what was made for its guests
-	// is to be made anew.
+	// Anew is one that was missing, or whose host was started again: what was made for its
+	// guests is to be made anew.
 	Anew   bool   `json:",omitempty"`
 	Driver string `json:",omitempty"` // that reports it, as [agent]enabled_drivers names it
 	Serial string `json:",omitempty"` // "": the hardware does not say

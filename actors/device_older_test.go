@@ -1,14 +1,12 @@
 package actors
 
 import (
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/arqd/arqd/devices"
 	"github.com/arqd/arqd/devices/protocol"
 	"github.com/arqd/arqd/persistence"
 )
@@ -96,27 +94,5 @@ func TestAFirstLoadThatAnOlderVersionHasOnRecord(t *testing.T) {
 		a.wantNothingToDo(time.Minute)
 		w.wantCommandsOnRecord(0)
 		w.wantConsistent()
-	})
-}
-
-// It has had a device missing, and did not say that what guests have of it is to be made anew:
-// it is, when the device is back.
-func TestADeviceThatAnOlderVersionHasMissed(t *testing.T) {
-	withMdevAgent(t, func(w *world, a *scripted, d *Device) {
-		id := w.bound(d, another)
-		w.finishAll(a)
-		w.wantStates("Bound", id)
-		lost := a.lose(0)
-		synctest.Wait()
-		w.rewriteDevices(func(d *Device) { d.Boot, d.Anew = "", false })
-		w.crash()
-		a.open()
-		a.report()
-		a.content.Devices = []protocol.Device{lost}
-		a.report()
-		synctest.Wait()
-		if kinds := w.finishAll(a); !slices.Equal(kinds, []devices.CommandKind{devices.CreateMdev}) {
-			t.Errorf("done: %v", kinds)
-		}
 	})
 }

@@ -97,7 +97,7 @@ func (d *Device) describe(found *foundDevice) bool {
 		d.StdBoardInfo == found.StdBoardInfo && d.VendorBoardInfo == found.VendorBoardInfo
 	d.Type, d.Vendor, d.Model = found.Type, found.Vendor, found.Model
 	d.StdBoardInfo, d.VendorBoardInfo = found.StdBoardInfo, found.VendorBoardInfo
-	d.Anew = d.Anew || d.Missing // an older version has not said so when it was missed
+	d.Anew = d.Anew || d.Missing // it may have been without power
 	d.Driver, d.Missing = found.driver, false
 	if found.serial != "" { // once known it stays so
 		d.Serial = found.serial

@@ -131,3 +131,33 @@ func TestWritesThatLose(t *testing.T) {
 		})
 	}
 }
+
+// A host is started once more while one of its devices has the start before not on record
+// yet: all of them hear of the last one.
+func TestAStartWhileTheOneBeforeGetsOnRecord(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.joined("n", 2)
+		n := 0
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			if noDevices(t) == (memory.Fault{}) {
+				return memory.Fault{}
+			}
+			switch n++; n {
+			case 1, 3:
+				return memory.Fault{Delay: time.Second}
+			case 2: // so that it comes after the next session
+				return memory.Fault{Effect: memory.Lose}
+			}
+			return memory.Fault{}
+		})
+		a.restarted("boot-2")
+		a.restarted("boot-3")
+		a.beats(10 * time.Second)
+		for _, d := range w.wantDevices("n", 2) {
+			if d.Boot != "boot-3" {
+				t.Errorf("a device has heard of %s", d.Boot)
+			}
+		}
+		w.wantConsistent()
+	})
+}

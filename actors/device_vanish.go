@@ -28,7 +28,7 @@ func (a *deviceActor) vanish(m *vanish) {
 		return
 	}
 	next := a.dev.clone(a.sys.unix())
-	next.Missing, next.Anew = true, true
+	next.Missing = true
 	a.fell = true
 	before := a.dev.Health
 	// Should it return, it may have been without power.

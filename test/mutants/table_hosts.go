@@ -312,9 +312,9 @@ var hosts = []mutant{
 	},
 	{
 		name: "returns-with-nothing", rule: "What guests have of a device that returns is made anew.",
-		file:  "actors/device_vanish.go",
-		old:   "next.Missing, next.Anew = true, true",
-		new:   "next.Missing = true",
+		file:  "actors/device_refresh.go",
+		old:   "d.Anew = d.Anew || d.Missing //",
+		new:   "d.Anew = d.Anew && d.Missing //",
 		tests: in(actors, "TestADeviceThatReturns"),
 	},
 	{
@@ -322,7 +322,7 @@ var hosts = []mutant{
 		file:  "actors/host_reboot.go",
 		old:   "h.restoring == h.session.bootID ||",
 		new:   "h.restoring != \"\" ||",
-		tests: in(actors, "TestDevicesHearOfEachStart"),
+		tests: in(actors, "TestAStartWhileTheOneBeforeGetsOnRecord"),
 	},
 	{
 		name: "images-outlive-a-start", rule: "The bitstream on record never claims what is not there.",
