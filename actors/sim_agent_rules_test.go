@@ -44,14 +44,14 @@ func (h *history) checkCommand(c *commit, ch change[commandRecord]) {
 	}
 }
 
-// checkCommanded wants the commands of an accepted bind in its commit, and an
-// agent that was heard of.
+// checkCommanded wants the commands of an accepted bind in its commit, unless others of
+// its ARQs are what it waits for, and an agent that was heard of.
 func (h *history) checkCommanded(c *commit, a *ARQ) {
 	agent := h.agents[a.Binding.Hostname]
 	if agent == nil {
 		return
 	}
-	if !slices.ContainsFunc(c.commands, func(ch change[commandRecord]) bool {
+	if h.toPrepare(a, c.index-1) && !slices.ContainsFunc(c.commands, func(ch change[commandRecord]) bool {
 		return ch.before == nil && ch.after != nil && slices.Contains(ch.after.ARQs, a.UUID)
 	}) {
 		h.violated("commit %d accepts a bind of ARQ %s without a command on record", c.index, a.UUID)
@@ -59,6 +59,13 @@ func (h *history) checkCommanded(c *commit, a *ARQ) {
 	if silent := agent.silence(c); silent > simLease+returnGrace+simPatience {
 		h.violated("commit %d begins something on host %s, which was silent for %s", c.index, a.Binding.Hostname, silent)
 	}
+}
+
+// toPrepare says whether an agent has something to do for an ARQ itself.
+func (h *history) toPrepare(a *ARQ, index int) bool {
+	dep, _ := h.place(&BindTo{ProviderUUID: a.Binding.ProviderUUID}, index)
+	image := simImage(a.Group)
+	return a.Binding.Handle.Type == handleTypeMdev || image != uuid.Nil && image != dep.BitstreamID
 }
 
 // checkGiven wants that a dead host gives nothing away.

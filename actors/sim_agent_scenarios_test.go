@@ -51,6 +51,9 @@ var agentScenarios = []scenario{
 	}, work: mdevsFirst, act: func(w *scene) {
 		_ = w.askPatch(w.l, PatchItem{w.ids[0], w.toHost("a", instance)}, PatchItem{w.ids[1], w.toHost("v", instance)})
 	}},
+	{name: "bind over an agent and hardware without one", agents: true, setup: having("program", 2), work: atLength, act: func(w *scene) {
+		_ = w.askPatch(w.l, PatchItem{w.ids[0], w.toHost("a", instance)}, PatchItem{w.ids[1], w.toHost("h", instance)})
+	}},
 	{name: "bind that an agent makes and denies", agents: true, setup: having("vgpu", 1), work: treacherously, act: func(w *scene) {
 		_ = w.askBind(w.l, "v", instance, w.ids...)
 	}},

@@ -272,6 +272,9 @@ func (c *crowd) items(rng *rand.Rand, host string, instance uuid.UUID) []PatchIt
 	unbind := rng.IntN(3) == 0
 	for _, id := range c.some(rng, 3) {
 		item := PatchItem{ARQ: id}
+		if rng.IntN(6) == 0 { // one PATCH may bind to several hosts
+			host = c.s.hosts()[rng.IntN(len(c.s.hosts()))]
+		}
 		if !unbind {
 			item.Bind = c.s.toHost(host, instance)
 		}

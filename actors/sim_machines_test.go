@@ -27,11 +27,12 @@ type machines struct {
 
 // work is how a command goes: how long it takes, whether it is reported as
 // done, and whether it is done, which is another matter. A command whose
-// process ends meanwhile is done or not as effect says.
+// process ends meanwhile is done as effect says, unless it is cut short.
 type work struct {
 	takes  time.Duration
 	fails  bool
 	effect bool
+	cut    bool
 }
 
 // commandSpan is one command, for those who were refused because of it.
@@ -115,7 +116,7 @@ func (m *machines) carry(ctx context.Context, c devices.Command) error {
 	if there = there && m.falls[c.Host] == falls; !there && err == nil && c.Kind != devices.RemoveMdev {
 		err = errMachine
 	}
-	if w.effect && there {
+	if cut := w.cut && ctx.Err() != nil; w.effect && there && !cut {
 		m.effect(c)
 	}
 	span.to, span.failed = time.Now(), err != nil

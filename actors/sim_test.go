@@ -153,7 +153,7 @@ func (s *simulation) randomMachines(seed uint64) {
 	}
 	s.machines.will(func(c devices.Command) work {
 		rng := streams[c.Host]
-		w := work{takes: time.Duration(rng.IntN(15000)) * time.Millisecond, effect: rng.IntN(2) == 0}
+		w := work{takes: time.Duration(rng.IntN(15000)) * time.Millisecond, effect: rng.IntN(2) == 0, cut: rng.IntN(2) == 0}
 		if w.fails = rng.IntN(4) == 0; !w.fails {
 			w.effect = true
 		}
