@@ -476,6 +476,23 @@ func TestStoppingWhileAnAgentWaits(t *testing.T) {
 	})
 }
 
+// A service that is being stopped hears no agent, and judges none by that.
+func TestNoHostDiesOfAStop(t *testing.T) {
+	withAgent(t, func(w *world, _ *scripted, _ *Device) {
+		w.do = func(ctx context.Context, _ devices.Command) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		var calls sync.WaitGroup
+		calls.Go(func() { _, _ = w.sys.ProgramDeployable(w.t.Context(), w.deployableOf("h").UUID, uuid.New()) })
+		synctest.Wait()
+		w.must(w.sys.Stop(w.t.Context())) // when the programming is waited for no longer
+		calls.Wait()
+		w.crash()
+		w.wantHost("n", HostUnknown)
+	}, func(w *world) { w.opts.Lease, w.opts.HostDeadAfter = 15*time.Second, 15*time.Second })
+}
+
 // However often its agent comes back, what cannot be made anew is tried again after a while.
 func TestWhatIsMadeAnewIsTriedOnceAtATime(t *testing.T) {
 	withMdevAgent(t, func(w *world, a *scripted, d *Device) {

@@ -22,8 +22,12 @@ func (h *hostActor) alive() {
 	}
 }
 
-// tick brings the state in line with the time that has passed.
+// tick brings the state in line with the time that has passed. A service that is being
+// stopped hears nobody, and judges nobody by that.
 func (h *hostActor) tick() {
+	if h.sys.life.state.Load() == stopped {
+		return
+	}
 	before := h.state
 	age, lease := h.sys.now().Sub(h.heard), h.sys.opts.Lease
 	if h.session == nil {
