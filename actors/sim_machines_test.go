@@ -187,8 +187,8 @@ func (m *machines) ready(a *ARQ) bool {
 	if a.Binding.Handle.Type == handleTypeMdev && m.mdevs[a.Binding.Handle.UUID] == "" {
 		return h.madeAnew(a)
 	}
-	image := simImage(a.Group)
-	return image == uuid.Nil || m.images[h.deployableOf(a)] == image
+	image, dep := simImage(a.Group), h.deployableOf(a)
+	return image == uuid.Nil || m.images[dep] == image || h.lacks(devices.Command{Deployable: dep, Image: image}, a)
 }
 
 // madeAnew says whether it is on record that what was made for an ARQ is to be made anew.
