@@ -42,8 +42,9 @@ type commandRecord struct {
 	Code    string               `json:"code,omitempty"`
 	Message string               `json:"message,omitempty"`
 
-	resumed   bool // it was found at the start
-	mayBeSent bool // likewise, and an agent may have begun it
+	until     time.Time // the deadline as time passes, whatever the clock is set to
+	resumed   bool      // it was found at the start
+	mayBeSent bool      // likewise, and an agent may have begun it
 }
 
 func decodeCommand(r persistence.Record) (*commandRecord, error) {
@@ -60,13 +61,16 @@ func (b *batch) putCommand(before, after *commandRecord) {
 
 func (b *batch) deleteCommand(c *commandRecord) { b.remove(commandKey(c.Command.ID), c.Generation) }
 
-// left is the time that a command has; false: as long as it takes. It is no more than
-// a bind has from its beginning, also when the clock was put back since.
+// left is the time that a command has; false: as long as it takes.
 func (s *System) left(c *commandRecord) (time.Duration, bool) {
-	if c.Deadline == 0 {
-		return 0, false
-	}
-	return min(time.UnixMilli(c.Deadline).Sub(s.now()), s.opts.BindTimeout), true
+	return c.until.Sub(s.now()), c.Deadline != 0
+}
+
+// resumedUntil is when the time is over of a command that the start found. It has no more
+// than a bind has from its beginning, also when the clock was put back since.
+func (s *System) resumedUntil(c *commandRecord) time.Time {
+	now := s.now()
+	return now.Add(min(time.UnixMilli(c.Deadline).Sub(now), s.opts.BindTimeout))
 }
 
 // prepares tells whether the command is of the bind that an ARQ was in with a
@@ -92,10 +96,10 @@ func (a *deviceActor) recordCommands(p *deviceProposal) {
 	for _, c := range p.taken {
 		handles = append(handles, c.after.UUID)
 	}
-	deadline := a.sys.now().Add(a.sys.opts.BindTimeout).UnixMilli()
+	until := a.sys.now().Add(a.sys.opts.BindTimeout)
 	for i, c := range p.commands {
 		p.records = append(p.records, &commandRecord{
-			Command: c, Device: a.dev.UUID, Handles: handles, Deadline: deadline, Order: i,
+			Command: c, Device: a.dev.UUID, Handles: handles, Deadline: until.UnixMilli(), until: until, Order: i,
 		})
 	}
 }

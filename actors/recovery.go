@@ -92,6 +92,7 @@ func (s *System) take(f *recovered, r persistence.Record) error {
 		if err != nil {
 			return err
 		}
+		c.until = s.resumedUntil(c)
 		f.commands = append(f.commands, c)
 	case kindSequence:
 		f.numbers.Generation = r.Generation

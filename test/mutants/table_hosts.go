@@ -3,6 +3,13 @@ package main
 // hosts: agents, their sessions, and what they are told to do.
 var hosts = []mutant{
 	{
+		name: "commands-age-by-the-clock", rule: "A command has the time that its bind has, whatever the clock is set to.",
+		file:  "actors/command_record.go",
+		old:   "return c.until.Sub(s.now()), c.Deadline != 0",
+		new:   "return time.UnixMilli(c.Deadline).Sub(s.now()), c.Deadline != 0",
+		tests: in(actors, "TestACommandHasItsTimeByNoClock"),
+	},
+	{
 		name: "partly-recorded-bind-goes-on", rule: "A bind goes on after a restart only if all of its preparation is on record.",
 		file:  "actors/command_record.go",
 		old:   "return !c.Partly && i >= 0",
