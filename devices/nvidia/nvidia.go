@@ -119,10 +119,14 @@ func (d *Driver) card(f *sysfs.Function, class, trait string) record.Card {
 }
 
 // whole offers a function as it is. A GPU that is partitioned belongs to those who
-// have its instances, and is offered to nobody.
+// have its instances, one that has mediated devices to those who have these, also when
+// it is not configured for them any more. It is offered to nobody.
 func (d *Driver) whole(f *sysfs.Function) devices.Device {
 	c := d.card(f, "PGPU", f.DeviceText())
 	device := c.At(d.Host, f.Address)
+	if len(f.Glob(mdevTypes+"/*/devices/*")) > 0 {
+		device.Deployables[0].NumAccelerators, device.Deployables[0].AttachHandles = 0, []devices.AttachHandle{}
+	}
 	if d.opts.Management == nil || f.IsVF() {
 		return device
 	}

@@ -234,6 +234,36 @@ func (managed) Examine(a sysfs.Address, h *devices.Health) {
 	}
 }
 
+// A GPU is not configured for vGPUs any more, and guests still have some of it.
+func TestAGPUWithMediatedDevicesIsOfferedToNobodyAsAWhole(t *testing.T) {
+	d, root := driverOn(t, t4Host(t), Options{})
+	wantOffered := func(want int) {
+		t.Helper()
+		found, err := d.Discover(t.Context())
+		if err != nil || len(found.Devices) != 2 {
+			t.Fatalf("%d devices, %v", len(found.Devices), err)
+		}
+		n := 0
+		for _, device := range found.Devices {
+			n += len(device.Deployables[0].AttachHandles)
+		}
+		if n != want {
+			t.Errorf("%d GPUs are offered, want %d", n, want)
+		}
+	}
+	wantOffered(1)
+	made, err := filepath.Glob(filepath.Join(root, t4Type, "devices", "*"))
+	if err != nil || len(made) == 0 {
+		t.Fatalf("the host has no mediated device: %v", err)
+	}
+	for _, mdev := range made {
+		if err := os.RemoveAll(mdev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantOffered(2)
+}
+
 func TestAGPUInPartsIsOfferedToNobody(t *testing.T) {
 	host := fixture.Definition{Functions: []fixture.Functions{
 		{Addresses: []string{"0000:18:00.0", "0000:2a:00.0", "0000:3a:00.0"}, Vendor: "0x10de", Device: "0x2335", Class: "0x030200"},
