@@ -2,12 +2,16 @@ package actors
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/arqd/arqd/devices"
+	"github.com/arqd/arqd/persistence"
+	"github.com/arqd/arqd/persistence/memory"
 )
 
 // A bind that is prepared on a host with an agent and by hardware of this process, too,
@@ -41,6 +45,43 @@ func TestABindThatIsPartlyOnRecordFailsAtARestart(t *testing.T) {
 			}
 		}
 		w.wantStates("BindFailed", ids...)
+		w.wantCommandsOnRecord(0)
+		w.wantConsistent()
+	})
+}
+
+// As long as the store does not take that such a bind has failed, nothing more is begun for it.
+func TestWhatWasNotBegunOfABindThatFailsIsNotBegun(t *testing.T) {
+	withMdevAgent(t, func(w *world, a *scripted, _ *Device) {
+		w.do = func(ctx context.Context, _ devices.Command) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		w.profile("vgpu")
+		w.profile("image", Request{"resources:FPGA", "1"}, Request{keyBitstream, image})
+		ids := append(w.create("vgpu", 2), w.create("image", 1)...)
+		w.must(w.sys.PatchARQs(w.t.Context(), Patch{Scope: demo, Items: []PatchItem{
+			{ARQ: ids[0], Bind: w.to("n", instance)}, {ARQ: ids[1], Bind: w.to("n", instance)}, {ARQ: ids[2], Bind: w.to("h", instance)},
+		}}))
+		begun := a.fetch()
+		w.setFaults(func(t persistence.Transition) memory.Fault {
+			if slices.ContainsFunc(t.Puts, func(p persistence.Put) bool { return p.Key.Kind == kindARQ }) {
+				return memory.Fault{Effect: memory.Lose, Err: persistence.ErrUnavailable}
+			}
+			return memory.Fault{}
+		})
+		w.crash()
+		a.open()
+		a.report()
+		a.done(begun)
+		if kinds := w.finishAll(a); len(kinds) > 0 {
+			t.Errorf("begun: %v", kinds)
+		}
+		w.wantStates("BindStarted", ids...)
+		w.setFaults(nil)
+		<-time.After(2 * settlePause)
+		w.wantStates("BindFailed", ids...)
+		w.finishAll(a)
 		w.wantCommandsOnRecord(0)
 		w.wantConsistent()
 	})

@@ -224,7 +224,7 @@ var devices = []mutant{
 		file:  "actors/command_recovery.go",
 		old:   "!rec.mayBeSent || rec.ended()",
 		new:   "rec.ended()",
-		tests: in(actors, "TestWhatWasNotBegunIsForgotten"),
+		tests: in(actors, "TestWhatWasNotBegunOfABindThatFailsIsNotBegun"),
 	},
 	{
 		name: "what-comes-next-is-begun", rule: "What comes after a load was not begun if that was not.",
