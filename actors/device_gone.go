@@ -40,7 +40,8 @@ func functionOf(info string) string {
 }
 
 // putRight removes handles that are free and not on the host, has those as they are
-// reported that are missing and on it, or free and something else, and forgets images that nobody misses any more.
+// reported that are missing and on it, or free and something else, and forgets images
+// that nobody misses any more.
 func (a *deviceActor) putRight() {
 	if a.writing || a.left || a.chores[puttingRight] {
 		return

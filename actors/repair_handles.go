@@ -12,9 +12,10 @@ import (
 // A handle is held by the ARQ that shows it, whatever its own record says: then no
 // other guest gets it. Of several that show it, the one that was bound last has it, or
 // else the one that its record names: each had it once, and Nova binds an ARQ once. The
-// binds of the others have failed, so that they can be cleaned up. So have all of them if its record names an ARQ that was made
-// after they were bound: that one had it later. A handle that is taken and that nobody shows stays taken, by
-// nobody, until somebody says that no guest has it.
+// binds of the others have failed, so that they can be cleaned up. So have all of them if
+// its record names an ARQ that was made after they were bound: that one had it later. A
+// handle that is taken and that nobody shows stays taken, by nobody, until somebody says
+// that no guest has it.
 
 // mendHandles settles who holds what.
 func (m *mender) mendHandles() {

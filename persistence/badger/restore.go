@@ -34,10 +34,10 @@ func mayBeNew(dir string) error {
 
 // Restore makes a store in opts.Dir of the records that each visits, with
 // their generations, and returns their number. The directory must be empty or
-// absent, and may be a link to such a one. It stays so until all records are on disk in another one beside it,
-// of the same name and ".restoring", which then takes its place; what an
-// earlier attempt left there is removed. Until then no store is opened in opts.Dir. One restore at a time: the directory
-// that holds both is locked meanwhile.
+// absent, and may be a link to such a one. It stays so, and no store is begun there,
+// until all records are on disk in another one beside it, of the same name and
+// ".restoring", which then takes its place; what an earlier attempt left there is
+// removed. One restore at a time: the directory that holds both is locked meanwhile.
 func Restore(
 	ctx context.Context, opts Options, each func(ctx context.Context, visit func(persistence.Record) error) error,
 ) (records uint64, err error) {
