@@ -95,8 +95,7 @@ func (q *jobQueue) step(a *deviceActor) {
 	dep := a.dev.named(c.Deployable)
 	switch {
 	case a.dev.has(c) && !a.startedSince() && !q.running.alone:
-		q.notBegun(a, c) // another bind has loaded it
-		q.next(a, nil)
+		q.next(a, nil) // another bind has loaded it
 	case dep != nil && rec != nil && rec.ended() && !dep.loads(c.ID):
 		q.outdated(a, c, rec)
 	default:

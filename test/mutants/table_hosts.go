@@ -122,13 +122,6 @@ var hosts = []mutant{
 		tests: in(actors, "TestNumbersOfCommandsGoUpAfterARestart", simulation),
 	},
 	{
-		name: "skipped-command-stays", rule: "A command that is not needed is forgotten.",
-		file:  "actors/device_jobs.go",
-		old:   "		q.notBegun(a, c) // another bind has loaded it\n",
-		new:   "",
-		tests: in(actors, "TestACommandThatIsNotNeededAfterARestart"),
-	},
-	{
 		name: "command-stays-after-its-bind", rule: "A command is forgotten with its bind.",
 		file:  "actors/command_recovery.go",
 		old:   "		s.tellHost(rec.Command.Host, &commandSettled{rec: rec})\n",
@@ -431,7 +424,7 @@ var shownSide = []mutant{
 		file:  "actors/reconciler.go",
 		old:   "				r.gone(c.before.UUID, c.before)\n",
 		new:   "				_ = c\n",
-		tests: in(actors, points),
+		tests: in(actors, "TestADeviceThatIsGoneIsTakenBack", points),
 	},
 	{
 		name: "quota-of-what-is-there", rule: "Creates that are under way count against a quota.",
