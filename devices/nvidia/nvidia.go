@@ -125,7 +125,7 @@ func (d *Driver) whole(f *sysfs.Function) devices.Device {
 	c := d.card(f, "PGPU", f.DeviceText())
 	device := c.At(d.Host, f.Address)
 	if len(f.Glob(mdevTypes+"/*/devices/*")) > 0 {
-		device.Deployables[0].NumAccelerators, device.Deployables[0].AttachHandles = 0, []devices.AttachHandle{}
+		giveNothing(&device)
 	}
 	if d.opts.Management == nil || f.IsVF() {
 		return device
@@ -140,9 +140,14 @@ func (d *Driver) whole(f *sysfs.Function) devices.Device {
 		devices.Attribute{Key: "mig_mode", Value: "enabled"}, devices.Attribute{Key: "mig_instances", Value: strconv.Itoa(instances)},
 	)
 	if instances > 0 {
-		dep.NumAccelerators, dep.AttachHandles = 0, []devices.AttachHandle{}
+		giveNothing(&device)
 	}
 	return device
+}
+
+// giveNothing leaves a device in the report, with nothing to give.
+func giveNothing(device *devices.Device) {
+	device.Deployables[0].NumAccelerators, device.Deployables[0].AttachHandles = 0, []devices.AttachHandle{}
 }
 
 // Health describes a GPU's function, and what its management says of it.

@@ -52,7 +52,7 @@ func (d *Driver) vfio(f *sysfs.Function, vgpu string) (device devices.Device, ro
 	dep := &device.Deployables[0]
 	dep.Attributes = append(dep.Attributes, devices.Attribute{Key: devices.AttributeVGPUType, Value: vgpu})
 	if !room {
-		dep.NumAccelerators, dep.AttachHandles = 0, []devices.AttachHandle{}
+		giveNothing(&device)
 	}
 	return device, room, nil
 }
