@@ -126,16 +126,17 @@ func (a *deviceActor) refreshHandles(found map[uuid.UUID][]devices.AttachHandle,
 		known := a.knownHandles(dep)
 		order, shown := len(a.set(dep).handles), map[string]*ARQ(nil)
 		for _, h := range handles {
-			if k, ok := known[functionOf(h.Info)]; ok {
+			of := functionOf(h.Info)
+			if k, ok := known[of]; ok {
 				a.reported(b, k, h)
 				next()
-				delete(known, functionOf(h.Info))
+				delete(known, of)
 				continue
 			}
 			if shown == nil {
 				shown = a.shownBy(dep)
 			}
-			a.newHandle(b, m, shown, &heldHandle{
+			a.newHandle(b, m, shown[of], &heldHandle{
 				Handle:     Handle{UUID: uuid.New(), Type: h.Type, Info: h.Info},
 				Deployable: dep, Order: order,
 			})

@@ -31,11 +31,10 @@ func (a *deviceActor) shownBy(deployable uuid.UUID) map[string]*ARQ {
 	return shown
 }
 
-// newHandle makes a handle of what a host reports. One that an ARQ shows may be on record
+// newHandle makes a handle of what a host reports, and an ARQ may show. It may be on record
 // as that of a device that is not: it is this one's then. Where the record of another one
 // names the ARQ, it is nobody's, for who would get it besides cannot be known.
-func (a *deviceActor) newHandle(b *batch, m *refresh, shown map[string]*ARQ, h *heldHandle) {
-	q := shown[functionOf(h.Info)]
+func (a *deviceActor) newHandle(b *batch, m *refresh, q *ARQ, h *heldHandle) {
 	if q == nil {
 		b.putHandle(nil, h)
 		return

@@ -90,7 +90,7 @@ var salvaged = []mutant{
 		name: "lost-handle-is-free", rule: "What a host reports and an ARQ shows is not free, though its handle is not on record.",
 		file:  "actors/device_shown.go",
 		old:   "\tif q == nil {\n",
-		new:   "\tif q == nil || len(shown) < 999 {\n",
+		new:   "\tif q == nil || len(h.Info) < 999 {\n",
 		tests: in(actors, "TestWhatAnARQShowsIsItsOwnWhenItIsReported"),
 	},
 	{
