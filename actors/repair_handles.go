@@ -155,14 +155,16 @@ func (m *mender) findShown() {
 			h = m.sameHandle(a, providers[a.Binding.ProviderUUID])
 		}
 		if of := (function{a.Binding.ProviderUUID, a.Binding.Handle.Info}); h == nil {
-			functions, lost[of] = append(functions, of), append(lost[of], a)
+			if lost[of] == nil {
+				functions = append(functions, of)
+			}
+			lost[of] = append(lost[of], a)
 			continue
 		}
 		m.shown[h.UUID] = append(m.shown[h.UUID], a)
 	}
 	for _, of := range functions {
 		m.keepLost(lost[of])
-		delete(lost, of)
 	}
 }
 

@@ -35,9 +35,6 @@ func (m *mender) heedLater() {
 // keepLost leaves what the ARQs show of a device that is lost to the one that was bound
 // last.
 func (m *mender) keepLost(all []*ARQ) {
-	if len(all) == 0 {
-		return
-	}
 	keeps := boundLast(all, uuid.Nil)
 	b := keeps.Binding
 	for _, a := range all {
