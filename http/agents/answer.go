@@ -14,6 +14,7 @@ var (
 	errNoPath       = &protocol.Error{Code: protocol.CodeNotFound, Message: "there is no such path"}
 	errInternal     = &protocol.Error{Code: protocol.CodeInternal, Message: "internal error"}
 	errStarting     = &protocol.Error{Code: protocol.CodeUnavailable, Message: "the service is starting or stopping"}
+	errGaveWay      = &protocol.Error{Code: protocol.CodeUnavailable, Message: "the connection has given way to others"}
 	errNoRoom       = &protocol.Error{Code: protocol.CodeUnavailable, Message: "too many bodies are being read"}
 	errBusy         = &protocol.Error{Code: protocol.CodeBusy, Message: "the host has too many requests in flight"}
 	errUnauthorized = &protocol.Error{Code: protocol.CodeUnauthorized, Message: "a certificate or a token of a host is needed"}

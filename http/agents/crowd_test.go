@@ -6,9 +6,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/arqd/arqd/devices/protocol"
 )
@@ -45,7 +49,9 @@ func TestThousandsOfSilentConnections(t *testing.T) {
 			n := startWithOptions(t, conf, Options{MaxConnections: 16})
 			n.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.pool()}}
 			n.back.hold = make(chan struct{})
-			answered := make(chan int)
+			release := sync.OnceFunc(func() { close(n.back.hold) })
+			defer release()
+			answered := make(chan int, 1)
 			go func() { // of an agent, under way all the time
 				status, _ := n.ask("POST", protocol.HeartbeatPath("b"), tokenB, text("{}"))
 				answered <- status
@@ -62,12 +68,55 @@ func TestThousandsOfSilentConnections(t *testing.T) {
 				}
 			}
 			ended(t, first)
-			close(n.back.hold)
+			release()
 			if status := <-answered; status != 200 {
 				t.Errorf("the agent that was connected is answered %d", status)
 			}
 		})
 	}
+}
+
+// Whoever comes while the workers of many that have given way have not taken note,
+// waits for them, and is not refused.
+func TestConnectionsThatAreSlowToLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStrangers(16)
+		var all []net.Conn
+		open := func() {
+			conn, client := net.Pipe()
+			t.Cleanup(func() { _, _ = conn.Close(), client.Close() })
+			all = append(all, conn)
+			s.track(conn, fasthttp.StateNew)
+		}
+		for range s.most + s.share() {
+			open()
+		}
+		next := false
+		go func() {
+			open()
+			next = true
+		}()
+		synctest.Wait()
+		if next {
+			t.Fatal("it has come in although the last ones have not left")
+		}
+		if s.known(all[0]) || !s.known(all[s.most]) {
+			t.Error("one that has given way is served, or one is not that has not")
+		}
+		s.track(all[1], fasthttp.StateClosed)
+		synctest.Wait()
+		if !next {
+			t.Fatal("it does not come in although one has left")
+		}
+		for i, conn := range all {
+			if i != 1 {
+				s.track(conn, fasthttp.StateClosed)
+			}
+		}
+		if s.open != 0 || len(s.leaving) != 0 || len(s.at) != 0 || s.order.Len() != 0 {
+			t.Errorf("left: %d open, %d leaving, %d strangers", s.open, len(s.leaving), len(s.at))
+		}
+	})
 }
 
 // Those who are slow with their first words, or with the body, are not waited for

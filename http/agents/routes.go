@@ -85,7 +85,9 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.unknown.known(ctx.Conn())
+	if !s.unknown.known(ctx.Conn()) {
+		return nil, errGaveWay
+	}
 	leave, ok := s.gate.enter(host)
 	if !ok {
 		return nil, errBusy

@@ -14,19 +14,27 @@ import (
 type strangers struct {
 	most int // connections that are served at a time
 
-	mu    sync.Mutex
-	open  int        // connections of all kinds
-	order *list.List // of net.Conn, the oldest first
-	at    map[net.Conn]*list.Element
+	mu      sync.Mutex
+	open    int        // connections of all kinds that are served
+	order   *list.List // of net.Conn, the oldest first
+	at      map[net.Conn]*list.Element
+	leaving map[net.Conn]struct{} // they have given way; their workers take note
+	left    sync.Cond             // tells that one of these is gone
 }
 
 func newStrangers(most int) *strangers {
-	return &strangers{most: most, order: list.New(), at: make(map[net.Conn]*list.Element)}
+	s := &strangers{most: most, order: list.New(), at: make(map[net.Conn]*list.Element), leaving: make(map[net.Conn]struct{})}
+	s.left.L = &s.mu
+	return s
 }
 
-// workers is how many the engine may use: those of connections that have given
-// way end a moment after them.
-func (s *strangers) workers() int { return s.most + s.most/16 + 1 }
+// workers is how many the engine may use, beyond which it refuses whoever comes. It
+// is never to be: connections are counted here, and a worker is free again a moment
+// after its connection is gone, which is as long as the machine makes it.
+func (s *strangers) workers() int { return 2 * (s.most + s.share()) }
+
+// share is how many may be leaving at a time.
+func (s *strangers) share() int { return s.most/16 + 1 }
 
 // track implements fasthttp.Server.ConnState.
 func (s *strangers) track(conn net.Conn, state fasthttp.ConnState) {
@@ -42,9 +50,14 @@ func (s *strangers) track(conn net.Conn, state fasthttp.ConnState) {
 }
 
 // enter counts a connection, and gives the one that has to make room; nil: none.
+// While many are leaving it waits, and the next ones wait in the listener's queue:
+// on a busy machine they come faster than workers take note.
 func (s *strangers) enter(conn net.Conn) net.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for len(s.leaving) >= s.share() {
+		s.left.Wait()
+	}
 	s.open++
 	s.at[conn] = s.order.PushBack(conn)
 	if s.open <= s.most {
@@ -53,21 +66,31 @@ func (s *strangers) enter(conn net.Conn) net.Conn {
 	first := s.order.Front()
 	oldest, _ := s.order.Remove(first).(net.Conn)
 	delete(s.at, oldest)
+	s.open--
+	s.leaving[oldest] = struct{}{}
 	return oldest
 }
 
 func (s *strangers) leave(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, gaveWay := s.leaving[conn]; gaveWay {
+		delete(s.leaving, conn)
+		s.left.Signal()
+		return
+	}
 	s.open--
 	s.forget(conn)
 }
 
-// known takes note that it is no stranger's.
-func (s *strangers) known(conn net.Conn) {
+// known takes note that it is no stranger's. It is false when the connection has
+// given way just before: nobody would get the answer, and others wait for its place.
+func (s *strangers) known(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(conn)
+	_, gaveWay := s.leaving[conn]
+	return !gaveWay
 }
 
 func (s *strangers) forget(conn net.Conn) {
