@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -203,7 +202,7 @@ func (o *outbox) pause(e *undelivered, longest time.Duration) {
 		return
 	}
 	pause := min(retryFirst<<min(e.tries, 16), longest)
-	pause = min(pause/2+rand.N(pause), max(0, e.until.Sub(o.sys.now())))
+	pause = min(pause/2+o.sys.opts.jitter(pause), max(0, e.until.Sub(o.sys.now())))
 	e.tries++
 	o.lines[e.Instance].paused = true
 	self := o.sys.outbox

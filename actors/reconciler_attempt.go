@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -136,7 +135,7 @@ func (r *reconciler) pause(e *supplied) time.Duration {
 	default:
 	}
 	d := min(first<<min(max(e.failures-1, 0), 16), longest)
-	return d/2 + rand.N(d)
+	return d/2 + r.sys.opts.jitter(d)
 }
 
 // stateAfter says what an attempt has come to.

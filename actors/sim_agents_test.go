@@ -70,8 +70,8 @@ func (s *simulation) withAgents(odd func(host string) *rand.Rand) {
 		s.agents[host] = a
 	}
 	s.history.agents = s.agents
-	for _, a := range s.agents {
-		a.start()
+	for _, host := range agentHosts {
+		s.agents[host].start()
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -319,9 +318,9 @@ func (s *simulation) point(l *life, name string) {
 	p.passed++
 	p.trace = append(p.trace, name)
 	hit, hold, tripped := p.passed == p.target, p.hold, p.tripped
-	disturb := -1
+	disturb, odd := -1, time.Duration(0)
 	if p.sched != nil {
-		disturb = p.sched.IntN(400)
+		disturb, odd = p.sched.IntN(400), time.Duration(p.sched.IntN(int(time.Millisecond)))
 	}
 	if hit {
 		p.at = name
@@ -335,10 +334,19 @@ func (s *simulation) point(l *life, name string) {
 		s.kill(l)
 		close(tripped)
 	case disturb >= 0 && disturb < 40:
-		runtime.Gosched()
+		stepBack()
 	case disturb >= 40 && disturb < 44:
-		<-time.After(time.Duration(disturb-39) * 5 * time.Millisecond)
+		<-time.After(time.Duration(disturb-39)*5*time.Millisecond + odd) // of timers of one moment any may be the first
 	}
+}
+
+// stepBack lets all others run who can. runtime.Gosched would too, but when its caller's
+// turn comes depends on what ran before.
+func stepBack() {
+	again := make(chan struct{})
+	go close(again)
+	go func() {}() // is the next to run, and makes the other the last
+	<-again
 }
 
 // run has work done by the process at hand, and brings the process down if it

@@ -34,8 +34,10 @@ func (s *simulation) rest() {
 	s.machines.wantAgreement()
 	s.scheduler.wantSeen()
 	s.history.close()
-	for _, a := range s.agents {
-		a.kill()
+	if s.agents != nil {
+		for _, host := range agentHosts {
+			s.agents[host].kill()
+		}
 	}
 	s.wantDone("stop", l.sys.Stop(s.t.Context()))
 	_ = s.store.Close()

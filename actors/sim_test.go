@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,7 @@ func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string,
 			o.HoldFailed = rng.IntN(2) == 0
 			o.Deliveries = []int{1, 1, 2, 16}[rng.IntN(4)]
 			o.Lease, o.HostDeadAfter = simLease, simDeadAfter
+			o.jitter = jitterOf(stream(seed, "jitter"))
 		})
 		r := &simRun{simulation: s, rng: rng, crowd: &crowd{s: s}}
 		s.points.sched = stream(seed, "sched")
@@ -129,11 +131,40 @@ func simulate(t *testing.T, seed uint64) (counts simCounts, violations []string,
 		s.begin(s.newStore(memory.Snapshot{}))
 		r.play(seed)
 		counts, violations, trace = s.counts, s.history.violations, s.hash()
+		if len(violations) > 0 {
+			s.keep(seed)
+		}
 		if _, runs, repeat := simRuns(); runs*repeat == 1 {
 			t.Logf("seed %d:\n%s", seed, s.history.chronicle())
 		}
 	})
 	return counts, violations, trace
+}
+
+// keep leaves all that is known of a run that failed: it may never be the same again.
+func (s *simulation) keep(seed uint64) {
+	s.t.Helper()
+	text := strings.Join(s.history.violations, "\n") + "\n\n" + s.history.chronicle() + "\n" + strings.Join(s.points.trace, "\n") + "\n"
+	file, err := os.CreateTemp("", fmt.Sprintf("arqd-sim-%d-", seed))
+	if err == nil {
+		_, err = file.WriteString(text)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		s.t.Errorf("the course is lost: %v", err)
+		return
+	}
+	s.t.Logf("seed %d: its course is in %s", seed, file.Name())
+}
+
+// jitterOf has the pauses of a run be its own.
+func jitterOf(rng *rand.Rand) func(time.Duration) time.Duration {
+	var mu sync.Mutex
+	return func(d time.Duration) time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Duration(rng.Int64N(int64(d)))
+	}
 }
 
 // stream gives a source of random numbers for one use in a run: what others

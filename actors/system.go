@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -40,11 +41,16 @@ type Options struct {
 	// the handle: its uuid and, in its info, the type.
 	NovaMakesMdevs bool
 	HealthHold     time.Duration // how long a device has to be well to leave its quarantine; 5 min
+
+	jitter func(time.Duration) time.Duration // less than that, by chance; of tests
 }
 
 func (o *Options) fill() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.jitter == nil {
+		o.jitter = rand.N[time.Duration]
 	}
 	setDefault(&o.BindTimeout, 60*time.Second)
 	setDefault(&o.CallTimeout, 60*time.Second)
