@@ -86,6 +86,12 @@ const settlePause = time.Second
 // settle ends accepted binds, Bound or BindFailed, and tries until it is done
 // or the service stops; then the next start does it.
 func (s *System) settle(accepted []*part, event arqEvent, request string, commands []*commandRecord) {
+	s.settleOnce(accepted, event, request, commands, 1)
+}
+
+// settleOnce tells the log of the first try that fails, and when that is over: while
+// the store takes nothing each bind is tried once a second.
+func (s *System) settleOnce(accepted []*part, event arqEvent, request string, commands []*commandRecord, try int) {
 	done := newPromise[struct{}]()
 	s.operate(&operation{
 		sys: s, purpose: forSettling, request: request, promise: done,
@@ -93,15 +99,19 @@ func (s *System) settle(accepted []*part, event arqEvent, request string, comman
 	})
 	s.work(func(ctx context.Context) {
 		_, err := done.wait(ctx, s.settlePatience)
-		if err == nil {
+		switch {
+		case err == nil:
+			if try > 1 {
+				s.log.Info("an accepted bind is settled at last", "request_id", request, "tries", try)
+			}
 			s.settledCommands(commands)
 			return
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return
+		case try == 1:
+			s.log.Error("an accepted bind could not be settled; trying again", "request_id", request, "error", err)
 		}
-		s.log.Error("an accepted bind could not be settled; trying again", "request_id", request, "error", err)
-		s.after(settlePause, func() { s.settle(accepted, event, request, commands) })
+		s.after(settlePause, func() { s.settleOnce(accepted, event, request, commands, try+1) })
 	})
 }
 

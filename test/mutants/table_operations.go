@@ -148,7 +148,7 @@ var operations = []mutant{
 	{
 		name: "settlement-not-tried-again", rule: "Every accepted bind ends, whatever the store's day is like.",
 		file:  "actors/operation_settle.go",
-		old:   "\t\ts.after(settlePause, func() { s.settle(accepted, event, request, commands) })\n",
+		old:   "\t\ts.after(settlePause, func() { s.settleOnce(accepted, event, request, commands, try+1) })\n",
 		new:   "",
 		tests: in(actors, faults, simulation),
 	},
