@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // tree is a JSON text whose parts can be changed into what no encoder makes:
@@ -36,7 +38,7 @@ func readTree(decoder *json.Decoder) (*tree, error) {
 	}
 	open, is := token.(json.Delim)
 	if !is {
-		return &tree{scalar: string(encode(token))}, nil
+		return &tree{scalar: written(token)}, nil
 	}
 	t := &tree{open: byte(open)}
 	for decoder.More() {
@@ -45,7 +47,7 @@ func readTree(decoder *json.Decoder) (*tree, error) {
 			if err != nil {
 				return nil, err
 			}
-			t.names = append(t.names, string(encode(name)))
+			t.names = append(t.names, written(name))
 		}
 		member, err := readTree(decoder)
 		if err != nil {
@@ -55,6 +57,15 @@ func readTree(decoder *json.Decoder) (*tree, error) {
 	}
 	_, err = decoder.Token()
 	return t, err
+}
+
+// written gives a scalar as it stands in a text.
+func written(token json.Token) string {
+	text, err := json.Marshal(token)
+	if err != nil {
+		panic(err) // it was read from one
+	}
+	return string(text)
 }
 
 func (t *tree) appendTo(b []byte) []byte {
@@ -179,3 +190,17 @@ var oddNames = []string{
 }
 
 func oddName(rng *rand.Rand) string { return oddNames[rng.IntN(len(oddNames))] }
+
+// TestTrees: a tree that nobody has changed is the text that it was made of; else
+// storms would send no JSON.
+func TestTrees(t *testing.T) {
+	for _, text := range []string{
+		`{"a": "b", "c": [1, 2.50, -0, true, null, "\u00e4\n\"\\"], "": {}, "a": []}`, `"text"`, `[]`, `12345678901234567890`,
+	} {
+		var want, got any
+		again := parseTree([]byte(text)).appendTo(nil)
+		if json.Unmarshal([]byte(text), &want) == nil && json.Unmarshal(again, &got) != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s became %s", text, again)
+		}
+	}
+}
