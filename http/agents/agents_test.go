@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -332,6 +333,43 @@ func TestBodies(t *testing.T) {
 	n.want(200, "", "POST", path, tokenA, text(`{"agent_version":"`+strings.Repeat("x", protocol.MaxBody-20)+`"}`))
 	if len(n.back.hosts) != 2 {
 		t.Errorf("%d calls came through", len(n.back.hosts))
+	}
+}
+
+// What is no HTTP, too long or too slow gets an answer of the protocol, too, and costs
+// no line in the log that anybody could write as many of as he likes.
+func TestWhatIsNoRequest(t *testing.T) {
+	n := startWithOptions(t, nil, Options{ReadTimeout: 200 * time.Millisecond})
+	head := "POST " + protocol.SessionPath("a") + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + tokenA + "\r\n"
+	for _, c := range []struct {
+		sent   string
+		status int
+		code   string
+	}{
+		{"brew me a coffee\r\n\r\n", 400, protocol.CodeInvalid},
+		{head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400, protocol.CodeInvalid},
+		{head + "X-Long: " + strings.Repeat("x", 5000) + "\r\n\r\n", 413, protocol.CodeTooLarge},
+		{head + "X-Slow: ", 503, protocol.CodeUnavailable},
+	} {
+		conn := n.dial()
+		_, _ = io.WriteString(conn, c.sent)
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%.40q: %v", c.sent, err)
+			continue
+		}
+		var e protocol.Error
+		err = json.NewDecoder(answer.Body).Decode(&e)
+		_ = answer.Body.Close()
+		if err != nil || answer.StatusCode != c.status || e.Code != c.code || e.Message == "" || !answer.Close {
+			t.Errorf("%.40q: %d %+v %v, want %d %s and the end", c.sent, answer.StatusCode, e, err, c.status, c.code)
+		}
+		if (answer.StatusCode == 503) != (answer.Header.Get("Retry-After") != "") {
+			t.Errorf("%.40q: Retry-After %q", c.sent, answer.Header.Get("Retry-After"))
+		}
+	}
+	if strings.Contains(n.log.String(), tokenA) {
+		t.Errorf("a token is in the log: %s", n.log)
 	}
 }
 

@@ -3,6 +3,7 @@ package agents
 import (
 	"encoding/json"
 	"errors"
+	"net"
 
 	"github.com/valyala/fasthttp"
 
@@ -19,6 +20,9 @@ var (
 	errBusy         = &protocol.Error{Code: protocol.CodeBusy, Message: "the host has too many requests in flight"}
 	errUnauthorized = &protocol.Error{Code: protocol.CodeUnauthorized, Message: "a certificate or a token of a host is needed"}
 	errTooLarge     = &protocol.Error{Code: protocol.CodeTooLarge, Message: "the body is too large"}
+	errLongHeader   = &protocol.Error{Code: protocol.CodeTooLarge, Message: "the request line and the headers are too long"}
+	errMalformed    = &protocol.Error{Code: protocol.CodeInvalid, Message: "the request is not valid HTTP"}
+	errTooSlow      = &protocol.Error{Code: protocol.CodeUnavailable, Message: "the request did not arrive in time"}
 )
 
 func invalid(message string) error {
@@ -68,6 +72,22 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, host string, err error) {
 		log = s.opt.Log.Warn // the agent does not come to terms with this by itself
 	}
 	log("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
+}
+
+// refuseMalformed answers what never became a request. The engine closes the
+// connection after the answer. What is wrong is not said: it might quote a token.
+func (s *Server) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
+	var network net.Error
+	switch {
+	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
+		s.fail(ctx, "", errLongHeader)
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.fail(ctx, "", errTooLarge)
+	case errors.As(err, &network) && network.Timeout():
+		s.fail(ctx, "", errTooSlow)
+	default:
+		s.fail(ctx, "", errMalformed)
+	}
 }
 
 // known gives an error as the agent gets to know it.

@@ -111,6 +111,7 @@ func New(opt Options, backend Backend) *Server {
 		Handler:                      s.serve,
 		Logger:                       engineLog{opt.Log},
 		ConnState:                    s.unknown.track,
+		ErrorHandler:                 s.refuseMalformed,
 		Concurrency:                  s.unknown.workers(),
 		StreamRequestBody:            true, // nobody's body is read before it is known who he is
 		MaxRequestBodySize:           protocol.MaxBody,
