@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -20,6 +21,7 @@ type deviceActor struct {
 	dev     *Device // committed
 	sets    map[uuid.UUID]*handleSet
 	handles map[uuid.UUID]*heldHandle // committed
+	count   *atomic.Int64             // of handles, which others may read
 	offers  []*deviceOffer            // undecided proposals
 	waiting []any                     // what cannot be served yet, in order
 	patient bool                      // a timer watches over undecided proposals
@@ -58,6 +60,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		sys: sys, dev: dev,
 		sets:      make(map[uuid.UUID]*handleSet),
 		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
+		count:     new(atomic.Int64),
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 		back:      make(map[uuid.UUID]devices.AttachHandle),
@@ -240,6 +243,7 @@ func (a *deviceActor) adoptHandle(h *heldHandle) {
 		return
 	}
 	a.handles[h.UUID] = h
+	a.count.Store(int64(len(a.handles)))
 	if h.State != handleReleasing {
 		delete(a.releasing, h.UUID)
 	} else if _, known := a.releasing[h.UUID]; !known {

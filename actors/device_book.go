@@ -2,6 +2,7 @@ package actors
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -11,11 +12,17 @@ import (
 type deviceBook struct {
 	engine *engine
 	mu     sync.RWMutex
-	actors map[uuid.UUID]address
+	actors map[uuid.UUID]deviceAt
+}
+
+// deviceAt is where a device is, and how many attach handles it has.
+type deviceAt struct {
+	address
+	handles *atomic.Int64
 }
 
 func newDeviceBook(e *engine) *deviceBook {
-	return &deviceBook{engine: e, actors: make(map[uuid.UUID]address)}
+	return &deviceBook{engine: e, actors: make(map[uuid.UUID]deviceAt)}
 }
 
 // start makes the actor of a device, with work that a restart has cut short, and
@@ -27,7 +34,7 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	a.recoverLoads()
 	at := b.engine.settle(kindDeviceActor, a)
 	b.mu.Lock()
-	b.actors[d.UUID] = at
+	b.actors[d.UUID] = deviceAt{at, a.count}
 	b.mu.Unlock()
 	b.engine.tell(at.pid, cleanUp{})
 }
@@ -65,7 +72,16 @@ func (b *deviceBook) visit(id uuid.UUID, msg any) bool {
 	return ok
 }
 
-func (b *deviceBook) find(id uuid.UUID) (at address, ok bool) {
+// handlesOf is how many attach handles a device has.
+func (b *deviceBook) handlesOf(id uuid.UUID) int {
+	at, ok := b.find(id)
+	if !ok {
+		return 0
+	}
+	return int(at.handles.Load())
+}
+
+func (b *deviceBook) find(id uuid.UUID) (at deviceAt, ok bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	at, ok = b.actors[id]

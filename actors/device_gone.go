@@ -100,6 +100,7 @@ func (a *deviceActor) forgetHandle(h *heldHandle) {
 	}
 	delete(a.back, h.UUID)
 	delete(a.handles, h.UUID)
+	a.count.Store(int64(len(a.handles)))
 	delete(a.makers, h.UUID)
 	a.sets[h.Deployable].drop(h)
 }

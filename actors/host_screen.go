@@ -17,6 +17,7 @@ import (
 // that sits elsewhere, by its serial number, that it is not where it was.
 func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]foundDevice, error) {
 	var good []foundDevice
+	full := s.roomFor(r.host)
 	paths, names := map[string]bool{}, map[string]bool{}
 	refuse := func(d *protocol.Device, reason error) {
 		place := d.ControlPath.Info
@@ -35,6 +36,9 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 			err = errTwice
 		}
 		paths[d.ControlPath.Info] = true
+		if err == nil {
+			err = full
+		}
 		if err == nil {
 			err = s.screenNames(r, d, names)
 		}

@@ -52,8 +52,9 @@ func (w *world) decideLate() {
 }
 
 func (w *world) decideLateOn(dev uuid.UUID) {
-	device := w.sys.devices.actors[dev].pid
-	w.sys.devices.actors[dev] = w.sys.engine.settle(kindServiceActor, &lateHearing{w.sys, device, 20 * time.Millisecond})
+	at := w.sys.devices.actors[dev]
+	at.address = w.sys.engine.settle(kindServiceActor, &lateHearing{w.sys, at.pid, 20 * time.Millisecond})
+	w.sys.devices.actors[dev] = at
 }
 
 // A device that readers see is one, also before the registry has heard that it is

@@ -367,6 +367,13 @@ var hosts = []mutant{
 		tests: in(actors, "TestACardThatFallsOffItsBus"),
 	},
 	{
+		name: "host-without-bounds", rule: "A host has no more on record than two inventories hold.",
+		file:  "actors/host_room.go",
+		old:   "		if of.have > of.most {",
+		new:   "		if of.have < 0 {",
+		tests: in(actors, "TestAHostThatReportsMoreAndMore"),
+	},
+	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",
 		file:  "actors/host_screen.go",
 		old:   "		if own && protocol.IsPlace(place) ||",
