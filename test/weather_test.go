@@ -1,10 +1,13 @@
 package test
 
 import (
+	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -109,31 +112,66 @@ func (l *load) spare(host string) {
 	l.deployables = left
 }
 
-// TestStormOnOperators does the same to the listener that needs no token.
+// TestStormOnOperators does the same to the listener that needs no token, of a service
+// that has something to tell: each page is whole, and a backup that nobody read to its
+// end keeps nobody from the next one.
 func TestStormOnOperators(t *testing.T) {
 	seed := seedOf(t)
-	p := start(t, nil)
+	n := newNode(t, nil)
+	n.configure(n.onePort(rough))
+	p := n.start()
+	c := p.client()
+	c.createProfile("one", 1)
+	c.create("one")
+	c.http.CloseIdleConnections()
 	s := newStorm(p.admin, seed)
-	s.draft = func(rng *rand.Rand) *draft {
-		d := &draft{method: "GET", version: "HTTP/1.1", id: newCanary(), lines: []headerLine{{"Host", "a"}}}
-		d.target = pickOne(rng, "/metrics", "/healthcheck", "/readyz", "/store/backup", "/")
-		for range rng.IntN(4) {
-			d.mutate(rng)
-		}
-		return d
-	}
-	s.judge = func(_ *draft, a *answer) string {
-		if a.status >= 500 {
-			return "a failure of the service"
-		}
-		return ""
-	}
+	s.draft, s.judge = draftForOperators, judgeOperators
 	s.rage(time.Second)
 	before := p.rest()
 	s.rage(stormTime(t) / 6)
 	s.report(p)
 	p.checkGrowth(before, p.rest())
-	if status, _ := p.readyz(); status != 200 || !s.got("GET", 200) {
+	if status, _ := p.readyz(); status != 200 || !s.got("GET", 200) || !s.got("GET", 400) || !s.got("POST", 405) {
 		t.Errorf("/readyz after the storm: %d", status)
 	}
+	saved := n.savedAs("after-the-storm")
+	n.store("verify", "--backup", saved)
+	p.kill()
+	n.store("verify")
+	p = n.start()
+	if got := p.client().arqs(""); len(got) != 1 {
+		t.Errorf("%d ARQs after the storm", len(got))
+	}
+}
+
+func draftForOperators(rng *rand.Rand) *draft {
+	d := &draft{method: "GET", version: "HTTP/1.1", id: newCanary(), lines: []headerLine{{"Host", "a"}}}
+	d.target = pickOne(rng, "/metrics", "/healthcheck", "/readyz", "/store/backup", "/placement", "/placement", "/")
+	if rng.IntN(2) == 0 && d.target == "/placement" {
+		d.target += "?" + pickOne(rng, "state", "hostname", "device", "hostname", "host") + "=" + pickOne(rng, "off", "compute1", "%00", "\xff", "", "x&state=off", "&&", "00000000-0000-0000-0000-000000000000")
+	}
+	if rng.IntN(8) == 0 {
+		d.method, d.body = pickOne(rng, "POST", "PUT", "DELETE"), []byte(oddScalar(rng))
+	}
+	for range rng.IntN(4) {
+		d.mutate(rng)
+	}
+	return d
+}
+
+// judgeOperators holds an answer against what pages of operators are: metrics, JSON, a
+// backup, or a line of text.
+func judgeOperators(d *draft, a *answer) string {
+	kind := a.header.Get("Content-Type")
+	switch {
+	case a.status >= 500:
+		return "a failure of the service"
+	case a.status >= 300 && len(a.body) > 0 && (!strings.HasPrefix(kind, "text/plain") || !strings.HasSuffix(string(a.body), "\n")):
+		return "a refusal that is no line of text: " + kind
+	case kind == jsonType && len(a.body) > 0 && !json.Valid(a.body):
+		return "no JSON"
+	case d != nil && a.status == 200 && d.method != http.MethodHead && len(a.body) == 0:
+		return "an empty page"
+	}
+	return ""
 }
