@@ -78,8 +78,8 @@ fmt: ## format the code
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@.ci/fuzz $(FUZZTIME)
 
-edge: build ## storms of odd HTTP on the service for DUR (300) seconds; SEED=n replays one
-	@ARQD_STORM=$(DUR) ARQD_SEED=$(filter-out 0,$(SEED)) $(GO) test -count=1 -timeout $$(( $(DUR) + 900 ))s -run 'TestStorm' -v ./test
+edge: build ## storms of odd HTTP on all three listeners, DUR (300) seconds for clients and half of that for agents; SEED=n replays one
+	@ARQD_STORM=$(DUR) ARQD_SEED=$(filter-out 0,$(SEED)) $(GO) test -count=1 -timeout $$(( 3 * $(DUR) + 900 ))s -run 'TestStorm' -v ./test
 
 bench: ## the service beside what its parts cost alone, and its goals: ARQS (1000000) stored, RECORD=1 keeps the results
 	@$(LIMITS) $(if $(RECORD),ARQD_BENCH_RECORD=$(CURDIR)/bench/results/history.jsonl) ARQD_BENCH_VERSION=$(VERSION) \

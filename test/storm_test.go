@@ -18,8 +18,12 @@ type storm struct {
 	seed    uint64
 	draft   func(*rand.Rand) *draft          // a request, mutated or not
 	judge   func(d *draft, a *answer) string // what is wrong with an answer; d is nil where nobody knows what it answers
-	next    atomic.Uint64                    // the streams are numbered: one of a seed can be made again
+	// unread tells whether answers may be lost after some of them, because not all of a
+	// script is read.
+	unread func(x *script, answers int) bool
+	next   atomic.Uint64 // the streams are numbered: one of a seed can be made again
 
+	going             atomic.Bool // the service may go away: what comes of it is no fault
 	answers, requests atomic.Int64
 	mu                sync.Mutex
 	statuses          map[string]int // by method and status
@@ -28,7 +32,11 @@ type storm struct {
 }
 
 func newStorm(url string, seed uint64) *storm {
-	return &storm{address: host(url), seed: seed, statuses: map[string]int{}, unserved: map[string]uint64{}}
+	return &storm{
+		address: host(url), seed: seed, statuses: map[string]int{}, unserved: map[string]uint64{},
+		// Whoever goes on after a request that ends the connection.
+		unread: func(x *script, _ int) bool { return x.seen[len(x.seen)-1].last },
+	}
 }
 
 // stormClients is how many connections a storm has at a time.
@@ -40,7 +48,7 @@ func (s *storm) rage(length time.Duration) {
 	var all sync.WaitGroup
 	for range stormClients {
 		all.Go(func() {
-			for time.Now().Before(end) && !s.failed() {
+			for time.Now().Before(end) && !s.failed() && !s.going.Load() {
 				s.stream(s.next.Add(1))
 			}
 		})
@@ -74,6 +82,9 @@ func (s *storm) failed() bool {
 }
 
 func (s *storm) fault(x *script, format string, args ...any) {
+	if s.going.Load() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, fmt.Sprintf("stream %d: %s\nof %.3000q", x.number, fmt.Sprintf(format, args...), x.sent))
@@ -114,12 +125,10 @@ func (s *storm) stream(n uint64) {
 	s.requests.Add(int64(len(x.drafts)))
 	s.forbid(x)
 	answers, err := s.converse(x)
-	ended := x.seen[len(x.seen)-1].last
 	switch {
 	case errors.Is(err, errHungUp):
 		return
-	case err != nil && ended && errors.Is(err, syscall.ECONNRESET):
-		// Whoever goes on after a request that ends the connection may lose answers.
+	case err != nil && errors.Is(err, syscall.ECONNRESET) && s.unread(x, len(answers)):
 	case err != nil:
 		s.fault(x, "after %d answers: %v", len(answers), err)
 	case !x.broken && len(answers) > len(x.drafts):
