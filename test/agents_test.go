@@ -207,13 +207,16 @@ func TestBadInventories(t *testing.T) {
 	two := p.agent("node2", 1)
 	two.open()
 	two.report()
-	a := p.agent("node1", 4)
+	a := p.agent("node1", 5)
 	a.open()
 	deployable := func(n int) *devices.Deployable { return &a.content.Devices[n].Deployables[0] }
 	deployable(0).Name = two.content.Devices[0].Deployables[0].Name
 	deployable(1).AttachHandles[0].Info = "{"
 	a.content.Devices[2].Type = "TOASTER"
-	reasons := []string{"does not begin with the name of the host", "is not a JSON object", "there is no type"}
+	for n := range 70 { // more than a record takes
+		deployable(3).Attributes = append(deployable(3).Attributes, devices.Attribute{Key: fmt.Sprint("a", n), Value: strings.Repeat("x", protocol.MaxText)})
+	}
+	reasons := []string{"does not begin with the name of the host", "is not a JSON object", "there is no type", "917504 at most"}
 	r := a.report()
 	if len(r.Refused) != len(reasons) {
 		t.Fatalf("refused: %+v", r.Refused)

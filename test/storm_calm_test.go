@@ -2,6 +2,7 @@ package test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -119,10 +120,15 @@ var calmImages = []string{"calm-image", "calm-image-2"}
 // time. The other devices are for those who need none.
 func (c *calm) loadImages(api *client, on deployable) {
 	c.all.Go(func() {
-		for n := 0; c.goesOn() && !c.going.Load(); n++ {
-			if err := c.loadImage(api, on, calmImages[n%2]); err == nil {
+		for n := 0; c.goesOn() && !c.going.Load(); {
+			err := c.loadImage(api, on, calmImages[n%2])
+			switch {
+			case err == nil:
+				n++
 				c.images.Add(1)
-			} else if !c.going.Load() {
+			case n == 0 && strings.Contains(err.Error(), "is being programmed"): // since before a kill
+				pause(20 * time.Millisecond)
+			case !c.going.Load():
 				c.t.Errorf("the host that behaves: %v", err)
 			}
 		}
@@ -138,7 +144,7 @@ func (c *calm) loadImage(api *client, on deployable, profile string) error {
 	}
 	id := made.ARQs[0].UUID
 	if err := api.try(http.StatusAccepted, http.MethodPatch, "/accelerator_requests", bindBody(on, newUUID(), id), nil); err != nil {
-		return err
+		return errors.Join(err, api.try(http.StatusNoContent, http.MethodDelete, deletePath(id), nil, nil))
 	}
 	one := arq{State: "BindStarted"}
 	for deadline := time.Now().Add(20 * time.Second); one.State == "BindStarted" && time.Now().Before(deadline); pause(5 * time.Millisecond) {

@@ -1,6 +1,9 @@
 package protocol
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -124,7 +127,31 @@ func (d *Device) Validate() error {
 	for i := range d.Deployables {
 		c.deployable(&d.Deployables[i])
 	}
+	c.size("bytes of the device", d.weight(), MaxDevice)
 	return c.err()
+}
+
+// What a part of a device and an attribute have on record beside what is reported.
+const (
+	partOverhead      = 384
+	attributeOverhead = 168
+)
+
+// weight is about how much room the record of a device takes. It is one, and too large a
+// one could not be written: better that it is refused than all of its inventory.
+func (d *Device) weight() int {
+	bare, overhead := *d, 0
+	bare.Deployables = slices.Clone(d.Deployables)
+	for i := range bare.Deployables {
+		dep := &bare.Deployables[i]
+		dep.AttachHandles = nil // have records of their own
+		overhead += partOverhead + attributeOverhead*len(dep.Attributes)
+	}
+	text, err := json.Marshal(&bare)
+	if err != nil {
+		panic(fmt.Sprintf("protocol: a device that does not encode: %v", err))
+	}
+	return overhead + len(text)
 }
 
 func (c *check) deployable(dep *devices.Deployable) {

@@ -98,6 +98,7 @@ const (
 	MaxCommands    = 256         // in one answer
 	MaxName        = 255         // bytes of a name
 	MaxText        = 16 << 10    // bytes of any other text of a device
+	MaxDevice      = 896 << 10   // bytes of a device without its attach handles, about as it is stored
 	MaxMessage     = 1024        // bytes of what a result says
 	MaxWait        = time.Minute // of one poll for commands
 )

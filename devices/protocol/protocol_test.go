@@ -96,6 +96,12 @@ func TestADeviceThatCannotBeTaken(t *testing.T) {
 		`255 bytes at most`: func(d *Device) {
 			d.Deployables[0].Attributes[0].Value = "CUSTOM_" + strings.Repeat("X", 250)
 		},
+		"bytes of the device: 99": func(d *Device) {
+			for range 60 {
+				d.Deployables[0].Attributes = append(d.Deployables[0].Attributes, devices.Attribute{Key: "a", Value: strings.Repeat("x", MaxText)})
+			}
+		},
+		"bytes of the device: 95":              func(d *Device) { d.Deployables[0].Attributes = slices.Repeat([]devices.Attribute{{Key: "a"}}, 5000) },
 		`attach_type: "a\tb" has control char`: func(d *Device) { d.Deployables[0].AttachHandles[0].Type = "a\tb" },
 	} {
 		d := inventory(t, 1).Devices[0]
@@ -103,6 +109,17 @@ func TestADeviceThatCannotBeTaken(t *testing.T) {
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("want %q, got %v", what, err)
 		}
+	}
+}
+
+// A card with as many functions as its address has room for is none too large.
+func TestACardWithManyFunctions(t *testing.T) {
+	d := inventory(t, 1).Devices[0]
+	part := d.Deployables[0]
+	part.Attributes = slices.Repeat([]devices.Attribute{{Key: "trait0", Value: "CUSTOM_FPGA_ABCDEFGH"}}, 10)
+	d.Deployables = slices.Repeat([]devices.Deployable{part}, 256)
+	if err := d.Validate(); err != nil {
+		t.Error(err)
 	}
 }
 
