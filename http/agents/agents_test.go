@@ -336,8 +336,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// What is no HTTP, too long or too slow gets an answer of the protocol, too, and costs
-// no line in the log that anybody could write as many of as he likes.
+// What is no HTTP, too long or too slow gets an answer of the protocol, too, and no line
+// in the log: nobody knows who it is from.
 func TestWhatIsNoRequest(t *testing.T) {
 	n := startWithOptions(t, nil, Options{ReadTimeout: 200 * time.Millisecond})
 	head := "POST " + protocol.SessionPath("a") + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + tokenA + "\r\n"
@@ -368,8 +368,8 @@ func TestWhatIsNoRequest(t *testing.T) {
 			t.Errorf("%.40q: Retry-After %q", c.sent, answer.Header.Get("Retry-After"))
 		}
 	}
-	if strings.Contains(n.log.String(), tokenA) {
-		t.Errorf("a token is in the log: %s", n.log)
+	if n.log.Len() > 0 {
+		t.Errorf("strangers have written into the log: %s", n.log)
 	}
 }
 

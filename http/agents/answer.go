@@ -68,7 +68,7 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, host string, err error) {
 	s.reply(ctx, e)
 	s.stats.count(ctx.Response.StatusCode())
 	log := s.opt.Log.Debug
-	if (e.Code == protocol.CodeInvalid || e.Code == protocol.CodeTooLarge) && s.mayWarn() {
+	if (e.Code == protocol.CodeInvalid || e.Code == protocol.CodeTooLarge) && host != "" && s.mayWarn() {
 		log = s.opt.Log.Warn // the agent does not come to terms with this by itself
 	}
 	log("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
