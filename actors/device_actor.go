@@ -2,7 +2,6 @@ package actors
 
 import (
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -21,7 +20,7 @@ type deviceActor struct {
 	dev     *Device // committed
 	sets    map[uuid.UUID]*handleSet
 	handles map[uuid.UUID]*heldHandle // committed
-	count   *atomic.Int64             // of handles, which others may read
+	room    *handleRoom               // that they take
 	offers  []*deviceOffer            // undecided proposals
 	waiting []any                     // what cannot be served yet, in order
 	patient bool                      // a timer watches over undecided proposals
@@ -60,7 +59,7 @@ func newDeviceActor(sys *System, dev *Device, handles []*heldHandle) *deviceActo
 		sys: sys, dev: dev,
 		sets:      make(map[uuid.UUID]*handleSet),
 		handles:   make(map[uuid.UUID]*heldHandle, len(handles)),
-		count:     new(atomic.Int64),
+		room:      &handleRoom{},
 		releasing: make(map[uuid.UUID]bool),
 		gone:      make(map[uuid.UUID]bool),
 		back:      make(map[uuid.UUID]devices.AttachHandle),
@@ -239,11 +238,12 @@ func (a *deviceActor) expireOffers() {
 }
 
 func (a *deviceActor) adoptHandle(h *heldHandle) {
-	if known := a.handles[h.UUID]; known != nil && known.Generation >= h.Generation {
+	known := a.handles[h.UUID]
+	if known != nil && known.Generation >= h.Generation {
 		return
 	}
+	a.room.replace(known, h)
 	a.handles[h.UUID] = h
-	a.count.Store(int64(len(a.handles)))
 	if h.State != handleReleasing {
 		delete(a.releasing, h.UUID)
 	} else if _, known := a.releasing[h.UUID]; !known {

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -15,10 +14,10 @@ type deviceBook struct {
 	actors map[uuid.UUID]deviceAt
 }
 
-// deviceAt is where a device is, and how many attach handles it has.
+// deviceAt is where a device is, and what its attach handles take.
 type deviceAt struct {
 	address
-	handles *atomic.Int64
+	handles *handleRoom
 }
 
 func newDeviceBook(e *engine) *deviceBook {
@@ -34,7 +33,7 @@ func (b *deviceBook) start(sys *System, d *Device, handles []*heldHandle, jobs [
 	a.recoverLoads()
 	at := b.engine.settle(kindDeviceActor, a)
 	b.mu.Lock()
-	b.actors[d.UUID] = deviceAt{at, a.count}
+	b.actors[d.UUID] = deviceAt{at, a.room}
 	b.mu.Unlock()
 	b.engine.tell(at.pid, cleanUp{})
 }
@@ -70,15 +69,6 @@ func (b *deviceBook) visit(id uuid.UUID, msg any) bool {
 		b.engine.visit(at.box)
 	}
 	return ok
-}
-
-// handlesOf is how many attach handles a device has.
-func (b *deviceBook) handlesOf(id uuid.UUID) int {
-	at, ok := b.find(id)
-	if !ok {
-		return 0
-	}
-	return int(at.handles.Load())
 }
 
 func (b *deviceBook) find(id uuid.UUID) (at deviceAt, ok bool) {

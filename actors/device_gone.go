@@ -99,8 +99,8 @@ func (a *deviceActor) forgetHandle(h *heldHandle) {
 		delete(of, h.UUID)
 	}
 	delete(a.back, h.UUID)
+	a.room.replace(a.handles[h.UUID], nil)
 	delete(a.handles, h.UUID)
-	a.count.Store(int64(len(a.handles)))
 	delete(a.makers, h.UUID)
 	a.sets[h.Deployable].drop(h)
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/arqd/arqd/devices/protocol"
 )
@@ -13,21 +14,60 @@ import (
 
 // roomFor refuses the devices of a host that has too much on record; nil: it has not.
 func (s *System) roomFor(host string) error {
-	var has, deployables, handles int
+	var has, deployables, handles, bytes int
 	for _, d := range s.devicesOf(host) {
 		has++
 		deployables += len(d.Deployables)
-		handles += s.devices.handlesOf(d.UUID)
+		bytes += d.texts()
+		if at, ok := s.devices.find(d.UUID); ok {
+			handles += int(at.handles.count.Load())
+			bytes += int(at.handles.bytes.Load())
+		}
 	}
 	for _, of := range []struct {
 		what       string
 		have, most int
 	}{
-		{"devices", has, protocol.MaxDevices}, {"deployables", deployables, protocol.MaxDeployables}, {"attach handles", handles, protocol.MaxHandles},
+		{"devices", has, protocol.MaxDevices},
+		{"deployables", deployables, protocol.MaxDeployables},
+		{"attach handles", handles, protocol.MaxHandles},
+		{"bytes", bytes, protocol.MaxBody},
 	} {
 		if of.have > of.most {
 			return fmt.Errorf("the host has %d %s on record, %d at most: what it has not any more has to go first", of.have, of.what, of.most)
 		}
 	}
 	return nil
+}
+
+// texts is how many bytes of what a host reports are on record with a device, without
+// its attach handles.
+func (d *Device) texts() int {
+	n := len(d.Type) + len(d.Vendor) + len(d.Model) + len(d.StdBoardInfo) + len(d.VendorBoardInfo) +
+		len(d.ControlPath.Type) + len(d.ControlPath.Info) + len(d.Driver) + len(d.Serial)
+	for _, dep := range d.Deployables {
+		n += len(dep.Name) + len(dep.DriverName)
+		for _, a := range dep.Attributes {
+			if a.Reported {
+				n += len(a.Key) + len(a.Value)
+			}
+		}
+	}
+	return n
+}
+
+// handleRoom is what the attach handles of a device take. Its actor alone changes it.
+type handleRoom struct{ count, bytes atomic.Int64 }
+
+// replace takes note of a change of one; nil: there was none, or is none any more.
+func (r *handleRoom) replace(before, after *heldHandle) {
+	for _, c := range []struct {
+		h    *heldHandle
+		sign int64
+	}{{before, -1}, {after, 1}} {
+		if c.h != nil {
+			r.count.Add(c.sign)
+			r.bytes.Add(c.sign * int64(len(c.h.Type)+len(c.h.Info)))
+		}
+	}
 }

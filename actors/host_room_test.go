@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,30 +16,50 @@ import (
 // more on record than what two inventories hold, and may report again when some of that
 // has gone.
 func TestAHostThatReportsMoreAndMore(t *testing.T) {
-	const times = 4
+	const times, let = 4, 2
 	for _, c := range []struct {
 		what string
 		of   func(a *scripted, n int) // has the agent report others, the n-th time
-		most int                      // times that it is let
 	}{
 		{"devices", func(a *scripted, n int) {
 			a.content.Devices = nil
 			for i := range protocol.MaxDevices/2 + 1 {
 				a.content.Devices = append(a.content.Devices, other(n, i, 0))
 			}
-		}, 2},
+		}},
 		{"deployables", func(a *scripted, n int) {
-			a.content.Devices = []protocol.Device{other(0, 0, 0)}
-			dep := &a.content.Devices[0].Deployables
-			*dep = nil
-			for i := range protocol.MaxDeployables/2 + 1 {
-				*dep = append(*dep, devices.Deployable{Name: fmt.Sprintf("node1_FakeDevice_%d", n<<16+i), DriverName: "fake"})
+			a.content.Devices = nil
+			for i := range 4 {
+				d := other(0, i, 0)
+				d.Deployables = nil
+				for part := range protocol.MaxDeployables/8 + 1 {
+					d.Deployables = append(d.Deployables, devices.Deployable{Name: fmt.Sprintf("node1_FakeDevice_%d", n<<16+i<<12+part), DriverName: "fake"})
+				}
+				a.content.Devices = append(a.content.Devices, d)
 			}
-		}, 2},
+		}},
 		{"attach handles", func(a *scripted, n int) {
 			a.content.Devices = []protocol.Device{other(0, 0, 0)}
 			a.content.Devices[0].Deployables = other(0, n, protocol.MaxHandles/2+1).Deployables
-		}, 2},
+		}},
+		{"bytes of devices", func(a *scripted, n int) {
+			a.content.Devices = nil
+			for i := range 3 {
+				d := other(n, i, 0)
+				for k := range 50 {
+					d.Deployables[0].Attributes = append(d.Deployables[0].Attributes, devices.Attribute{Key: fmt.Sprint(k), Value: strings.Repeat("x", protocol.MaxText)})
+				}
+				a.content.Devices = append(a.content.Devices, d)
+			}
+		}},
+		{"bytes of attach handles", func(a *scripted, n int) {
+			d := other(0, n, 150)
+			for i := range d.Deployables[0].AttachHandles {
+				d.Deployables[0].AttachHandles[i].Info = fmt.Sprintf(`{"n": "%d %s"}`, i, strings.Repeat("x", protocol.MaxText-32))
+			}
+			a.content.Devices = []protocol.Device{other(0, 0, 0)}
+			a.content.Devices[0].Deployables = d.Deployables
+		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			inBubble(t, 1, func(w *world) {
@@ -49,7 +70,7 @@ func TestAHostThatReportsMoreAndMore(t *testing.T) {
 				for n := range times {
 					c.of(a, n)
 					r := a.report()
-					if let := len(r.Refused) == 0; let != (n < c.most) {
+					if taken := len(r.Refused) == 0; taken != (n < let) {
 						t.Errorf("report %d: %d devices are refused: %.300v", n, len(r.Refused), r.Refused)
 					}
 				}

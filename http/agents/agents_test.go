@@ -368,8 +368,8 @@ func TestWhatIsNoRequest(t *testing.T) {
 			t.Errorf("%.40q: Retry-After %q", c.sent, answer.Header.Get("Retry-After"))
 		}
 	}
-	if n.log.Len() > 0 {
-		t.Errorf("strangers have written into the log: %s", n.log)
+	if text := n.log.String(); text != "" {
+		t.Errorf("strangers have written into the log: %s", text)
 	}
 }
 
