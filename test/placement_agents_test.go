@@ -167,3 +167,39 @@ func (s *scheduled) change(path string, members map[string]any) {
 	}
 	s.t.Fatalf("%s could not be changed", path)
 }
+
+// TestDevicesThatPlacementDoesNotTake: what a host reports may be more than Placement
+// takes. That is told of these devices, and keeps no others waiting, of this host or of
+// another.
+func TestDevicesThatPlacementDoesNotTake(t *testing.T) {
+	s := newScheduled(t)
+	maps.Copy(s.opts, withAgents(t, "compute1", "wild"))
+	p := start(t, s.opts)
+	s.must(http.MethodPost, "/resource_providers", map[string]any{"name": "compute1", "uuid": s.root})
+	s.must(http.MethodPost, "/resource_providers", map[string]any{"name": "wild", "uuid": uuid.NewString()})
+	wild := p.agent("wild", 5)
+	dep := func(n int) *devices.Deployable { return &wild.content.Devices[n].Deployables[0] }
+	dep(0).Name = "wild_FakeDevice_" + strings.Repeat("0", 220)
+	dep(1).Attributes = append(dep(1).Attributes, devices.Attribute{Key: "trait", Value: "CUSTOM_" + strings.Repeat("X", 248)})
+	dep(2).Attributes = []devices.Attribute{{Key: "rc", Value: "custom_é"}, {Key: "trait", Value: "Custom_\n"}}
+	for n := range 40 {
+		dep(3).Attributes = append(dep(3).Attributes, devices.Attribute{Key: "trait", Value: fmt.Sprintf("CUSTOM_WILD_%d", n)})
+	}
+	wild.open()
+	wild.report()
+	a := p.agent("compute1", 1)
+	a.open()
+	a.report()
+	s.sees("4-0")
+	states := func() map[string]int {
+		n := map[string]int{}
+		for _, d := range p.placementPage("?hostname=wild").Devices {
+			n[d.State]++
+		}
+		return n
+	}
+	eventually(t, time.Minute, "what can be shown is", func() bool { return states()["synced"] == 4 && states()["failing"] == 1 })
+	if got := s.inventories(providerOf("wild_FakeDevice_4"))["FPGA"]; got != "4-0" {
+		t.Errorf("a device that nothing is wrong with: %q", got)
+	}
+}
