@@ -8,6 +8,7 @@ RUNS ?= 10000
 FIRST ?= 1
 ROUNDS ?= 50
 SEED ?= 0
+FS ?= ext4
 REPEAT ?= 1
 DUR ?= 300
 ARQS ?= 1000000
@@ -40,7 +41,7 @@ LIMITS = ARQD_BENCH_ARQS=$(ARQS) ARQD_BENCH_BOUND=$(BOUND) ARQD_BENCH_ROUNDS=$(R
 NVML = CGO_ENABLED=1 CGO_CFLAGS='-O1 -Wno-deprecated-declarations'
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-nvml run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim rush crash verify mutants cover clean
+.PHONY: help build build-nvml run test check lint race fmt fuzz edge bench bench-micro bench-compare recovery sim rush crash power verify mutants cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +71,7 @@ lint: ## golangci-lint, fetched into .tools/ if need be
 
 race: ## unit tests under the race detector
 	@.ci/need-cc
+	@test/need disk || [ "$$CI" != true ]
 	@CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(UNIT)
 
 fmt: ## format the code
@@ -112,6 +114,12 @@ verify: ## DUR (300) seconds of clients, kills and faults, and a check of all th
 crash: build ## ROUNDS (50) times kill -9 under load, then a kill at every write; SEED=n repeats the load
 	@ARQD_ROUNDS=$(ROUNDS) ARQD_SEED=$(filter-out 0,$(SEED)) bash -o pipefail -c \
 		"$(GO) test -count=1 -timeout 120m -v -run '^(TestKillUnderLoad|TestCrash.*)\$$' ./test | \
+		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
+
+power: build ## ROUNDS (50) cuts of the power of a disk: of the store under load, at starts, stops and restores, and of an agent's journal; FS=xfs or btrfs
+	@test/need disk $(filter-out ext4,$(FS))
+	@ARQD_ROUNDS=$(ROUNDS) ARQD_SEED=$(filter-out 0,$(SEED)) ARQD_FS=$(FS) bash -o pipefail -c \
+		"$(GO) test -count=1 -timeout 120m -v -run 'PowerCut' ./persistence/badger ./devices/agent/journal ./test | \
 		grep -v -e '^=== ' -e '--- PASS: [^ ]*/'"
 
 mutants: ## faults in the sources, one at a time, each to be caught by a test; ONLY=regexp takes some

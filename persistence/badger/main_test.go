@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		childOpens()
 	case "write":
 		childWrites()
+	case "count":
+		childCounts()
 	case "tidy":
 		childTidies()
 	default:

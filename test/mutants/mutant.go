@@ -49,6 +49,7 @@ func in(folder string, names ...string) []test {
 const (
 	actors  = "actors"
 	storage = "persistence/badger"
+	journal = "devices/agent/journal"
 	httpAPI = "http"
 	service = "test" // against the real binary
 )

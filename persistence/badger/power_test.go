@@ -1,0 +1,102 @@
+package badger
+
+import (
+	"bufio"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/arqd/arqd/test/disk"
+)
+
+// TestPowerCutsLoseNothing cuts the power of the disk under a writing process again and again,
+// which changes log files, writes tables and merges them all the time.
+func TestPowerCutsLoseNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seedOfPower(t), 1))
+	acknowledged, lost := 0, 0
+	for round := 0; round < roundsOfPower(t); round += cutsOfADisk {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			d := disk.NewPowered(t, rng, 512<<20)
+			acknowledged += writeThroughCuts(t, d, rng)
+			lost += d.Lost
+		})
+	}
+	if lost == 0 {
+		t.Error("no cut has taken anything")
+	}
+	t.Logf("%d transitions acknowledged, 0 lost; %d blocks lost", acknowledged, lost)
+}
+
+// cutsOfADisk are so few that it does not fill up.
+const cutsOfADisk = 6
+
+// writeThroughCuts has a store go through some cuts, and gives what is in it then.
+func writeThroughCuts(t *testing.T, d *disk.Powered, rng *rand.Rand) (acknowledged int) {
+	t.Helper()
+	dir := filepath.Join(d.Dir, "state")
+	for round := range cutsOfADisk {
+		acknowledged = writeAndCut(t, d, rng, dir, acknowledged)
+		text := outputOfChild(t, "count", dir) // see disk.Powered for why not here
+		found, err := strconv.Atoi(text)
+		if err != nil || found < acknowledged {
+			t.Fatalf("round %d: %d transitions acknowledged, found: %s", round, acknowledged, text)
+		}
+		acknowledged = found
+	}
+	return acknowledged
+}
+
+func seedOfPower(t *testing.T) uint64 {
+	t.Helper()
+	seed, err := strconv.ParseUint(os.Getenv("ARQD_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	t.Logf("ARQD_SEED=%d", seed)
+	return seed
+}
+
+func roundsOfPower(t *testing.T) int {
+	t.Helper()
+	if rounds, err := strconv.Atoi(os.Getenv("ARQD_ROUNDS")); err == nil {
+		return rounds
+	}
+	return 6
+}
+
+// writeAndCut has a child write until the power goes, and returns how many transitions it has
+// acknowledged by then. The power is back afterwards.
+func writeAndCut(t *testing.T, d *disk.Powered, rng *rand.Rand, dir string, before int) (acknowledged int) {
+	t.Helper()
+	cmd := child(t, "write", dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.CutAfter(1+rng.IntN(3000), rng.IntN(2) == 0)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var reader sync.WaitGroup
+	acknowledged = before
+	reader.Go(func() {
+		defer d.CutNow() // the child has ended, or something is wrong
+		for lines := bufio.NewScanner(out); lines.Scan(); acknowledged++ {
+			if lines.Text() != strconv.Itoa(acknowledged) {
+				t.Errorf("the child said %q, want %d", lines.Text(), acknowledged)
+				return
+			}
+		}
+	})
+	<-d.Cut()
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	d.Release()
+	reader.Wait()
+	_ = cmd.Wait() // it was killed
+	d.ComeBack()
+	return acknowledged
+}
