@@ -18,10 +18,10 @@ import (
 func TestPowerCutsLoseNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seedOfPower(t), 1))
 	acknowledged, lost := 0, 0
-	for round := 0; round < roundsOfPower(t); round += cutsOfADisk {
-		t.Run(strconv.Itoa(round), func(t *testing.T) {
+	for left := roundsOfPower(t); left > 0; left -= cutsOfADisk {
+		t.Run(strconv.Itoa(left), func(t *testing.T) {
 			d := disk.NewPowered(t, rng, 512<<20)
-			acknowledged += writeThroughCuts(t, d, rng)
+			acknowledged += writeThroughCuts(t, d, rng, min(left, cutsOfADisk))
 			lost += d.Lost
 		})
 	}
@@ -32,13 +32,13 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 }
 
 // cutsOfADisk are so few that it does not fill up.
-const cutsOfADisk = 6
+const cutsOfADisk = 12
 
 // writeThroughCuts has a store go through some cuts, and gives what is in it then.
-func writeThroughCuts(t *testing.T, d *disk.Powered, rng *rand.Rand) (acknowledged int) {
+func writeThroughCuts(t *testing.T, d *disk.Powered, rng *rand.Rand, cuts int) (acknowledged int) {
 	t.Helper()
 	dir := filepath.Join(d.Dir, "state")
-	for round := range cutsOfADisk {
+	for round := range cuts {
 		acknowledged = writeAndCut(t, d, rng, dir, acknowledged)
 		text := outputOfChild(t, "count", dir) // see disk.Powered for why not here
 		found, err := strconv.Atoi(text)
@@ -65,7 +65,7 @@ func roundsOfPower(t *testing.T) int {
 	if rounds, err := strconv.Atoi(os.Getenv("ARQD_ROUNDS")); err == nil {
 		return rounds
 	}
-	return 6
+	return 3
 }
 
 // writeAndCut has a child write until the power goes, and returns how many transitions it has
@@ -77,7 +77,7 @@ func writeAndCut(t *testing.T, d *disk.Powered, rng *rand.Rand, dir string, befo
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.CutAfter(1+rng.IntN(3000), rng.IntN(2) == 0)
+	d.CutAfter(1+rng.IntN(1500), rng.IntN(2) == 0)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

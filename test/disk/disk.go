@@ -1,7 +1,7 @@
 // Package disk gives tests a disk whose power can be cut.
 //
 // It has a cache, as disks have: what was written and not flushed since may be on
-// the platter or not, each block by itself and in any order. A Disk is served to the
+// the platter or not, each block or sector by itself and in any order. A Disk is served to the
 // kernel as a file, by FUSE, with a loop device on it and a real file system on that;
 // the flushes of the file system, which it makes when a program syncs a file, arrive
 // here.
@@ -10,11 +10,16 @@ package disk
 import (
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 )
 
-// block is what is written as a whole or not at all, in bytes.
-const block = 4096
+// block is the unit in which contents are kept, in bytes. A sector is written as a whole or
+// not at all, and the sectors of a block together or not.
+const (
+	block  = 4096
+	sector = 512
+)
 
 type content = [block]byte
 
@@ -81,22 +86,37 @@ func (d *Disk) end() {
 }
 
 // Survivor gives a disk with what a cut has left: of each block that was written since the last
-// flush what was on the platter, or any of the writes.
+// flush what was on the platter, or any of the writes, or of each of its sectors. lost is how
+// many blocks are not as they were written last.
 func (d *Disk) Survivor(rng *rand.Rand) (next *Disk, lost int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	next = New(d.size)
 	maps.Copy(next.platter, d.platter)
-	for n, versions := range d.cache {
-		i := rng.IntN(len(versions) + 1)
-		if i > 0 {
-			next.platter[n] = versions[i-1]
+	for _, n := range slices.Sorted(maps.Keys(d.cache)) {
+		written := d.cache[n]
+		versions := []*content{&zeroes}
+		if c := d.platter[n]; c != nil {
+			versions[0] = c
 		}
-		if i < len(versions) {
+		left := survivor(append(versions, written...), rng)
+		next.platter[n] = left
+		if *left != *written[len(written)-1] {
 			lost++
 		}
 	}
 	return next, lost
+}
+
+func survivor(versions []*content, rng *rand.Rand) *content {
+	if rng.IntN(2) == 0 {
+		return versions[rng.IntN(len(versions))]
+	}
+	torn := *versions[0]
+	for at := 0; at < block; at += sector {
+		copy(torn[at:at+sector], versions[rng.IntN(len(versions))][at:])
+	}
+	return &torn
 }
 
 // Requests gives the number of writes and flushes so far.
