@@ -31,9 +31,10 @@ type simAgent struct {
 	host    string
 	boot    int
 	journal map[uuid.UUID]*journaled
-	rng     *rand.Rand // nil: it does nothing odd
-	id      uuid.UUID  // of the journal
-	pid     uuid.UUID  // of the process
+	rng     *rand.Rand    // nil: it does nothing odd
+	odd     time.Duration // by which it is late, so that nothing it does is at the same moment as something else
+	id      uuid.UUID     // of the journal
+	pid     uuid.UUID     // of the process
 
 	process context.Context //nolint:containedctx // it is the life of the process
 	quit    context.CancelFunc
@@ -61,8 +62,8 @@ type journaled struct {
 // withAgents gives the simulation hosts with agents.
 func (s *simulation) withAgents(odd func(host string) *rand.Rand) {
 	s.agents = map[string]*simAgent{}
-	for _, host := range agentHosts {
-		a := &simAgent{s: s, host: host, journal: map[uuid.UUID]*journaled{}, id: uuid.New()}
+	for i, host := range agentHosts {
+		a := &simAgent{s: s, host: host, odd: time.Duration(i+1) * 123457 * time.Nanosecond, journal: map[uuid.UUID]*journaled{}, id: uuid.New()}
 		a.see()
 		if odd != nil {
 			a.rng = odd(host)
@@ -111,7 +112,9 @@ func (a *simAgent) start() {
 	a.ended = make(chan struct{})
 	go func(process context.Context, ended chan struct{}) {
 		defer close(ended)
-		a.live(process)
+		if wait(process, a.odd) {
+			a.live(process)
+		}
 	}(a.process, a.ended)
 }
 
