@@ -9,8 +9,8 @@ import (
 
 // What a host does not report stays on record until it is proven gone, and the proof is
 // the host's word. So that no host fills the store of all, one that has more on record
-// than an inventory may hold gets nothing taken until some of it has gone. That leaves
-// room for one inventory of other devices beside what was there before.
+// than an inventory may hold gets nothing more taken until some of it has gone. That
+// leaves room for one inventory of other devices beside what was there before.
 
 // roomFor refuses the devices of a host that has too much on record; nil: it has not.
 func (s *System) roomFor(host string) error {
@@ -40,17 +40,60 @@ func (s *System) roomFor(host string) error {
 	return nil
 }
 
+// addsNothing says whether a device is reported with nothing but what is on record, or
+// less: that is how parts and attach handles go of one that stays where it is. A part
+// that is not reported counts: it goes when a second scan lacks it, too.
+func (s *System) addsNothing(r *report, d *protocol.Device) bool {
+	known := s.dir.deviceAt(r.host, d.ControlPath.Info)
+	if known == nil || !known.is(d) || !s.seesWhole(r, d) {
+		return false
+	}
+	at, ok := s.devices.find(known.UUID)
+	if !ok {
+		return false
+	}
+	handles, reported := 0, make(map[string]bool, len(d.Deployables))
+	bytes := len(d.Type) + len(d.Vendor) + len(d.Model) + len(d.StdBoardInfo) + len(d.VendorBoardInfo) +
+		len(d.ControlPath.Type) + len(d.ControlPath.Info) + len(d.Driver) + len(d.Serial)
+	for i := range d.Deployables {
+		dep := &d.Deployables[i]
+		if of, ok := s.dir.provider(dep.ProviderUUID()); !ok || of.device.UUID != known.UUID {
+			return false
+		}
+		reported[dep.Name] = true
+		bytes += len(dep.Name) + len(dep.DriverName)
+		for _, a := range dep.Attributes {
+			bytes += len(a.Key) + len(a.Value)
+		}
+		for _, h := range dep.AttachHandles {
+			bytes += len(h.Type) + len(h.Info)
+		}
+		handles += len(dep.AttachHandles)
+	}
+	for _, dep := range known.Deployables {
+		if !reported[dep.Name] {
+			bytes += dep.texts()
+		}
+	}
+	return bytes <= known.texts()+int(at.handles.bytes.Load()) && handles <= int(at.handles.count.Load())
+}
+
 // texts is how many bytes of what a host reports are on record with a device, without
 // its attach handles.
 func (d *Device) texts() int {
 	n := len(d.Type) + len(d.Vendor) + len(d.Model) + len(d.StdBoardInfo) + len(d.VendorBoardInfo) +
 		len(d.ControlPath.Type) + len(d.ControlPath.Info) + len(d.Driver) + len(d.Serial)
 	for _, dep := range d.Deployables {
-		n += len(dep.Name) + len(dep.DriverName)
-		for _, a := range dep.Attributes {
-			if a.Reported {
-				n += len(a.Key) + len(a.Value)
-			}
+		n += dep.texts()
+	}
+	return n
+}
+
+func (d *Deployable) texts() int {
+	n := len(d.Name) + len(d.DriverName)
+	for _, a := range d.Attributes {
+		if a.Reported {
+			n += len(a.Key) + len(a.Value)
 		}
 	}
 	return n

@@ -88,6 +88,42 @@ func TestAHostThatReportsMoreAndMore(t *testing.T) {
 	}
 }
 
+// A host that has too much on record may report less of a device than there is, which
+// is how the parts of one that stays in its place go, and the same of others.
+func TestAHostThatHasTooMuchReportsLess(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("node1", 0)
+		a.open()
+		a.content.Complete = nil
+		for n := range 2 {
+			a.content.Devices = []protocol.Device{other(0, 0, 0), other(9, 9, 2)}
+			a.content.Devices[0].Deployables = other(0, n+1, protocol.MaxHandles/2+1).Deployables
+			a.wantRefused(a.report())
+		}
+		a.content.Complete = map[string]bool{fake.Name: true}
+		more := other(0, 2, 2).Deployables[0]
+		more.Name = "node1_FakeDevice_77"
+		a.content.Devices[0].Deployables = append(other(0, 2, 2).Deployables, more)
+		a.content.Devices = append(a.content.Devices, other(5, 5, 1))
+		if r := a.report(); len(r.Refused) != 2 {
+			t.Errorf("refused is %v, want the device with another part and the other device", r.Refused)
+		}
+		a.content.Devices = a.content.Devices[:2]
+		a.content.Devices[0].Deployables = other(0, 2, 2).Deployables
+		a.wantRefused(a.report())
+		<-time.After(protocol.ScansApart)
+		a.wantRefused(a.report())
+		for _, d := range w.wantDevices("node1", 2) {
+			if at, _ := w.sys.devices.find(d.UUID); len(d.Deployables) != 1 || at.handles.count.Load() != 2 {
+				t.Errorf("%s: %d parts with %d attach handles are on record", d.ControlPath.Info, len(d.Deployables), at.handles.count.Load())
+			}
+		}
+		a.content.Devices[0].Deployables = append(a.content.Devices[0].Deployables, more)
+		a.wantRefused(a.report())
+		w.wantConsistent()
+	})
+}
+
 // other makes a device that is like no other of the host node1, with so many handles.
 func other(n, i, handles int) protocol.Device {
 	place := n<<16 + i

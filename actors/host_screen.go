@@ -36,7 +36,7 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 			err = errTwice
 		}
 		paths[d.ControlPath.Info] = true
-		if err == nil {
+		if err == nil && full != nil && !s.addsNothing(r, d) {
 			err = full
 		}
 		if err == nil {

@@ -374,6 +374,20 @@ var hosts = []mutant{
 		tests: in(actors, "TestAHostThatReportsMoreAndMore"),
 	},
 	{
+		name: "full-host-for-ever", rule: "A host that has too much on record may report less of a device.",
+		file:  "actors/host_screen.go",
+		old:   "full != nil && !s.addsNothing(r, d) {",
+		new:   "full != nil {",
+		tests: in(actors, "TestAHostThatHasTooMuchReportsLess"),
+	},
+	{
+		name: "full-host-adds-parts", rule: "A host that has too much on record gets no more parts of a device taken.",
+		file:  "actors/host_room.go",
+		old:   "!ok || of.device.UUID != known.UUID {",
+		new:   "ok && of.device.UUID != known.UUID {",
+		tests: in(actors, "TestAHostThatHasTooMuchReportsLess"),
+	},
+	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",
 		file:  "actors/host_screen.go",
 		old:   "		if own && protocol.IsPlace(place) ||",
