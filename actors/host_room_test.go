@@ -124,6 +124,27 @@ func TestAHostThatHasTooMuchReportsLess(t *testing.T) {
 	})
 }
 
+// Parts that a report lacks stay on record for a while, or as long as its driver does not see
+// all. A device that no record takes with them is refused, and not all of its inventory.
+func TestADeviceThatIsTooLargeWithTheParts(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		a := w.agent("node1", 0)
+		a.open()
+		a.content.Complete = nil
+		for n, reasons := range [][]string{nil, {"bytes of the device, with parts that it does not report: 9"}} {
+			d := other(0, n, 1)
+			d.ControlPath = other(0, 0, 0).ControlPath
+			for k := range 30 {
+				d.Deployables[0].Attributes = append(d.Deployables[0].Attributes, devices.Attribute{Key: fmt.Sprint(k), Value: strings.Repeat("x", protocol.MaxText)})
+			}
+			a.content.Devices = []protocol.Device{d, other(7, n, 1)}
+			a.wantRefused(a.report(), reasons...)
+		}
+		w.wantDevices("node1", 3)
+		w.wantConsistent()
+	})
+}
+
 // other makes a device that is like no other of the host node1, with so many handles.
 func other(n, i, handles int) protocol.Device {
 	place := n<<16 + i

@@ -43,6 +43,9 @@ func (s *System) screen(ctx context.Context, r *report, out *reportOutcome) ([]f
 			err = s.screenNames(r, d, names)
 		}
 		if err == nil {
+			err = s.screenParts(r, d)
+		}
+		if err == nil {
 			var failed error
 			if err, failed = s.makeWay(ctx, r, d); failed != nil {
 				return nil, failed
@@ -87,6 +90,34 @@ func (s *System) screenNames(r *report, d *protocol.Device, names map[string]boo
 		}
 	}
 	return nil
+}
+
+// screenParts refuses a device that no record takes together with its parts that are on
+// record and not reported: these go later, or never, if the driver does not see all.
+func (s *System) screenParts(r *report, d *protocol.Device) error {
+	known := s.dir.deviceAt(r.host, d.ControlPath.Info)
+	if known == nil || !known.is(d) {
+		return nil
+	}
+	reported := make(map[string]bool, len(d.Deployables))
+	for i := range d.Deployables {
+		reported[d.Deployables[i].Name] = true
+	}
+	var others []devices.Deployable
+	for _, dep := range known.Deployables {
+		if reported[dep.Name] {
+			continue
+		}
+		other := devices.Deployable{Name: dep.Name, DriverName: dep.DriverName}
+		for _, a := range dep.Attributes {
+			other.Attributes = append(other.Attributes, devices.Attribute{Key: a.Key, Value: a.Value})
+		}
+		others = append(others, other)
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	return d.ValidateWith(others)
 }
 
 // checkName refuses the name of a deployable that is not the host's to give. It is

@@ -131,6 +131,15 @@ func (d *Device) Validate() error {
 	return c.err()
 }
 
+// ValidateWith says why a device cannot be taken beside other parts of it that are on
+// record yet, without attach handles.
+func (d *Device) ValidateWith(others []devices.Deployable) error {
+	c, all := &check{}, *d
+	all.Deployables = slices.Concat(d.Deployables, others)
+	c.size("bytes of the device, with parts that it does not report", all.weight(), MaxDevice)
+	return c.err()
+}
+
 // What a part of a device and an attribute have on record beside what is reported.
 const (
 	partOverhead      = 384

@@ -388,6 +388,13 @@ var hosts = []mutant{
 		tests: in(actors, "TestAHostThatHasTooMuchReportsLess"),
 	},
 	{
+		name: "parts-beyond-a-record", rule: "A device that no record takes with its parts that are not reported is refused alone.",
+		file:  "actors/host_screen.go",
+		old:   "	return d.ValidateWith(others)",
+		new:   "	return nil",
+		tests: in(actors, "TestADeviceThatIsTooLargeWithTheParts"),
+	},
+	{
 		name: "names-of-other-hosts", rule: "A host has devices of its own name only.",
 		file:  "actors/host_screen.go",
 		old:   "		if own && protocol.IsPlace(place) ||",
