@@ -28,6 +28,8 @@ type calm struct {
 	t       *testing.T
 	stopped chan struct{}
 	all     sync.WaitGroup
+	idle    atomic.Bool // no more images are to be loaded
+	loading sync.WaitGroup
 	going   *atomic.Bool // the service may go away
 
 	beats, commands, images atomic.Int64
@@ -51,6 +53,7 @@ func (c *calm) live(p *process) {
 	c.open()
 	c.report()
 	c.stopped = make(chan struct{})
+	c.idle.Store(false)
 	c.all.Go(func() {
 		for n := 0; c.goesOn(); n++ {
 			if n%8 == 7 {
@@ -78,8 +81,10 @@ func (c *calm) live(p *process) {
 	})
 }
 
-// rest ends that.
+// rest ends that, when the last image is loaded.
 func (c *calm) rest() {
+	c.idle.Store(true)
+	c.loading.Wait()
 	close(c.stopped)
 	c.all.Wait()
 	c.http.CloseIdleConnections()
@@ -119,8 +124,8 @@ var calmImages = []string{"calm-image", "calm-image-2"}
 // loadImages has an image loaded by the agent over and over, for a new ARQ each
 // time. The other devices are for those who need none.
 func (c *calm) loadImages(api *client, on deployable) {
-	c.all.Go(func() {
-		for n := 0; c.goesOn() && !c.going.Load(); {
+	c.loading.Go(func() {
+		for n := 0; c.goesOn() && !c.idle.Load() && !c.going.Load(); {
 			err := c.loadImage(api, on, calmImages[n%2])
 			switch {
 			case err == nil:
