@@ -337,7 +337,8 @@ func TestBodies(t *testing.T) {
 }
 
 // What is no HTTP, too long or too slow gets an answer of the protocol, too, and no line
-// in the log: nobody knows who it is from.
+// in the log: nobody knows who it is from. It is no request, and counted as none: a check
+// of the port that says nothing is no failure of the service.
 func TestWhatIsNoRequest(t *testing.T) {
 	n := startWithOptions(t, nil, Options{ReadTimeout: 200 * time.Millisecond})
 	head := "POST " + protocol.SessionPath("a") + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + tokenA + "\r\n"
@@ -370,6 +371,9 @@ func TestWhatIsNoRequest(t *testing.T) {
 	}
 	if text := n.log.String(); text != "" {
 		t.Errorf("strangers have written into the log: %s", text)
+	}
+	if st := n.Stats(); st.Answers["4xx"] != 0 || st.Answers["5xx"] != 0 {
+		t.Errorf("counted as answers to requests: %v", st.Answers)
 	}
 }
 

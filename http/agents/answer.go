@@ -57,6 +57,16 @@ const retryAfter = "2"
 // fail answers with an error.
 func (s *Server) fail(ctx *fasthttp.RequestCtx, host string, err error) {
 	e := s.known(host, err)
+	s.refuse(ctx, e)
+	s.stats.count(ctx.Response.StatusCode())
+	log := s.opt.Log.Debug
+	if (e.Code == protocol.CodeInvalid || e.Code == protocol.CodeTooLarge) && host != "" && s.mayWarn() {
+		log = s.opt.Log.Warn // the agent does not come to terms with this by itself
+	}
+	log("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
+}
+
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, e *protocol.Error) {
 	ctx.Response.ResetBody()
 	ctx.SetStatusCode(statuses[e.Code])
 	switch e.Code {
@@ -66,27 +76,22 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, host string, err error) {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
 	s.reply(ctx, e)
-	s.stats.count(ctx.Response.StatusCode())
-	log := s.opt.Log.Debug
-	if (e.Code == protocol.CodeInvalid || e.Code == protocol.CodeTooLarge) && host != "" && s.mayWarn() {
-		log = s.opt.Log.Warn // the agent does not come to terms with this by itself
-	}
-	log("an agent was refused", "host", shortened(host), "code", e.Code, "message", e.Message)
 }
 
-// refuseMalformed answers what never became a request. The engine closes the
-// connection after the answer. What is wrong is not said: it might quote a token.
+// refuseMalformed answers what never became a request, and so is not counted as one: a
+// connection that says nothing is no failure. The engine closes the connection after
+// the answer. What is wrong is not said: it might quote a token.
 func (s *Server) refuseMalformed(ctx *fasthttp.RequestCtx, err error) {
 	var network net.Error
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
-		s.fail(ctx, "", errLongHeader)
+		s.refuse(ctx, errLongHeader)
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		s.fail(ctx, "", errTooLarge)
+		s.refuse(ctx, errTooLarge)
 	case errors.As(err, &network) && network.Timeout():
-		s.fail(ctx, "", errTooSlow)
+		s.refuse(ctx, errTooSlow)
 	default:
-		s.fail(ctx, "", errMalformed)
+		s.refuse(ctx, errMalformed)
 	}
 }
 
