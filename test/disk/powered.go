@@ -29,10 +29,7 @@ func NewPowered(tb testing.TB, rng *rand.Rand, size int64) *Powered {
 		p.Mount, err = empty.Mount(p.parent)
 	}
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			tb.Fatalf("there is no disk whose power can be cut: %v", err)
-		}
-		tb.Skipf("there is no disk whose power can be cut, which needs root and FUSE: %v", err)
+		unavailable(tb, err)
 	}
 	tb.Cleanup(func() {
 		if p.Mount == nil {
@@ -43,6 +40,15 @@ func NewPowered(tb testing.TB, rng *rand.Rand, size int64) *Powered {
 		}
 	})
 	return p
+}
+
+// unavailable skips a test for which there is no disk; in continuous integration it fails.
+func unavailable(tb testing.TB, err error) {
+	tb.Helper()
+	if os.Getenv("CI") == "true" {
+		tb.Fatalf("there is no disk whose power can be cut: %v", err)
+	}
+	tb.Skipf("there is no disk whose power can be cut, which needs root and FUSE: %v", err)
 }
 
 // ComeBack has the power go, unless it has, and come back: the file system is what the cut has left, in
