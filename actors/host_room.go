@@ -52,23 +52,14 @@ func (s *System) addsNothing(r *report, d *protocol.Device) bool {
 	if !ok {
 		return false
 	}
-	handles, reported := 0, make(map[string]bool, len(d.Deployables))
-	bytes := len(d.Type) + len(d.Vendor) + len(d.Model) + len(d.StdBoardInfo) + len(d.VendorBoardInfo) +
-		len(d.ControlPath.Type) + len(d.ControlPath.Info) + len(d.Driver) + len(d.Serial)
+	handles, bytes := reportedSize(d)
+	reported := make(map[string]bool, len(d.Deployables))
 	for i := range d.Deployables {
 		dep := &d.Deployables[i]
 		if of, ok := s.dir.provider(dep.ProviderUUID()); !ok || of.device.UUID != known.UUID {
 			return false
 		}
 		reported[dep.Name] = true
-		bytes += len(dep.Name) + len(dep.DriverName)
-		for _, a := range dep.Attributes {
-			bytes += len(a.Key) + len(a.Value)
-		}
-		for _, h := range dep.AttachHandles {
-			bytes += len(h.Type) + len(h.Info)
-		}
-		handles += len(dep.AttachHandles)
 	}
 	for _, dep := range known.Deployables {
 		if !reported[dep.Name] {
@@ -78,11 +69,28 @@ func (s *System) addsNothing(r *report, d *protocol.Device) bool {
 	return bytes <= known.texts()+int(at.handles.bytes.Load()) && handles <= int(at.handles.count.Load())
 }
 
+// reportedSize is what a device as it is reported takes: attach handles, and bytes of
+// texts, theirs included.
+func reportedSize(d *protocol.Device) (handles, bytes int) {
+	bytes = lengths(d.Type, d.Vendor, d.Model, d.StdBoardInfo, d.VendorBoardInfo, d.ControlPath.Type, d.ControlPath.Info, d.Driver, d.Serial)
+	for i := range d.Deployables {
+		dep := &d.Deployables[i]
+		bytes += lengths(dep.Name, dep.DriverName)
+		for _, a := range dep.Attributes {
+			bytes += lengths(a.Key, a.Value)
+		}
+		for _, h := range dep.AttachHandles {
+			bytes += lengths(h.Type, h.Info)
+		}
+		handles += len(dep.AttachHandles)
+	}
+	return handles, bytes
+}
+
 // texts is how many bytes of what a host reports are on record with a device, without
 // its attach handles.
 func (d *Device) texts() int {
-	n := len(d.Type) + len(d.Vendor) + len(d.Model) + len(d.StdBoardInfo) + len(d.VendorBoardInfo) +
-		len(d.ControlPath.Type) + len(d.ControlPath.Info) + len(d.Driver) + len(d.Serial)
+	n := lengths(d.Type, d.Vendor, d.Model, d.StdBoardInfo, d.VendorBoardInfo, d.ControlPath.Type, d.ControlPath.Info, d.Driver, d.Serial)
 	for _, dep := range d.Deployables {
 		n += dep.texts()
 	}
@@ -90,11 +98,18 @@ func (d *Device) texts() int {
 }
 
 func (d *Deployable) texts() int {
-	n := len(d.Name) + len(d.DriverName)
+	n := lengths(d.Name, d.DriverName)
 	for _, a := range d.Attributes {
 		if a.Reported {
-			n += len(a.Key) + len(a.Value)
+			n += lengths(a.Key, a.Value)
 		}
+	}
+	return n
+}
+
+func lengths(texts ...string) (n int) {
+	for _, t := range texts {
+		n += len(t)
 	}
 	return n
 }
@@ -110,7 +125,7 @@ func (r *handleRoom) replace(before, after *heldHandle) {
 	}{{before, -1}, {after, 1}} {
 		if c.h != nil {
 			r.count.Add(c.sign)
-			r.bytes.Add(c.sign * int64(len(c.h.Type)+len(c.h.Info)))
+			r.bytes.Add(c.sign * int64(lengths(c.h.Type, c.h.Info)))
 		}
 	}
 }
