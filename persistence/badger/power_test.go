@@ -3,7 +3,6 @@ package badger
 import (
 	"bufio"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -16,9 +15,9 @@ import (
 // TestPowerCutsLoseNothing cuts the power of the disk under a writing process again and again,
 // which changes log files, writes tables and merges them all the time.
 func TestPowerCutsLoseNothing(t *testing.T) {
-	rng := rand.New(rand.NewPCG(seedOfPower(t), 1))
+	rng, rounds := disk.Settings(t, 3)
 	acknowledged, lost := 0, 0
-	for left := roundsOfPower(t); left > 0; left -= cutsOfADisk {
+	for left := rounds; left > 0; left -= cutsOfADisk {
 		skipped := false
 		t.Run(strconv.Itoa(left), func(t *testing.T) {
 			defer func() { skipped = t.Skipped() }()
@@ -53,24 +52,6 @@ func writeThroughCuts(t *testing.T, d *disk.Powered, rng *rand.Rand, cuts int) (
 		acknowledged = found
 	}
 	return acknowledged
-}
-
-func seedOfPower(t *testing.T) uint64 {
-	t.Helper()
-	seed, err := strconv.ParseUint(os.Getenv("ARQD_SEED"), 10, 64)
-	if err != nil {
-		seed = rand.Uint64()
-	}
-	t.Logf("ARQD_SEED=%d", seed)
-	return seed
-}
-
-func roundsOfPower(t *testing.T) int {
-	t.Helper()
-	if rounds, err := strconv.Atoi(os.Getenv("ARQD_ROUNDS")); err == nil {
-		return rounds
-	}
-	return 3
 }
 
 // writeAndCut has a child write until the power goes, and returns how many transitions it has

@@ -3,6 +3,7 @@ package disk
 import (
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -49,6 +50,22 @@ func unavailable(tb testing.TB, err error) {
 		tb.Fatalf("there is no disk whose power can be cut: %v", err)
 	}
 	tb.Skipf("there is no disk whose power can be cut, which needs root and FUSE: %v", err)
+}
+
+// Settings gives a test its chance, by ARQD_SEED, to repeat a run, or any, and how many
+// cuts it makes, ARQD_ROUNDS, or so many.
+func Settings(tb testing.TB, cuts int) (rng *rand.Rand, rounds int) {
+	tb.Helper()
+	seed := number("ARQD_SEED", rand.Uint64())
+	tb.Logf("ARQD_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 1)), int(number("ARQD_ROUNDS", uint64(cuts)))
+}
+
+func number(name string, otherwise uint64) uint64 {
+	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 // ComeBack has the power go, unless it has, and come back: the file system is what the cut has left, in

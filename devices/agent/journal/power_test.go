@@ -2,7 +2,6 @@ package journal
 
 import (
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,12 +16,12 @@ import (
 // What was put is there after the power of the host's disk has gone, in the middle of any write: of
 // what was not synced any part is there, in any order.
 func TestItRemembersThroughPowerCuts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(number("ARQD_SEED", rand.Uint64()), 1))
+	rng, rounds := disk.Settings(t, 20)
 	d := disk.NewPowered(t, rng, 320<<20)
 	dir := filepath.Join(d.Dir, "agent")
 	known := map[uuid.UUID]string{} // what was acknowledged last of each command
 	puts := 0
-	for round := range number("ARQD_ROUNDS", 20) {
+	for round := range rounds {
 		d.CutAfter(1+rng.IntN(1000), rng.IntN(2) == 0)
 		go func(m *disk.Mount) {
 			<-m.Cut()
@@ -49,13 +48,6 @@ func TestItRemembersThroughPowerCuts(t *testing.T) {
 		t.Error("no cut has taken anything")
 	}
 	t.Logf("%d puts acknowledged, 0 lost; %d blocks lost", puts, d.Lost)
-}
-
-func number(name string, otherwise uint64) uint64 {
-	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {
-		return n
-	}
-	return otherwise
 }
 
 const (
