@@ -52,19 +52,14 @@ func (s *System) addsNothing(r *report, d *protocol.Device) bool {
 	if !ok {
 		return false
 	}
-	handles, bytes := reportedSize(d)
-	reported := make(map[string]bool, len(d.Deployables))
 	for i := range d.Deployables {
-		dep := &d.Deployables[i]
-		if of, ok := s.dir.provider(dep.ProviderUUID()); !ok || of.device.UUID != known.UUID {
+		if of, ok := s.dir.provider(d.Deployables[i].ProviderUUID()); !ok || of.device.UUID != known.UUID {
 			return false
 		}
-		reported[dep.Name] = true
 	}
-	for _, dep := range known.Deployables {
-		if !reported[dep.Name] {
-			bytes += dep.texts()
-		}
+	handles, bytes := reportedSize(d)
+	for _, dep := range known.partsBeside(d) {
+		bytes += dep.texts()
 	}
 	return bytes <= known.texts()+int(at.handles.bytes.Load()) && handles <= int(at.handles.count.Load())
 }

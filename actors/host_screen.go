@@ -99,15 +99,8 @@ func (s *System) screenParts(r *report, d *protocol.Device) error {
 	if known == nil || !known.is(d) {
 		return nil
 	}
-	reported := make(map[string]bool, len(d.Deployables))
-	for i := range d.Deployables {
-		reported[d.Deployables[i].Name] = true
-	}
 	var others []devices.Deployable
-	for _, dep := range known.Deployables {
-		if reported[dep.Name] {
-			continue
-		}
+	for _, dep := range known.partsBeside(d) {
 		other := devices.Deployable{Name: dep.Name, DriverName: dep.DriverName}
 		for _, a := range dep.Attributes {
 			other.Attributes = append(other.Attributes, devices.Attribute{Key: a.Key, Value: a.Value})
@@ -118,6 +111,20 @@ func (s *System) screenParts(r *report, d *protocol.Device) error {
 		return nil
 	}
 	return d.ValidateWith(others)
+}
+
+// partsBeside gives the parts on record of a device that a report of it lacks.
+func (d *Device) partsBeside(report *protocol.Device) (parts []*Deployable) {
+	reported := make(map[string]bool, len(report.Deployables))
+	for i := range report.Deployables {
+		reported[report.Deployables[i].Name] = true
+	}
+	for _, dep := range d.Deployables {
+		if !reported[dep.Name] {
+			parts = append(parts, dep)
+		}
+	}
+	return parts
 }
 
 // checkName refuses the name of a deployable that is not the host's to give. It is
