@@ -4,5 +4,5 @@ import "slices"
 
 // table is all mutants.
 func table() []mutant {
-	return slices.Concat(writePath, operations, devices, profiles, outboxAndRecovery, together, holds, hosts, shownSide, readSide, store, salvaged, edge, power)
+	return slices.Concat(writePath, operations, devices, profiles, outboxAndRecovery, together, holds, hosts, room, shownSide, readSide, store, salvaged, edge, power)
 }
