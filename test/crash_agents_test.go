@@ -80,13 +80,10 @@ func byHost(c *client) map[string]deployable {
 }
 
 func hostsOf(a *answer) map[string]deployable {
-	var list struct {
-		Deployables []deployable `json:"deployables"`
-	}
+	var list deployableList
 	_ = json.Unmarshal(a.body, &list) // then there are none
 	hosts := map[string]deployable{}
-	for _, d := range list.Deployables {
-		d.host, _, _ = strings.Cut(d.Name, "_")
+	for _, d := range list.named() {
 		hosts[d.host] = d
 	}
 	return hosts

@@ -163,13 +163,25 @@ func (c *client) devices() []device {
 	return list.Devices
 }
 
+// deployableList is a list of deployables as it is shown.
+type deployableList struct {
+	Deployables []deployable `json:"deployables"`
+}
+
+// named gives them with the host that each is named after.
+func (l deployableList) named() []deployable {
+	for i := range l.Deployables {
+		d := &l.Deployables[i]
+		d.host, _, _ = strings.Cut(d.Name, "_")
+	}
+	return l.Deployables
+}
+
 // deployables gives the deployable of each host; every fake host of these
 // tests has one device.
 func (c *client) deployables() map[string]deployable {
 	c.t.Helper()
-	var list struct {
-		Deployables []deployable `json:"deployables"`
-	}
+	var list deployableList
 	c.want(http.StatusOK, http.MethodGet, "/deployables", nil).read(c.t, &list)
 	byHost := map[string]deployable{}
 	for _, d := range list.Deployables {

@@ -180,15 +180,9 @@ func (c *client) try(status int, method, path string, body, into any) error {
 // allDeployables gives those of all hosts, with the host that each is named after.
 func (c *client) allDeployables() []deployable {
 	c.t.Helper()
-	var list struct {
-		Deployables []deployable `json:"deployables"`
-	}
+	var list deployableList
 	c.want(http.StatusOK, http.MethodGet, "/deployables", nil).read(c.t, &list)
-	for i := range list.Deployables {
-		d := &list.Deployables[i]
-		d.host, _, _ = strings.Cut(d.Name, "_")
-	}
-	return list.Deployables
+	return list.named()
 }
 
 // possessions are what the service shows of the devices of the host that behaves,
@@ -230,11 +224,9 @@ type gambler struct {
 func (g *gambler) play(goesOn func() bool) {
 	for n := 0; goesOn(); n++ {
 		if n%16 == 0 {
-			var list struct {
-				Deployables []deployable `json:"deployables"`
-			}
+			var list deployableList
 			g.ask(http.MethodGet, "/deployables", nil, &list)
-			g.all = list.Deployables
+			g.all = list.named()
 		}
 		g.turn()
 		pause(5 * time.Millisecond)
@@ -255,7 +247,7 @@ func (g *gambler) turn() {
 	}
 	g.mine = append(g.mine, made.ARQs[0].UUID)
 	on := g.all[g.rng.IntN(len(g.all))]
-	if on.host, _, _ = strings.Cut(on.Name, "_"); on.host != calmHost {
+	if on.host != calmHost {
 		g.ask(http.MethodPatch, "/accelerator_requests", bindBody(on, newUUID(), made.ARQs[0].UUID), nil)
 	}
 	if g.rng.IntN(4) == 0 {
