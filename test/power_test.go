@@ -18,17 +18,19 @@ func TestPowerCutsUnderLoad(t *testing.T) {
 	p := n.start()
 	l := newLoad(p.client(), 8, seed, "spare")
 	var answered, unanswered int64
-	for round := 0; round < rounds || n.disk.Lost == 0 && round < 6*rounds; round++ { // every other cut takes nothing
+	cuts := 0
+	for cuts < rounds || n.disk.Lost == 0 && cuts < 6*rounds { // every other cut takes nothing
 		before := n.disk.Lost
 		n.disk.CutAfter(1+rng.IntN(1500), rng.IntN(2) == 0)
 		all := l.run(p, 1<<40)
 		n.awaitCut(p)
 		l.closing.Store(true)
 		n.lose(p)
+		cuts++
 		all.Wait()
 		answered += l.answered.Load()
 		unanswered += int64(len(l.unanswered))
-		t.Logf("round %d: %d requests answered, %d not; %d blocks lost", round, l.answered.Load(), len(l.unanswered), n.disk.Lost-before)
+		t.Logf("cut %d: %d requests answered, %d not; %d blocks lost", cuts, l.answered.Load(), len(l.unanswered), n.disk.Lost-before)
 		if rng.IntN(3) == 0 {
 			n.startCutShort(rng, 200)
 		}
@@ -51,7 +53,7 @@ func TestPowerCutsUnderLoad(t *testing.T) {
 	}
 	if !t.Failed() {
 		t.Logf("%d cuts and more took %d blocks: %d operations acknowledged, 0 lost; %d under way, each done or not done; every open succeeded",
-			rounds, n.disk.Lost, answered, unanswered)
+			cuts, n.disk.Lost, answered, unanswered)
 	}
 }
 
